@@ -1,0 +1,5 @@
+"""The one error class that means "the user's input is wrong" (exit code 2, no traceback)."""
+
+
+class UserError(Exception):
+    """Something the user gave is wrong; the text says where, which rule, what, and the way out."""

@@ -1,0 +1,32 @@
+# The recipes; `.ci/run` does what `check` does, in a fresh virtual environment.
+default:
+    @just --list
+
+# Train a spec.
+run spec="specs/ttt.toml" *options:
+    jaxpot run {{spec}} {{options}}
+
+# Run the tests.
+test *options:
+    pytest {{options}}
+
+# Everything that has to hold: format, lint, types, specs, tests.
+check:
+    ruff format --check
+    ruff check
+    basedpyright
+    jaxpot check specs/*.toml
+    pytest
+
+# Run the benchmarks; each prints its ratios.
+bench *options:
+    python -m benchmarks {{options}}
+
+# Write every snapshot anew; read the difference before you keep it.
+snapshots:
+    pytest --snapshot-update
+
+# Format, and fix what the linter can.
+fmt:
+    ruff format
+    ruff check --fix

@@ -1,0 +1,34 @@
+"""What every test runs under: small property tests, a shared cache of compiled programs."""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+# Set before any test imports jax; child processes inherit them.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot" / "tests"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+settings.register_profile(
+    "fast",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("deep", max_examples=2000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+def pytest_runtest_setup(item):
+    """Lets no test promote ranks silently, but for games of pgx that rely on it themselves."""
+    if "jax" in sys.modules:
+        allowed = item.get_closest_marker("promotes_ranks") is not None
+        sys.modules["jax"].config.update(
+            "jax_numpy_rank_promotion", "allow" if allowed else "raise"
+        )
