@@ -1,0 +1,76 @@
+"""The typed spec: one TOML file in, one frozen `Experiment` out, or every fault at once."""
+
+from jaxpot.spec.algorithms import PPO, AlgorithmConfig
+from jaxpot.spec.checkpoint import Best, Checkpoint
+from jaxpot.spec.codes import CODES, describe_code
+from jaxpot.spec.collect import Collect, RandomCollector, SelfplayCollector
+from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
+from jaxpot.spec.envs import EnvConfig, PgxEnv
+from jaxpot.spec.evaluators import Evaluator, GameTreeEvaluator, RandomEvaluator
+from jaxpot.spec.expect import Expect
+from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.faults import Fault, Origin, SpecError
+from jaxpot.spec.load import Loaded, load
+from jaxpot.spec.metrics import best_cadence
+from jaxpot.spec.models import MLP, ModelConfig, ResNet
+from jaxpot.spec.optimizers import SGD, Adam, AdamW, OptimizerConfig
+from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.payload import PayloadKey, payload_keys
+from jaxpot.spec.registry import implementation
+from jaxpot.spec.resolve import diff, from_resolved, resolved, to_json, to_toml
+from jaxpot.spec.runtime import Runtime
+from jaxpot.spec.schedules import Constant, Cosine, Linear, Schedule
+from jaxpot.spec.schema import json_schema
+from jaxpot.spec.validate import validate
+
+__all__ = [
+    "CODES",
+    "MLP",
+    "PPO",
+    "SGD",
+    "SPEC_VERSION",
+    "Adam",
+    "AdamW",
+    "AlgorithmConfig",
+    "Best",
+    "Checkpoint",
+    "Collect",
+    "Constant",
+    "Cosine",
+    "EnvConfig",
+    "Evaluator",
+    "Expect",
+    "Experiment",
+    "Fault",
+    "GameTreeEvaluator",
+    "ImportedEvaluator",
+    "ImportedPart",
+    "Linear",
+    "Loaded",
+    "ModelConfig",
+    "OptimizerConfig",
+    "Origin",
+    "PayloadKey",
+    "PgxEnv",
+    "RandomCollector",
+    "RandomEvaluator",
+    "ResNet",
+    "Runtime",
+    "Schedule",
+    "SelfplayCollector",
+    "SpecError",
+    "best_cadence",
+    "describe_code",
+    "diff",
+    "from_resolved",
+    "implementation",
+    "json_schema",
+    "load",
+    "payload_keys",
+    "resolved",
+    "spec_digest",
+    "to_json",
+    "to_toml",
+    "training_digest",
+    "validate",
+]

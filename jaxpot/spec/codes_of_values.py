@@ -1,0 +1,238 @@
+"""The fault codes of values: keys, types, ranges, kinds, and rules across fields."""
+
+from typing import Final
+
+from jaxpot.spec.faults import Code
+
+VALUE_CODES: Final = (
+    # Keys.
+    Code(
+        "unknown-key",
+        "A key or a section is not part of a spec.",
+        "Every key is known; nothing is ignored. The message lists the keys that are allowed in "
+        "this table.",
+        '[optimizer]\nkind = "adamw"\nlearning_rte = 1e-3',
+        '[optimizer]\nkind = "adamw"\nlearning_rate = 1e-3',
+    ),
+    Code(
+        "missing-key",
+        "A key or a section that has no default is not there.",
+        "What has no default is given: `name`, `iterations`, `[env]`, `[model]`, `[algorithm]`, "
+        "`[collect]`, and in a table the keys that the reference marks as required.",
+        '[eval.sparring]\nkind = "random"\nnum_games = 512',
+        '[eval.sparring]\nkind = "random"\nevery = 50\nnum_games = 512',
+    ),
+    # Single values.
+    Code(
+        "wrong-type",
+        "A value has another type than its key takes.",
+        'Nothing is converted: 3.7 is no integer, "false" is no boolean, 1 is no boolean. Only '
+        "an integer may stand for a float.",
+        "iterations = 300.0",
+        "iterations = 300",
+    ),
+    Code(
+        "not-finite",
+        "A number is NaN or infinite.",
+        "Every number of a spec is finite.",
+        '[algorithm]\nkind = "ppo"\ngamma = nan',
+        '[algorithm]\nkind = "ppo"\ngamma = 0.99',
+    ),
+    Code(
+        "out-of-range",
+        "A value is outside of what its key takes.",
+        "The message has the bounds. An iteration of a gate counts from 0 and lies in the run.",
+        '[algorithm]\nkind = "ppo"\ngamma = 1.5',
+        '[algorithm]\nkind = "ppo"\ngamma = 0.99',
+    ),
+    Code(
+        "not-divisible",
+        "A number is not divisible as its key needs it.",
+        "Environments and games against an opponent are even in number: the network moves first "
+        "in one half of them and second in the other.",
+        '[eval.vs_random]\nkind = "random"\nevery = 50\nnum_games = 511',
+        '[eval.vs_random]\nkind = "random"\nevery = 50\nnum_games = 512',
+    ),
+    Code(
+        "unknown-choice",
+        "A string is none of those that its key takes.",
+        "The message lists them; they are lower-case.",
+        '[algorithm]\nkind = "ppo"\nshuffle = "minibatch"',
+        '[algorithm]\nkind = "ppo"\nshuffle = "epoch"',
+    ),
+    Code(
+        "bad-name",
+        "A name has characters that names do not have.",
+        "Experiments and tags are named in letters, digits, `.`, `_` and `-`, at most 100 of them, "
+        "the first a letter or a digit; evaluators, whose names become payload keys, in lower-case "
+        "letters, digits and `_`, the first a letter.",
+        'name = "tic tac toe"',
+        'name = "tic_tac_toe"',
+    ),
+    Code(
+        "duplicate-item",
+        "An array has an item twice.",
+        "Tags differ from one another.",
+        'tags = ["baseline", "baseline"]',
+        'tags = ["baseline"]',
+    ),
+    # Kinds and users' own parts.
+    Code(
+        "missing-kind",
+        "A part does not say which kind it is.",
+        "A table that can be one of several things says which by its key `kind`.",
+        "[optimizer]\nlearning_rate = 1e-3",
+        '[optimizer]\nkind = "adamw"\nlearning_rate = 1e-3',
+    ),
+    Code(
+        "unknown-kind",
+        "There is no such kind of this part.",
+        "The message lists the kinds. A class of your own is named by its import path, "
+        '`kind = "package.module:Name"`, for environments, models, algorithms and evaluators.',
+        '[model]\nkind = "transformer"',
+        '[model]\nkind = "mlp"',
+    ),
+    Code(
+        "bad-import-path",
+        "A kind looks like an import path but is none.",
+        "An import path is `package.module:Name`: a module's dotted name, a colon, and a class of "
+        "that module.",
+        '[model]\nkind = "my_package/nets:Net"',
+        '[model]\nkind = "mlp"',
+    ),
+    Code(
+        "import-failed",
+        "A class of your own cannot be imported.",
+        "The module is on Python's path (installed, or its folder in PYTHONPATH), imports without "
+        "an error, and has the class. Only `run`, `resume` and `check --import` import it.",
+        '[model]\nkind = "no_such_package:Net"',
+        '[model]\nkind = "mlp"',
+    ),
+    Code(
+        "import-class",
+        "What an import path names cannot be a part.",
+        "A part is an attrs class with a method `build(...)`; its fields are the keys of the "
+        "part's table.",
+        '[model]\nkind = "decimal:Decimal"',
+        '[model]\nkind = "mlp"',
+    ),
+    Code(
+        "import-refused",
+        "A class of your own refuses its table.",
+        "The class's own validators and converters raised an error; the message has it.",
+        "$ jaxpot check --import spec.toml -s model.width=-1",
+        "$ jaxpot check --import spec.toml -s model.width=16",
+    ),
+    # Games.
+    Code(
+        "unknown-game",
+        "pgx has no such game.",
+        "`id` is one of pgx's ids for a game of two players; the message lists them.",
+        '[env]\nkind = "pgx"\nid = "tictactoe"',
+        '[env]\nkind = "pgx"\nid = "tic_tac_toe"',
+    ),
+    Code(
+        "unsupported-players",
+        "The game is not for two players.",
+        "Self-play is between two seats; games for one and for three are not supported.",
+        '[env]\nkind = "pgx"\nid = "2048"',
+        '[env]\nkind = "pgx"\nid = "tic_tac_toe"',
+    ),
+    Code(
+        "needs-board-observation",
+        "The model needs a board, which this game's observation is not.",
+        "A resnet's convolutions need an observation of shape [H, W, C]. An mlp takes any.",
+        '[env]\nkind = "pgx"\nid = "kuhn_poker"\n[model]\nkind = "resnet"',
+        '[env]\nkind = "pgx"\nid = "tic_tac_toe"\n[model]\nkind = "resnet"',
+    ),
+    Code(
+        "game-tree-unsupported",
+        "The game has no tree that an evaluator could follow.",
+        "A `game_tree` evaluator needs a game without chance and without hidden information.",
+        '[env]\nkind = "pgx"\nid = "kuhn_poker"\n[eval.exact]\nkind = "game_tree"\nevery = 50',
+        '[env]\nkind = "pgx"\nid = "tic_tac_toe"\n[eval.exact]\nkind = "game_tree"\nevery = 50',
+    ),
+    Code(
+        "game-tree-too-large",
+        "The game has more positions than a `game_tree` evaluator may follow.",
+        "The message has an estimate of the number of positions; `max_positions` is the limit.",
+        '[env]\nkind = "pgx"\nid = "connect_four"\n[eval.exact]\nkind = "game_tree"\nevery = 50',
+        '[env]\nkind = "pgx"\nid = "tic_tac_toe"\n[eval.exact]\nkind = "game_tree"\nevery = 50',
+    ),
+    # Rules across fields.
+    Code(
+        "no-collector",
+        "Some iteration collects nothing.",
+        "At every iteration at least one collector is on: self-play, or random games without an "
+        "`until` before the run's end.",
+        '[collect]\nnum_steps = 9\nselfplay = "none"\nrandom = "none"',
+        "[collect]\nnum_steps = 9\n[collect.selfplay]\nnum_envs = 1024",
+    ),
+    Code(
+        "too-many-rows",
+        "An iteration collects more rows than can be counted.",
+        "`num_steps` times the environments stays below 2^31.",
+        "[collect]\nnum_steps = 100_000\n[collect.selfplay]\nnum_envs = 100_000",
+        "[collect]\nnum_steps = 9\n[collect.selfplay]\nnum_envs = 1024",
+    ),
+    Code(
+        "batch-too-large",
+        "A minibatch is larger than what one iteration collects.",
+        "An iteration collects `num_steps` rows for each self-play environment and half as many, "
+        "the network's own moves, for each one against random moves. `batch_size` is at most that, "
+        "at the iteration that collects least.",
+        '[algorithm]\nkind = "ppo"\nbatch_size = 1_000_000_000',
+        '[algorithm]\nkind = "ppo"\nbatch_size = 16',
+    ),
+    Code(
+        "warmup-too-long",
+        "A schedule's warm-up leaves nothing of the schedule.",
+        "`warmup` is less than `iterations`, which includes it.",
+        '[optimizer]\nkind = "adamw"\n'
+        'learning_rate = { kind = "linear", init = 1e-3, end = 0, iterations = 9, warmup = 9 }',
+        '[optimizer]\nkind = "adamw"\n'
+        'learning_rate = { kind = "linear", init = 1e-3, end = 0, iterations = 9, warmup = 3 }',
+    ),
+    Code(
+        "needs-momentum",
+        "Nesterov's momentum is asked for, but there is no momentum.",
+        "`nesterov = true` goes with a `momentum` above 0.",
+        '[optimizer]\nkind = "sgd"\nnesterov = true',
+        '[optimizer]\nkind = "sgd"\nmomentum = 0.9\nnesterov = true',
+    ),
+    Code(
+        "several-devices",
+        "Training on several devices is asked for, which is not supported yet.",
+        "`runtime.devices` is 1.",
+        "[runtime]\ndevices = 2",
+        "[runtime]\ndevices = 1",
+    ),
+    # Metrics.
+    Code(
+        "unknown-metric",
+        "Nothing in this experiment emits the metric.",
+        "`checkpoint.best` and `[[expect]]` name a key of the payload; `jaxpot plan SPEC` lists "
+        "them. An evaluator `[eval.x]` emits keys that start with `eval_x/`.",
+        '[[expect]]\nmetric = "polcy_loss"\nmax = 1.0',
+        '[[expect]]\nmetric = "policy_loss"\nmax = 1.0',
+    ),
+    Code(
+        "metric-not-present",
+        "A metric is not emitted at the iterations that are looked at.",
+        "An evaluator emits at its cadence: `every = n` at the iterations t with (t + 1) divisible "
+        "by n. A gate on the last iteration's value needs `iterations` divisible by it; "
+        '`at = "any"` and `at = "best"` need one evaluation in the run.',
+        '[[expect]]\nmetric = "train_vs_random/reward"\nat = 999_999_998\nmin = 0\n'
+        "[collect.random]\nnum_envs = 2\nuntil = 1",
+        '[[expect]]\nmetric = "train_vs_random/reward"\nat = "any"\nmin = 0\n'
+        "[collect.random]\nnum_envs = 2\nuntil = 1",
+    ),
+    Code(
+        "expect-bounds",
+        "A gate's bounds make no sense.",
+        'A gate has `min`, `max` or both, `min` at most `max`; with `at = "best"` exactly one: '
+        "the best value is the highest under `min` and the lowest under `max`.",
+        '[[expect]]\nmetric = "policy_loss"\nmin = 1.0\nmax = 0.0',
+        '[[expect]]\nmetric = "policy_loss"\nmin = 0.0\nmax = 1.0',
+    ),
+)

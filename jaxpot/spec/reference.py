@@ -1,0 +1,126 @@
+"""The spec reference, `docs/spec.md`, made from the classes."""
+
+import inspect
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from jaxpot.spec.checkpoint import Best, Checkpoint
+from jaxpot.spec.collect import Collect, RandomCollector, SelfplayCollector
+from jaxpot.spec.expect import Expect
+from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.fields import Rules, rules_of
+from jaxpot.spec.pgx_games import GAMES
+from jaxpot.spec.registry import REGISTRIES
+from jaxpot.spec.runtime import Runtime
+from jaxpot.spec.wording import allowed, shown
+
+_INTRODUCTION = """\
+# Spec reference
+
+Made from the classes in `jaxpot/spec/` by `python -m jaxpot.spec.reference`; do not edit it by
+hand.
+
+A spec is one TOML file. Every key is listed here, and no other is taken. Nothing is converted:
+only an integer may stand for a float. A key without a default is required, as is the `kind` of a
+table that has kinds. The string `"none"` stands for no value where the table says so, which lets
+a spec take back what one that it extends has set.
+
+`extends = "base.toml"`, or a list of files, stands at the top of a file: tables merge, anything
+else replaces. `-s path=value` on the command line comes last."""
+
+_SCHEDULES = """\
+Where a number may be a schedule, a table says how the value goes with the iteration `t`, counted
+from 0. For `t < warmup` it is `peak * (t + 1) / warmup`, where `peak` is the first value; after
+that, with `p = clip((t - warmup) / (iterations - warmup), 0, 1)`, a linear schedule is
+`init + (end - init) * p` and a cosine one `end + (init - end) * (1 + cos(pi * p)) / 2`."""
+
+_OWN = """\
+For an environment, a model, an algorithm or an evaluator, `kind = "package.module:Name"` names an
+attrs class of your own with a method `build(...)`. The class's fields are the table's keys, taken
+as strictly as jaxpot's own. It is imported by `run`, by `resume` and by `check --import` only."""
+
+_SECTIONS: tuple[tuple[str, type[Any]], ...] = (
+    ("Top level", Experiment),
+    ("`[collect]`", Collect),
+    ("`[collect.selfplay]`", SelfplayCollector),
+    ("`[collect.random]`", RandomCollector),
+    ("`[checkpoint]`", Checkpoint),
+    ("`[checkpoint.best]`", Best),
+    ("`[[expect]]`", Expect),
+    ("`[runtime]`", Runtime),
+)
+
+_TITLES = {
+    "environment": "`[env]`",
+    "model": "`[model]`",
+    "algorithm": "`[algorithm]`",
+    "optimizer": "`[optimizer]`",
+    "schedule": "Schedules",
+    "evaluator": "`[eval.<name>]`",
+}
+
+
+def reference() -> str:
+    """Returns the reference as Markdown."""
+    blocks = [_INTRODUCTION, *_section(*_SECTIONS[0])]
+    for registry in REGISTRIES:
+        blocks.append(f"## {_TITLES[registry.name]}")
+        if registry.name == "schedule":
+            blocks.append(_SCHEDULES)
+        for row in registry.rows:
+            blocks += _section(f'`kind = "{row.kind}"`', row.config, level=3)
+        if registry.name == "environment":
+            blocks += _games()
+    for title, cls in _SECTIONS[1:]:
+        blocks += _section(title, cls)
+    return "\n\n".join([*blocks, "## Parts of your own", _OWN]) + "\n"
+
+
+def _section(title: str, cls: type[Any], *, level: int = 2) -> Iterator[str]:
+    yield f"{'#' * level} {title}"
+    yield inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:")[0].strip()
+    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    for field in attrs.fields(cls):
+        rules = rules_of(field)
+        takes = _cell(allowed(field.type, rules))
+        rows.append(f"| `{field.name}` | {takes} | {_default(field)} | {_cell(_meaning(rules))} |")
+    yield "\n".join(rows)
+
+
+def _games() -> Iterator[str]:
+    yield "The games, with what their observations are:"
+    rows = ["| id | observation | actions | longest game |", "|---|---|---|---|"]
+    for name, game in sorted(GAMES.items()):
+        shape = f"`{list(game.observation_shape)}` {game.observation_dtype}"
+        rows.append(f"| `{name}` | {shape} | {game.num_actions} | {game.max_steps} |")
+    yield "\n".join(rows)
+
+
+def _default(field: "attrs.Attribute[Any]") -> str:
+    value = field.default
+    if value is attrs.NOTHING:
+        return "required"
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(shown, value))}]`"
+    if isinstance(value, str | int | float):
+        return f"`{shown(value)}`"
+    if attrs.has(type(value)):
+        return f"`{value.kind}`" if hasattr(value, "kind") else "its defaults"
+    return "empty"
+
+
+def _meaning(rules: Rules) -> str:
+    return f"{rules.doc} ({rules.unit})" if rules.unit else rules.doc
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

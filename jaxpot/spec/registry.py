@@ -1,0 +1,178 @@
+"""The kinds of parts: one registry a union, one row a kind.
+
+A row is all that a new kind needs: its config class and its payload keys, both free of jax, and
+its implementation as a string that is imported only when the experiment is lowered.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.spec.algorithms import PPO, ppo_keys
+from jaxpot.spec.envs import PgxEnv
+from jaxpot.spec.evaluators import (
+    GameTreeEvaluator,
+    RandomEvaluator,
+    game_tree_keys,
+    random_keys,
+)
+from jaxpot.spec.keys import PayloadKey
+from jaxpot.spec.models import MLP, ResNet
+from jaxpot.spec.optimizers import SGD, Adam, AdamW
+from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.schedules import Constant, Cosine, Linear
+
+
+def _no_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
+    del config, prefix
+    return ()
+
+
+@attrs.frozen
+class Row:
+    """One kind of part.
+
+    Attributes:
+      config: the spec class, whose `kind` is the tag in TOML.
+      implementation: `module:function`, whose function takes the config first.
+      keys: the payload keys that a config's part emits under a prefix.
+      programs: what a part compiles beside the program that it is in, by name.
+    """
+
+    config: type[Any]
+    implementation: str
+    keys: Callable[[Any, str], tuple[PayloadKey, ...]] = _no_keys
+    programs: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """The tag that selects this kind."""
+        return self.config.kind
+
+
+@attrs.frozen
+class Registry:
+    """The kinds of one union.
+
+    Attributes:
+      name: what such a part is called.
+      rows: its kinds.
+      imported: class that holds a user's own part; None where there can be none.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    imported: type[ImportedPart] | None = None
+
+    @property
+    def by_kind(self) -> Mapping[str, Row]:
+        """The rows by their tags."""
+        return {row.kind: row for row in self.rows}
+
+    @property
+    def classes(self) -> frozenset[type[Any]]:
+        """Every class that the union has."""
+        imported = () if self.imported is None else (self.imported,)
+        return frozenset({*(row.config for row in self.rows), *imported})
+
+
+REGISTRIES = (
+    Registry(
+        "environment",
+        (Row(PgxEnv, "jaxpot.envs.pgx_env:build"),),
+        imported=ImportedPart,
+    ),
+    Registry(
+        "model",
+        (
+            Row(MLP, "jaxpot.models.mlp:build"),
+            Row(ResNet, "jaxpot.models.resnet:build"),
+        ),
+        imported=ImportedPart,
+    ),
+    Registry(
+        "algorithm",
+        (Row(PPO, "jaxpot.algorithms.ppo:build", ppo_keys),),
+        imported=ImportedPart,
+    ),
+    Registry(
+        "optimizer",
+        (
+            Row(AdamW, "jaxpot.algorithms.optimizers:make_optimizer"),
+            Row(Adam, "jaxpot.algorithms.optimizers:make_optimizer"),
+            Row(SGD, "jaxpot.algorithms.optimizers:make_optimizer"),
+        ),
+    ),
+    Registry(
+        "schedule",
+        (
+            Row(Constant, "jaxpot.algorithms.schedules:schedule_value"),
+            Row(Linear, "jaxpot.algorithms.schedules:schedule_value"),
+            Row(Cosine, "jaxpot.algorithms.schedules:schedule_value"),
+        ),
+    ),
+    Registry(
+        "evaluator",
+        (
+            Row(RandomEvaluator, "jaxpot.evaluators.random_opponent:build", random_keys),
+            Row(
+                GameTreeEvaluator,
+                "jaxpot.evaluators.game_tree:build",
+                game_tree_keys,
+                programs=("game_tree_deal", "game_tree_step"),
+            ),
+        ),
+        imported=ImportedEvaluator,
+    ),
+)
+
+
+def registry_of(classes: frozenset[type[Any]]) -> Registry | None:
+    """Returns the registry whose union has exactly `classes`, or None."""
+    return next((registry for registry in REGISTRIES if registry.classes == classes), None)
+
+
+def part_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...] | None:
+    """Returns the payload keys that a part emits under `prefix`.
+
+    None where they cannot be known: a user's own part whose class was not imported.
+    """
+    if isinstance(config, ImportedPart):
+        if config.config is None:
+            return None
+        declare = getattr(config.config, "payload_keys", None)
+        return () if declare is None else tuple(declare(prefix))
+    return _row(config).keys(config, prefix)
+
+
+def part_programs(config: Any) -> tuple[str, ...]:
+    """Returns what a part compiles beside the program that it is in; a user's own says nothing."""
+    return () if isinstance(config, ImportedPart) else _row(config).programs
+
+
+def implementation(config: Any) -> Callable[..., Any]:
+    """Imports what builds a part; call it with the config first, then what the part asks for.
+
+    A user's own part is built by its class's `build`, called without the config.
+
+    Raises:
+      UserError: the user's class was not imported when the spec was loaded.
+    """
+    if isinstance(config, ImportedPart):
+        if config.config is None:
+            raise UserError(f"{config.kind} was not imported; load with import_user_code=True")
+        return _build_imported
+    module, _, name = _row(config).implementation.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _build_imported(part: ImportedPart, *positional: Any, **options: Any) -> Any:
+    return part.config.build(*positional, **options)
+
+
+def _row(config: Any) -> Row:
+    rows = (row for registry in REGISTRIES for row in registry.rows)
+    return next(row for row in rows if row.config is type(config))

@@ -1,0 +1,287 @@
+"""Plain TOML data to spec classes: strictly, and with every fault at once.
+
+cattrs dispatches on the annotated types; all that it does to values by default (`3.7` to `3`,
+`"false"` to `True`, `"12"` to `(1, 2)`) is replaced by hooks that take a value as it is or refuse
+it. A refusal carries its faults and what is usable all the same, so that the rules across sections
+are checked on the rest of the spec.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sized
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+
+import attrs
+
+from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.faults import Fault, Path, nearest
+from jaxpot.spec.fields import broken, rules_of
+from jaxpot.spec.frozen import FrozenMap
+from jaxpot.spec.imports import import_class, load_table
+from jaxpot.spec.kinds import kind_of, unknown_kind
+from jaxpot.spec.parts import Cadence, ImportedEvaluator
+from jaxpot.spec.registry import Registry, registry_of
+from jaxpot.spec.scalars import (
+    MISSING,
+    Rejected,
+    take_bool,
+    take_float,
+    take_int,
+    take_literal,
+    take_scalar_member,
+    take_str,
+    wrong_type,
+)
+from jaxpot.spec.validate import Draft, validate
+from jaxpot.spec.wording import NONE, allowed, given, is_union, listed
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+Items = TypeVar("Items", bound=Sized)
+
+MAX_FAULTS = 100
+"""Most faults that one section reports; more of them say nothing new."""
+
+MAX_ITEMS = 10_000
+"""Most items of an array or entries of a table of tables that are looked at at all."""
+
+
+def structure(
+    data: Mapping[str, Any], *, import_user_code: bool
+) -> tuple[Experiment | None, list[Fault], list[str]]:
+    """Makes an experiment of a spec's plain data.
+
+    Args:
+      data: tables as dicts, arrays as lists, as tomli gives them.
+      import_user_code: whether the classes of users' own parts are imported.
+
+    Returns:
+      The experiment, or None where there are faults; every fault, those of single fields before
+      those of rules across fields, without origins; and the import paths that the spec names.
+    """
+    import_paths: list[str] = []
+    converter = make_converter(import_paths, import_user_code=import_user_code)
+    values, faults = _take_fields(data, Experiment, converter)
+    faults += validate(Draft(_defaults() | values, _distrusted(faults)))
+    experiment = None if faults else Experiment(**values)
+    return experiment, _limited(faults), import_paths
+
+
+def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Converter":
+    """Builds the converter: the one place where types meet their hooks.
+
+    Args:
+      import_paths: takes every import path that structuring meets.
+      import_user_code: whether those are imported.
+    """
+    from cattrs import Converter
+
+    converter = Converter(detailed_validation=False)
+
+    def take_table(value: Any, cls: Any) -> Any:
+        values, faults = _take_fields(_table(value), cls, converter)
+        if not faults:
+            return cls(**values)
+        usable = MISSING
+        if _required(cls) <= values.keys():
+            # A user's class may have a rule of its own that the rest breaks too.
+            with contextlib.suppress(TypeError, ValueError):
+                usable = cls(**values)
+        raise Rejected(faults, usable)
+
+    def take_array(value: Any, annotation: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise wrong_type(value, annotation)
+        item_type = _item_type(annotation)
+        pairs = ((index, item, item_type) for index, item in enumerate(_bounded(value)))
+        items, faults = _take_each(pairs, converter)
+        container = get_origin(annotation) or list
+        # A refused item leaves a gap, so that the others keep their indices.
+        return _accept(container(items.get(index) for index in range(len(value))), faults)
+
+    def take_mapping(value: Any, annotation: Any) -> Any:
+        item_type = get_args(annotation)[1]
+        pairs = ((key, item, item_type) for key, item in _bounded(_table(value)).items())
+        items, faults = _take_each(pairs, converter)
+        return _accept(items if get_origin(annotation) is dict else FrozenMap(items), faults)
+
+    def take_union(value: Any, annotation: Any) -> Any:
+        members = get_args(annotation)
+        tables = frozenset(member for member in members if attrs.has(member))
+        if isinstance(value, Mapping) and tables:
+            registry = registry_of(tables)
+            if registry is None:
+                return converter.structure(value, next(iter(tables)))
+            return take_part(value, registry)
+        if type(None) in members and value == NONE:
+            return None
+        return take_scalar_member(value, annotation, converter.structure)
+
+    def take_part(value: Mapping[str, Any], registry: Registry) -> Any:
+        kind = kind_of(value, registry)
+        table = {key: item for key, item in value.items() if key != "kind"}
+        row = registry.by_kind.get(kind)
+        if row is not None:
+            return converter.structure(table, row.config)
+        if registry.imported is None:
+            raise unknown_kind(kind, registry)
+        import_paths.append(kind)
+        frozen, faults = load_table(table)
+        if faults:
+            raise Rejected(faults)
+        if issubclass(registry.imported, ImportedEvaluator):
+            converter.structure({k: v for k, v in table.items() if k == "every"}, Cadence)
+        config = take_imported(kind, table) if import_user_code else None
+        return registry.imported(kind=kind, table=frozen, config=config)
+
+    def take_imported(kind: str, table: Mapping[str, Any]) -> Any:
+        cls = import_class(kind)
+        if isinstance(cls, Fault):
+            raise Rejected([cls])
+        try:
+            return converter.structure(table, cls)
+        except Rejected:
+            raise
+        # The class is somebody else's: its annotations, validators and converters may raise
+        # anything, and whatever they say is about the table.
+        except Exception as error:
+            text = f"{kind} refuses its table: {type(error).__name__}: {error}"
+            raise Rejected([Fault("import-refused", (), text)]) from error
+
+    converter.register_structure_hook(bool, take_bool)
+    converter.register_structure_hook(int, take_int)
+    converter.register_structure_hook(float, take_float)
+    converter.register_structure_hook(str, take_str)
+    converter.register_structure_hook_func(lambda t: get_origin(t) is Literal, take_literal)
+    converter.register_structure_hook_func(attrs.has, take_table)
+    converter.register_structure_hook_func(_is_array, take_array)
+    converter.register_structure_hook_func(_is_mapping, take_mapping)
+    converter.register_structure_hook_func(is_union, take_union)
+    return converter
+
+
+def _take_fields(
+    data: Mapping[str, Any], cls: type[Any], converter: "Converter"
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Takes a table's keys as a class's arguments; what is wrong is left out."""
+    fields = {field.alias: field for field in attrs.fields(attrs.resolve_types(cls)) if field.init}
+    faults = _unknown_keys(data, fields)
+    known = ((key, data[key], fields[key].type) for key in data if key in fields)
+    values, refused = _take_each(known, converter)
+    faults += [_worded(fault, fields[str(fault.path[0])]) for fault in refused]
+    for name, field in fields.items():
+        rules = rules_of(field)
+        if name in values:
+            text = allowed(_item_type(field.type), rules)
+            breaches = [_under(name, fault) for fault in broken(rules, values[name], text)]
+            if breaches:
+                faults += breaches
+                del values[name]
+        elif name not in data and name in _required(cls):
+            faults.append(Fault("missing-key", (name,), "missing", allowed(field.type, rules)))
+    return values, faults
+
+
+def _take_each(
+    pairs: Iterable[tuple[str | int, Any, Any]], converter: "Converter"
+) -> tuple[dict[Any, Any], list[Fault]]:
+    """Takes each `(key, value, type)`; of a refused value, what is usable."""
+    values: dict[Any, Any] = {}
+    faults: list[Fault] = []
+    for key, value, annotation in pairs:
+        try:
+            values[key] = converter.structure(value, annotation)
+        except Rejected as rejected:
+            faults += [_under(key, fault) for fault in rejected.faults]
+            if rejected.usable is not MISSING:
+                values[key] = rejected.usable
+    return values, faults
+
+
+def _bounded(value: Items) -> Items:
+    if len(value) > MAX_ITEMS:
+        fault = Fault("out-of-range", (), f"{len(value)} items", f"at most {MAX_ITEMS}")
+        raise Rejected([fault])
+    return value
+
+
+def _limited(faults: list[Fault]) -> list[Fault]:
+    reported: Counter[Path] = Counter()
+    kept = []
+    for fault in faults:
+        reported[fault.path[:1]] += 1
+        if reported[fault.path[:1]] <= MAX_FAULTS:
+            kept.append(fault)
+    return kept
+
+
+def _accept(value: Any, faults: list[Fault]) -> Any:
+    if faults:
+        raise Rejected(faults, value)
+    return value
+
+
+def _under(key: str | int, fault: Fault) -> Fault:
+    return attrs.evolve(fault, path=(key, *fault.path))
+
+
+def _worded(fault: Fault, field: "attrs.Attribute[Any]") -> Fault:
+    """Says of a wrong type what the field's own rules allow, not just its type."""
+    inside = fault.path[1:]
+    if fault.code not in ("wrong-type", "not-finite") or any(isinstance(p, str) for p in inside):
+        return fault
+    annotation = _item_type(field.type) if inside else field.type
+    return attrs.evolve(fault, allowed=allowed(annotation, rules_of(field)))
+
+
+def _item_type(annotation: Any) -> Any:
+    return get_args(annotation)[0] if _is_array(annotation) else annotation
+
+
+def _distrusted(faults: list[Fault]) -> tuple[Path, ...]:
+    """Returns the paths whose values the spec does not really tell.
+
+    An unknown key makes the key that it was probably meant to be one of them: its default is not
+    what the user wants.
+    """
+    misspelt = ((*fault.path[:-1], fault.suggestion) for fault in faults if fault.suggestion)
+    return (*(fault.path for fault in faults), *misspelt)
+
+
+def _defaults() -> dict[str, Any]:
+    fields = attrs.fields(Experiment)
+    return {field.name: field.default for field in fields if field.default is not attrs.NOTHING}
+
+
+def _required(cls: type[Any]) -> set[str]:
+    return {field.alias for field in attrs.fields(cls) if field.default is attrs.NOTHING}
+
+
+def _unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> list[Fault]:
+    names = sorted(known)
+    faults = []
+    for key in data:
+        if key in names:
+            continue
+        near = nearest(key, names)
+        text = "" if near else listed(names) if names else "no keys"
+        faults.append(Fault("unknown-key", (key,), "unknown key", text, near))
+        if len(faults) == MAX_FAULTS:
+            break
+    return faults
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Rejected([Fault("wrong-type", (), given(value), "a table")])
+    return value
+
+
+def _is_array(annotation: Any) -> bool:
+    return get_origin(annotation) in (tuple, list)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    return isinstance(origin, type) and issubclass(origin, Mapping)

@@ -1,0 +1,221 @@
+"""The rules across fields, checked on as much of a spec as is sound.
+
+A rule asks a `Draft` for what it needs. Where that was refused already, the rule is silent: a
+second fault that follows from the first helps nobody.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from jaxpot.spec.collect import trainable_rows
+from jaxpot.spec.envs import PgxEnv
+from jaxpot.spec.evaluators import GameTreeEvaluator
+from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.faults import Fault, Path, nearest
+from jaxpot.spec.fields import INT32_MAX
+from jaxpot.spec.models import ResNet
+from jaxpot.spec.optimizers import SGD
+from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS, Game
+from jaxpot.spec.schedules import Cosine, Linear
+from jaxpot.spec.wording import listed, shown
+
+
+class Unknown(Exception):  # noqa: N818 - ends a rule whose input is not sound; no error
+    """What a rule needs was refused, or is a user's own part that nobody imported."""
+
+
+@attrs.frozen
+class Draft:
+    """An experiment as far as it is sound.
+
+    Attributes:
+      values: the sections that could be made; where a key of one was refused, it has its default.
+      refused: the paths of the faults found so far.
+    """
+
+    values: Mapping[str, Any]
+    refused: tuple[Path, ...] = ()
+
+    def part(self, *path: str | int) -> Any:
+        """Returns a value that may have refused parts of its own.
+
+        Raises:
+          Unknown: it, or what it is in, was refused.
+        """
+        if any(path[: len(refused)] == refused for refused in self.refused):
+            raise Unknown
+        value: Any = self.values
+        for key in path:
+            if value is None:
+                raise Unknown
+            try:
+                value = getattr(value, str(key)) if attrs.has(type(value)) else value[key]
+            except (AttributeError, LookupError):
+                raise Unknown from None
+        return value
+
+    def sound(self, *path: str | int) -> Any:
+        """Returns a value of which nothing was refused.
+
+        Raises:
+          Unknown: it, what it is in, or something in it was refused.
+        """
+        if any(refused[: len(path)] == path for refused in self.refused):
+            raise Unknown
+        return self.part(*path)
+
+    def game(self) -> Game:
+        """Returns the facts of the game.
+
+        Raises:
+          Unknown: it is a user's own, or none that can be played.
+        """
+        env = self.part("env")
+        game = GAMES.get(self.sound("env", "id")) if isinstance(env, PgxEnv) else None
+        if game is None:
+            raise Unknown
+        return game
+
+
+Rule = Callable[[Draft], Iterator[Fault]]
+
+
+def validate(spec: Experiment | Draft) -> list[Fault]:
+    """Returns the faults of a spec that concern more than one of its fields."""
+    # The rules on metrics need every part's keys, whose registry needs the parts' configs.
+    from jaxpot.spec.metrics import metric_rules
+
+    if isinstance(spec, Experiment):
+        spec = Draft({field.name: getattr(spec, field.name) for field in attrs.fields(Experiment)})
+    faults: list[Fault] = []
+    for rule in (*_RULES, *metric_rules):
+        try:
+            for fault in rule(spec):
+                faults.append(fault)
+        except Unknown:
+            continue
+    return faults
+
+
+def _pgx_game(draft: Draft) -> Iterator[Fault]:
+    if not isinstance(draft.part("env"), PgxEnv):
+        return
+    path = ("env", "id")
+    name = draft.sound(*path)
+    if name in OTHER_PLAYERS:
+        players = OTHER_PLAYERS[name]
+        message = f"{shown(name)} is a game for {players} player{'s' * (players > 1)}"
+        yield Fault("unsupported-players", path, message, f"a game for two: {listed([*GAMES])}")
+    elif name not in GAMES:
+        message = f"pgx has no game {shown(name)}"
+        yield Fault("unknown-game", path, message, listed([*GAMES]), nearest(name, GAMES))
+
+
+def _resnet_board(draft: Draft) -> Iterator[Fault]:
+    if isinstance(draft.part("model"), ResNet):
+        shape = draft.game().observation_shape
+        if len(shape) != 3:
+            message = f"a resnet needs an observation [H, W, C]; this game's is {list(shape)}"
+            yield Fault("needs-board-observation", ("model", "kind"), message, '"mlp"')
+
+
+def _game_tree(draft: Draft) -> Iterator[Fault]:
+    game = draft.game()
+    for name, evaluator in draft.part("eval").items():
+        if not isinstance(evaluator, GameTreeEvaluator):
+            continue
+        path = ("eval", name)
+        positions = game.tree_positions
+        if positions is None:
+            message = "the game has chance or hidden information: it has no tree to follow"
+            yield Fault("game-tree-unsupported", path, message, 'another kind, such as "random"')
+        elif (*path, "max_positions") in draft.refused:
+            continue
+        elif positions > evaluator.max_positions:
+            message = f"the game has about {_rounded(positions)} positions"
+            allowed = f"at most max_positions = {evaluator.max_positions}"
+            yield Fault("game-tree-too-large", path, message, allowed)
+
+
+def _some_collector(draft: Draft) -> Iterator[Fault]:
+    selfplay = draft.sound("collect", "selfplay")
+    random = draft.sound("collect", "random")
+    if selfplay is not None:
+        return
+    if random is None:
+        sections = "[collect.selfplay], [collect.random] or both"
+        yield Fault("no-collector", ("collect",), "nothing is collected", sections)
+    elif random.until is not None and random.until < draft.sound("iterations"):
+        message = f"nothing is collected from iteration {random.until} on"
+        allowed = "`iterations` or more, no `until`, or a [collect.selfplay] besides"
+        yield Fault("no-collector", ("collect", "random", "until"), message, allowed)
+
+
+def _collected_rows(draft: Draft) -> Iterator[Fault]:
+    collect = draft.sound("collect")
+    if trainable_rows(collect, 0) > INT32_MAX:
+        message = f"an iteration has {trainable_rows(collect, 0)} rows"
+        allowed = f"at most {INT32_MAX} rows: fewer steps or environments"
+        yield Fault("too-many-rows", ("collect", "num_steps"), message, allowed)
+
+
+def _batch_size(draft: Draft) -> Iterator[Fault]:
+    path = ("algorithm", "batch_size")
+    batch_size = draft.sound(*path)
+    collect = draft.sound("collect")
+    last = draft.sound("iterations") - 1
+    rows, t = min((trainable_rows(collect, t), t) for t in (0, last))
+    if 0 < rows < batch_size:
+        # The smallest iterations are those after the random warm-up: name the first of them.
+        t = collect.random.until if t else 0
+        message = f"{batch_size} rows, but iteration {t} collects {rows}"
+        yield Fault("batch-too-large", path, message, f"at most {rows}")
+
+
+def _warmup(draft: Draft) -> Iterator[Fault]:
+    for path in (("optimizer", "learning_rate"), ("algorithm", "entropy_coeff")):
+        try:
+            schedule = draft.sound(*path)
+        except Unknown:
+            continue
+        if isinstance(schedule, Linear | Cosine) and schedule.warmup >= schedule.iterations:
+            message = f"{schedule.warmup} iterations of warm-up in {schedule.iterations}"
+            allowed = "fewer than the schedule's `iterations`"
+            yield Fault("warmup-too-long", (*path, "warmup"), message, allowed)
+
+
+def _nesterov(draft: Draft) -> Iterator[Fault]:
+    optimizer = draft.part("optimizer")
+    if (
+        isinstance(optimizer, SGD)
+        and optimizer.nesterov
+        and not draft.sound("optimizer", "momentum")
+    ):
+        message = "there is no momentum to be Nesterov's"
+        yield Fault("needs-momentum", ("optimizer", "nesterov"), message, "`momentum` above 0")
+
+
+def _one_device(draft: Draft) -> Iterator[Fault]:
+    devices = draft.sound("runtime", "devices")
+    if devices > 1:
+        message = f"training on {devices} devices is not supported yet"
+        yield Fault("several-devices", ("runtime", "devices"), message, "1")
+
+
+def _rounded(number: int) -> str:
+    return str(number) if number < 10**6 else f"{float(number):.1e}"
+
+
+_RULES: tuple[Rule, ...] = (
+    _pgx_game,
+    _resnet_board,
+    _game_tree,
+    _some_collector,
+    _collected_rows,
+    _batch_size,
+    _warmup,
+    _nesterov,
+    _one_device,
+)

@@ -1,0 +1,241 @@
+"""Specs as plain data, drawn by hypothesis: every one of them is valid."""
+
+from hypothesis import strategies as st
+
+from jaxpot.spec import from_resolved, payload_keys
+from jaxpot.spec.pgx_games import GAMES
+
+SMALL = {
+    "name": "small",
+    "iterations": 10,
+    "env": {"kind": "pgx", "id": "tic_tac_toe"},
+    "model": {"kind": "mlp"},
+    "algorithm": {"kind": "ppo", "batch_size": 8},
+    "collect": {"num_steps": 9, "selfplay": {"num_envs": 4}},
+}
+"""The least that a spec says."""
+
+FULL = {
+    **SMALL,
+    "description": 'Says "everything", \\ and é.',
+    "seed": 7,
+    "iterations": 300,
+    "tags": ["a", "b"],
+    "model": {"kind": "resnet", "num_filters": 8, "num_blocks": 1},
+    "algorithm": {
+        "kind": "ppo",
+        "batch_size": 8,
+        "gamma": 1,
+        "value_clip": True,
+        "entropy_coeff": {
+            "kind": "cosine",
+            "init": 0.01,
+            "end": 0,
+            "iterations": 100,
+            "warmup": 3,
+        },
+        "shuffle": "epoch",
+    },
+    "optimizer": {
+        "kind": "sgd",
+        "learning_rate": {"kind": "constant", "value": 0.1, "warmup": 2},
+        "momentum": 0.9,
+        "nesterov": True,
+        "max_grad_norm": 1.0,
+    },
+    "collect": {
+        "num_steps": 9,
+        "selfplay": {"num_envs": 4},
+        "random": {"num_envs": 2, "until": 50},
+    },
+    "eval": {
+        "vs_random": {"kind": "random", "every": 50, "num_games": 64, "greedy": False},
+        "tree": {"kind": "game_tree", "every": 100},
+    },
+    "checkpoint": {
+        "every": 20,
+        "milestone_every": 100,
+        "best": {"metric": "eval_tree/lost", "mode": "min"},
+    },
+    "expect": [
+        {"metric": "eval_vs_random/win_rate", "min": 0.5},
+        {"metric": "train_vs_random/reward", "at": "any", "min": 0, "max": 1},
+        {"metric": "eval_tree/p0/lost", "at": 99, "max": 0},
+    ],
+    "runtime": {"nproc": 2, "profile_every": 0},
+}
+"""Something in every section."""
+
+
+def some(draw, **strategies):
+    """Draws a table that has some of the keys."""
+    return {key: draw(each) for key, each in strategies.items() if draw(st.booleans())}
+
+
+def numbers(low=0, high=10, **options):
+    """Finite floats, and integers that stand for them."""
+    whole = range(int(low) + bool(options.get("exclude_min")), int(high))
+    return st.one_of(st.floats(low, high, **options), st.sampled_from([*whole] or [0.5]))
+
+
+def or_none(values):
+    """Values, or what stands for none."""
+    return st.one_of(values, st.just("none"))
+
+
+positive = numbers(exclude_min=True)
+counts = st.integers(1, 50)
+names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z")
+
+
+@st.composite
+def schedules(draw):
+    """Schedules, and numbers in their stead."""
+    warmup = draw(st.integers(0, 9))
+    kind = draw(st.sampled_from(["number", "constant", "linear", "cosine"]))
+    if kind == "number":
+        return draw(positive)
+    if kind == "constant":
+        return {"kind": kind, "value": draw(positive), **some(draw, warmup=st.just(warmup))}
+    iterations = draw(st.integers(warmup + 1, 100))
+    ends = {"init": draw(positive), "end": draw(numbers())}
+    return {"kind": kind, **ends, "iterations": iterations, "warmup": warmup}
+
+
+@st.composite
+def optimizers(draw):
+    """Optimizers of every kind."""
+    kind = draw(st.sampled_from(["adamw", "adam", "sgd"]))
+    table = some(
+        draw, learning_rate=schedules(), max_grad_norm=or_none(positive), accumulate_steps=counts
+    )
+    if kind == "sgd":
+        momentum = draw(numbers(0, 1, exclude_max=True))
+        nesterov = draw(st.booleans()) and momentum > 0
+        return {"kind": kind, "momentum": momentum, "nesterov": nesterov, **table}
+    betas = numbers(0, 1, exclude_max=True)
+    table |= some(draw, b1=betas, b2=betas, eps=positive)
+    return {
+        "kind": kind,
+        **table,
+        **(some(draw, weight_decay=numbers()) if kind == "adamw" else {}),
+    }
+
+
+@st.composite
+def algorithms(draw, most_rows):
+    """PPO with minibatches that an iteration can fill."""
+    table = some(
+        draw,
+        num_epochs=counts,
+        gamma=numbers(0, 1),
+        gae_lambda=numbers(0, 1),
+        clip_eps=positive,
+        value_clip=st.one_of(st.booleans(), numbers()),
+        value_coeff=numbers(),
+        kl_coeff=numbers(),
+        entropy_coeff=schedules(),
+        normalize_advantage=st.booleans(),
+        shuffle=st.sampled_from(["iteration", "epoch"]),
+    )
+    return {"kind": "ppo", "batch_size": draw(st.integers(1, most_rows)), **table}
+
+
+@st.composite
+def evaluators(draw, game):
+    """Evaluators that the game admits."""
+    random = {"kind": "random", "every": draw(counts), "num_games": 2 * draw(counts)}
+    if game != "tic_tac_toe" or draw(st.booleans()):
+        return {**random, **some(draw, greedy=st.booleans())}
+    tree = {"kind": "game_tree", "every": draw(counts)}
+    return {**tree, **some(draw, max_positions=st.integers(5478, 10**6))}
+
+
+@st.composite
+def experiments(draw):
+    """Valid specs over every section."""
+    game = draw(st.sampled_from(sorted(GAMES)))
+    models = [{"kind": "mlp", **some(draw, hidden_dims=st.lists(counts, max_size=3))}]
+    if len(GAMES[game].observation_shape) == 3:
+        models.append({"kind": "resnet", **some(draw, num_filters=counts, num_blocks=counts)})
+    collect = {"num_steps": draw(counts), "selfplay": {"num_envs": draw(counts)}}
+    if draw(st.booleans()):
+        random = some(draw, until=or_none(counts))
+        collect["random"] = {"num_envs": 2 * draw(counts), **random}
+    rows = collect["num_steps"] * collect["selfplay"]["num_envs"]
+    data = {
+        "name": draw(names),
+        "iterations": draw(st.integers(1, 200)),
+        "env": {"kind": "pgx", "id": game},
+        "model": draw(st.sampled_from(models)),
+        "algorithm": draw(algorithms(rows)),
+        "collect": collect,
+        **some(
+            draw,
+            description=st.text(max_size=20),
+            seed=st.integers(0, 2**32 - 1),
+            tags=st.lists(names, max_size=3, unique=True),
+            optimizer=optimizers(),
+            eval=st.dictionaries(
+                st.from_regex(r"\A[a-z][a-z0-9_]{0,5}\Z"), evaluators(game), max_size=3
+            ),
+        ),
+        "runtime": some(
+            draw,
+            deterministic=st.booleans(),
+            nproc=or_none(counts),
+            profile_every=st.integers(0, 9),
+            compilation_cache=st.booleans(),
+        ),
+    }
+    checkpoint = some(
+        draw, every=or_none(counts), keep_last=counts, milestone_every=or_none(counts)
+    )
+    keys = [
+        key for key in payload_keys(from_resolved(data)) if key.first_within(data["iterations"])
+    ]
+    if keys and draw(st.booleans()):
+        key = draw(st.sampled_from(keys))
+        best = some(draw, mode=st.sampled_from(["max", "min"]), keep=counts)
+        checkpoint["best"] = {"metric": key.name, "every": key.every, **best}
+    gates = [draw(gates_on(key, data["iterations"])) for key in keys[: draw(st.integers(0, 3))]]
+    return {**data, "checkpoint": checkpoint, "expect": gates}
+
+
+@st.composite
+def gates_on(draw, key, iterations):
+    """Gates on a key that is there at some iteration."""
+    bound = {draw(st.sampled_from(["min", "max"])): draw(st.floats(-9, 9))}
+    at = ["any", "best", key.first_within(iterations)]
+    if key.present_at(iterations - 1):
+        at.append("last")
+    return {"metric": key.name, "at": draw(st.sampled_from(at)), **bound}
+
+
+def leaves(data, path=()):
+    """Every path of plain data to something that is no table with keys, with its value."""
+    if isinstance(data, dict) and data:
+        for key, value in data.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(data, list) and any(isinstance(item, dict) for item in data):
+        for index, item in enumerate(data):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, data
+
+
+def changed(data, path, value):
+    """A deep copy of plain data with one path set."""
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(data, list):
+        return [changed(x, rest, value) if i == head else x for i, x in enumerate(data)]
+    return {**data, head: changed(data.get(head, {}), rest, value)}
+
+
+def at(data, path):
+    """The value of plain data at a path."""
+    for key in path:
+        data = data[key]
+    return data

@@ -1,0 +1,64 @@
+"""Digests are stable, see every change, and group what trains alike."""
+
+import pytest
+
+from jaxpot.spec import from_resolved, resolved, spec_digest, training_digest
+from jaxpot.spec.resolve import plain
+from tests.spec.specs import FULL, SMALL, changed, leaves
+
+NOT_TRAINING = ("name", "description", "seed", "iterations", "tags", "eval", "checkpoint", "expect")
+
+
+def digests(data):
+    experiment = from_resolved(data)
+    return spec_digest(experiment), training_digest(experiment)
+
+
+def test_digests_are_stable(snapshot):
+    assert {"small": digests(SMALL), "full": digests(FULL)} == snapshot
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("name",), "other"),
+        (("description",), "other"),
+        (("seed",), 8),
+        (("iterations",), 600),
+        (("tags",), ["other"]),
+        (("env", "id"), "othello"),
+        (("model", "num_blocks"), 2),
+        (("algorithm", "gamma"), 0.5),
+        (("algorithm", "entropy_coeff", "warmup"), 4),
+        (("optimizer", "learning_rate"), 0.2),
+        (("optimizer", "max_grad_norm"), "none"),
+        (("collect", "num_steps"), 8),
+        (("collect", "random", "until"), 51),
+        (("eval", "vs_random", "num_games"), 66),
+        (("checkpoint", "every"), "none"),
+        (("expect", 0, "min"), 0.25),
+        (("runtime", "deterministic"), False),
+        (("runtime", "nproc"), 3),
+        (("runtime", "compilation_cache"), False),
+    ],
+)
+def test_a_change_is_seen(path, value):
+    base = changed(changed(FULL, ("eval", "tree"), {"kind": "my:Own", "every": 100}), ("seed",), 7)
+    spec, training = digests(base)
+    other_spec, other_training = digests(changed(base, path, value))
+    assert other_spec != spec
+    changes_training = path[0] not in NOT_TRAINING and path[-1] not in (
+        "nproc",
+        "compilation_cache",
+    )
+    assert (other_training != training) == changes_training
+
+
+def test_a_field_without_a_value_is_no_part_of_a_digest():
+    experiment = from_resolved(SMALL)
+    assert "none" in [value for _, value in leaves(resolved(experiment))]
+    assert "none" not in [value for _, value in leaves(plain(experiment, sparse=True))]
+
+
+def test_no_periodic_checkpoints_differ_from_the_default():
+    assert digests(changed(SMALL, ("checkpoint", "every"), "none")) != digests(SMALL)
