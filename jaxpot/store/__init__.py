@@ -1,0 +1,58 @@
+"""What runs recorded: journals, the database made from them, and questions to both.
+
+DuckDB is imported by the first question, not by this package: the training process, which only
+appends to its journal, never loads it.
+"""
+
+from jaxpot.store.database import (
+    DatabaseDamagedError,
+    DatabaseFullError,
+    DatabaseHeldError,
+    LockKeptError,
+    SchemaMismatchError,
+    StoreError,
+)
+from jaxpot.store.history import live_payloads, read_header, records
+from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, Journal, JournalError
+from jaxpot.store.launch import IngestChild, start_child
+from jaxpot.store.query import QueryError
+from jaxpot.store.reader import RunRow, Store
+from jaxpot.store.runs import (
+    RunLock,
+    RunLockedError,
+    RunRef,
+    create_run,
+    find,
+    is_running,
+    new_uid,
+    run_dir,
+)
+
+__all__ = [
+    "JOURNAL_NAME",
+    "JOURNAL_VERSION",
+    "DatabaseDamagedError",
+    "DatabaseFullError",
+    "DatabaseHeldError",
+    "IngestChild",
+    "Journal",
+    "JournalError",
+    "LockKeptError",
+    "QueryError",
+    "RunLock",
+    "RunLockedError",
+    "RunRef",
+    "RunRow",
+    "SchemaMismatchError",
+    "Store",
+    "StoreError",
+    "create_run",
+    "find",
+    "is_running",
+    "live_payloads",
+    "new_uid",
+    "read_header",
+    "records",
+    "run_dir",
+    "start_child",
+]

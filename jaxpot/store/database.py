@@ -1,0 +1,287 @@
+"""The database file: how it is made, opened, checked, and what each refusal means."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jaxpot.errors import UserError
+
+if TYPE_CHECKING:
+    import duckdb
+
+Config = dict[str, str | bool | int | float | list[str]]
+
+SCHEMA_VERSION = 1
+DATABASE_NAME = "jaxpot.duckdb"
+LOCK_NAME = "jaxpot.lock"
+
+# Released DuckDB shells, older than the library that writes, can open the file.
+STORAGE_VERSION = "v1.5.0"
+
+_HELD = re.compile(r"Could not set lock on file.*?Conflicting lock is held in (.*?) ?\(PID (\d+)")
+_NO_ROOM = re.compile(r"No space left|File too large|Disk quota|Out of Memory", re.I)
+_COPIES = 5
+_PAUSE_SECONDS = 0.05
+
+
+class StoreError(UserError):
+    """The database cannot answer; the text says why and what to do."""
+
+
+class DatabaseHeldError(StoreError):
+    """Another program has the database open."""
+
+    def __init__(self, path: Path, pid: int | None, program: str) -> None:
+        self.pid = pid
+        self.program = program
+        who = "another program" if pid is None else f"process {pid} ({program})"
+        super().__init__(f"{path} is held by {who}")
+
+
+class LockKeptError(StoreError):
+    """Another jaxpot kept the lock file for longer than one was ready to wait."""
+
+
+class DatabaseFullError(StoreError):
+    """There is no room, on the disk or in memory, for what was to be done."""
+
+
+class DatabaseDamagedError(StoreError):
+    """The file is not a database that can be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({reason}); `jaxpot rebuild` makes it again from the journals"
+        )
+
+
+class SchemaMismatchError(StoreError):
+    """The database was written by another version of jaxpot."""
+
+    def __init__(self, path: Path, found: int) -> None:
+        if found > SCHEMA_VERSION:
+            text = (
+                f"was written by a newer jaxpot (schema {found}, this one knows {SCHEMA_VERSION}); "
+                "upgrade jaxpot, or `jaxpot rebuild` makes it again for this one"
+            )
+        else:
+            text = (
+                f"has schema {found}, this jaxpot needs {SCHEMA_VERSION}; "
+                "`jaxpot rebuild` makes it again from the journals"
+            )
+        super().__init__(f"{path} {text}")
+
+
+def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a database that exists and check its schema version.
+
+    Args:
+        path: The database.
+        read_only: Several processes can read at once; one that writes excludes all others.
+        allow_files: Let a reader's queries reach files and the network.
+
+    Raises:
+        DatabaseHeldError: another program has it open in a way that excludes this.
+        DatabaseDamagedError: it is not a database, or its schema is not jaxpot's.
+        SchemaMismatchError: another version of jaxpot wrote it.
+    """
+    connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
+    try:
+        _check_schema(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def create(path: Path) -> None:
+    """Make an empty database: under another name first, so that `path` is never half of one."""
+    draft = path.with_name(f"{path.name}.new")
+    remove(draft)
+    connection = _open(draft, _config(read_only=False))
+    try:
+        define(connection)
+    finally:
+        connection.close()
+    replace(draft, path)
+
+
+def define(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables and views in an empty database."""
+    from importlib import resources
+
+    connection.execute(resources.files("jaxpot.store").joinpath("schema.sql").read_text())
+    connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
+
+
+def in_memory(*, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
+    """Give an empty database that is not on disk: what there is to read where no run is."""
+    import duckdb
+
+    config = _config(read_only=True, allow_files=allow_files)
+    for name in ("access_mode", "temp_directory"):  # of a file's only
+        del config[name]
+    connection = duckdb.connect(":memory:", config=config)
+    define(connection)
+    return connection
+
+
+def remove(path: Path) -> None:
+    """Remove a database and its write-ahead log, which without it would be a stranger's."""
+    wal(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def replace(draft: Path, path: Path) -> None:
+    """Put a closed database in another's place, atomically."""
+    # Losing the log alone rolls back to rows and journal positions that belong together.
+    wal(path).unlink(missing_ok=True)
+    os.replace(draft, path)
+
+
+def wal(path: Path) -> Path:
+    """Give the path of a database's write-ahead log."""
+    return path.with_name(path.name + ".wal")
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """Give a copy of a database that another program holds, as it was at one moment.
+
+    What was committed and what the holder was in the middle of part ways as after a crash: the
+    write-ahead log decides. A holder that writes while the copy is made makes it be made again.
+
+    Raises:
+        DatabaseHeldError: it kept on writing.
+    """
+    import subprocess
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
+        copy = Path(folder) / path.name
+        for attempt in range(_COPIES):
+            before = _fingerprint(path)
+            remove(copy)
+            for source, target in ((path, copy), (wal(path), wal(copy))):
+                if source.exists():
+                    # Not opened by this process: closing a file drops every POSIX lock that the
+                    # process has on it, DuckDB's too should the holder be this process.
+                    command = ["cp", str(source), str(target)]
+                    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+            if copy.exists() and _fingerprint(path) == before:
+                yield copy
+                return
+            time.sleep(_PAUSE_SECONDS * (attempt + 1))
+        raise DatabaseHeldError(path, None, "")
+
+
+def translated(error: duckdb.Error, path: Path) -> Exception:
+    """Give what an error of an open database means: itself, where the query is to blame."""
+    import duckdb
+
+    if _NO_ROOM.search(str(error)):
+        return DatabaseFullError(f"{path}: {first_line(error)}")
+    broken = duckdb.IOException, duckdb.InternalException, duckdb.SerializationException
+    if isinstance(error, broken) or "Corrupt database" in str(error) or "FATAL" in str(error):
+        return DatabaseDamagedError(path, first_line(error))
+    return error
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Raise what an error of the block's queries means instead of DuckDB's own, where it differs.
+
+    Raises:
+        StoreError: the database is damaged, or there is no room.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        meaning = translated(error, path)
+        if meaning is error:
+            raise
+        raise meaning from error
+
+
+def first_line(error: BaseException) -> str:
+    """Give an error's first line, without DuckDB's class of it."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)
+
+
+def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    try:
+        return duckdb.connect(path, config=config)
+    except duckdb.ConnectionException as error:
+        if "different configuration" in str(error):
+            raise DatabaseHeldError(path, os.getpid(), "this one") from error
+        raise DatabaseDamagedError(path, first_line(error)) from error
+    except duckdb.Error as error:
+        held = _HELD.search(str(error))
+        if held:
+            raise DatabaseHeldError(path, int(held[2]), held[1] or "unknown") from error
+        if "set lock" in str(error):
+            raise DatabaseHeldError(path, None, "") from error
+        if not path.exists():
+            raise StoreError(f"there is no {path}; `jaxpot rebuild` makes it") from error
+        if not os.access(path, os.R_OK if "access_mode" in config else os.W_OK):
+            raise StoreError(f"{path}: {first_line(error)}") from error
+        raise translated(error, path) from error
+
+
+def _config(*, read_only: bool, allow_files: bool = False) -> Config:
+    cores = os.cpu_count() or 1
+    if read_only:
+        return {
+            "access_mode": "READ_ONLY",
+            "threads": min(cores, 8),
+            "memory_limit": "2GB",
+            "temp_directory": "",
+            "enable_external_access": allow_files,
+            "lock_configuration": not allow_files,
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+        }
+    return {
+        "threads": min(cores, 2),
+        "async_threads": 2,
+        "memory_limit": "1GB",
+        "temp_directory": "",
+        "storage_compatibility_version": STORAGE_VERSION,
+    }
+
+
+def _check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    import duckdb
+
+    try:
+        row = connection.execute("SELECT schema_version FROM meta").fetchone()
+    except duckdb.Error as error:
+        raise DatabaseDamagedError(path, first_line(error)) from error
+    if row is None:
+        raise DatabaseDamagedError(path, "its table meta is empty")
+    if row[0] != SCHEMA_VERSION:
+        raise SchemaMismatchError(path, row[0])
+
+
+def _fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
+    found: list[tuple[int, int, int] | None] = []
+    for file in (path, wal(path)):
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)

@@ -1,0 +1,150 @@
+"""Everything about one run, gathered from the tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from jaxpot.store.reader import RunRow
+
+# What `jaxpot show --json` prints, in order: the first line as `ls --json`.
+SHOWN = (
+    *("uid", "name", "status", "iterations", "attempts", "seed", "spec_digest", "training_digest"),
+    *("started", "ended", "lag_bytes", "tags"),
+    *("spec", "metrics", "best", "checkpoints", "time", "provenance"),
+)
+
+_JSON_COLUMNS = frozenset({"versions", "argv", "spec", "payload"})
+_HEAD = ("target", "exit_reason", "digest", "spec", "spec_toml")
+_TOLD_EVENTS = ("warning", "nonfinite", "journal_skip", "journal_unknown")
+
+
+def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, Any]:
+    """Give a run's row and what the other tables say about it, as JSON has it.
+
+    Besides what `SHOWN` names: `target`, `exit_reason`, `digest`, `spec_toml`, `expect` (the
+    gates as the newest attempt judged them), `warnings` (events to be seen) and `notes`.
+    """
+    uid = row.uid
+    found: dict[str, Any] = {**row._asdict(), "tags": list(row.tags)}
+    head = _rows(
+        connection,
+        "SELECT target, exit_reason, digest, spec, spec_toml FROM runs WHERE uid = ?",
+        uid,
+    )
+    found.update(head[0] if head else dict.fromkeys(_HEAD))
+    found["metrics"], found["best"] = _metrics(connection, uid)
+    found["checkpoints"] = _rows(
+        connection,
+        "SELECT iteration, c.kind, state, path, bytes, sha256, score, seconds, blocking_seconds, "
+        "error, attempt, time FROM checkpoints AS c "
+        "JOIN runs USING (run_id) WHERE uid = ? ORDER BY iteration, c.kind",
+        uid,
+    )
+    found["time"] = _time(connection, uid)
+    found["provenance"] = _provenance(connection, uid)
+    found["expect"] = [event["payload"] for event in _events(connection, uid, ("expect",))]
+    found["warnings"] = _events(connection, uid, _TOLD_EVENTS)
+    found["notes"] = _rows(
+        connection,
+        "SELECT time, note FROM notes JOIN runs USING (run_id) WHERE uid = ? ORDER BY time",
+        uid,
+    )
+    return found
+
+
+def _metrics(
+    connection: duckdb.DuckDBPyConnection, uid: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give each key's last value, and its extremes with the first iterations that had them."""
+    rows = connection.execute(
+        "SELECT l.key, k.dtype, l.value, b.min, b.min_iter, b.max, b.max_iter FROM latest AS l "
+        "JOIN runs AS r ON r.uid = l.uid "
+        "JOIN keys AS k ON k.run_id = r.run_id AND k.name = l.key "
+        "LEFT JOIN best AS b ON b.uid = l.uid AND b.key = l.key "
+        "WHERE l.uid = $1 AND (b.uid = $1 OR b.uid IS NULL) ORDER BY k.key_id",
+        [uid],
+    ).fetchall()
+    metrics, best = {}, {}
+    for key, dtype, value, least, least_iter, most, most_iter in rows:
+        metrics[key] = _as(dtype, value)
+        if least is not None:
+            extremes = {"min": _as(dtype, least), "max": _as(dtype, most)}
+            best[key] = {**extremes, "min_iter": least_iter, "max_iter": most_iter}
+    return metrics, best
+
+
+def _as(dtype: str | None, value: float) -> int | float:
+    return int(value) if dtype == "int" and math.isfinite(value) else value
+
+
+def _time(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, float]:
+    """Give the seconds that all attempts spent, by what they spent them on."""
+    newest = connection.execute(
+        "SELECT arg_max(payload, e.time) FROM events AS e JOIN runs USING (run_id) "
+        "WHERE uid = ? AND e.kind = 'time' GROUP BY attempt ORDER BY attempt",
+        [uid],
+    ).fetchall()
+    spent: dict[str, float] = {}
+    for (payload,) in newest:
+        for name, seconds in json.loads(payload or "{}").items():
+            if isinstance(seconds, int | float):
+                spent[name] = spent.get(name, 0.0) + seconds
+    return spent
+
+
+def _provenance(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, Any]:
+    """Give what ran where: of the newest attempt, and of each."""
+    head = _rows(
+        connection,
+        "SELECT contract, spec_version, parent, git_commit, git_dirty, versions, platform, "
+        "device_kind, device_count, isa, nproc, xla_flags, host, pid, argv FROM runs "
+        "WHERE uid = ?",
+        uid,
+    )
+    attempts = _rows(
+        connection,
+        "SELECT a.* EXCLUDE (run_id, spec) FROM attempts AS a JOIN runs AS r "
+        "ON r.run_id = a.run_id WHERE r.uid = ? ORDER BY a.attempt",
+        uid,
+    )
+    return {**(head[0] if head else {}), "attempts": attempts}
+
+
+def _events(
+    connection: duckdb.DuckDBPyConnection, uid: str, kinds: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """Give events of the kinds; of `expect`, only what the newest attempt judged."""
+    return _rows(
+        connection,
+        "SELECT e.attempt, e.iter, e.time, e.kind, e.payload "
+        "FROM events AS e JOIN runs AS r ON r.run_id = e.run_id "
+        "WHERE r.uid = ? AND list_contains(?, e.kind) "
+        "AND (e.kind <> 'expect' OR e.attempt = r.attempts) ORDER BY e.time, e.rowid",
+        uid,
+        list(kinds),
+    )
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, query: str, *parameters: object
+) -> list[dict[str, Any]]:
+    result = connection.execute(query, list(parameters))
+    columns = [column[0] for column in result.description or []]
+    return [
+        {name: _plain(name, value) for name, value in zip(columns, row, strict=True)}
+        for row in result.fetchall()
+    ]
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds") + "Z"
+    if name in _JSON_COLUMNS and value is not None:
+        return json.loads(value)
+    return value

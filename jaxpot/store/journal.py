@@ -1,0 +1,168 @@
+"""A run's journal: the truth that every table of the database is derived from.
+
+One JSON object a line, appended by one `os.write` each, so that a reader never sees half of a
+line that counts (a line counts once its newline is there) and a crash costs at most the line that
+was being written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxpot.errors import UserError
+
+JOURNAL_VERSION = 1
+JOURNAL_NAME = "journal.jsonl"
+
+_TAIL_BLOCK = 1 << 16
+
+
+class JournalError(UserError):
+    """A line that could not be written: the journal is whole, the line is not in it."""
+
+
+class Journal:
+    """Appends records to one journal; safe to share between threads of one process.
+
+    The caller holds the run's lock: only then may the torn tail that a killed writer left be cut
+    off, which opening does.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._torn = False
+        fresh = not self.path.exists()
+        try:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._fd: int | None = os.open(self.path, flags, 0o644)
+            _cut_torn_tail(self._fd)
+            if fresh:
+                _sync_directory(self.path.parent)
+        except OSError as error:
+            raise JournalError(f"{self.path}: cannot be opened: {error.strerror}") from error
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one record, with the time added, as one line.
+
+        Raises:
+            JournalError: the line could not be written in full (a full disk, say); what was
+                written of it has been taken back.
+        """
+        line = encode({"kind": record["kind"], "time": time.time(), **record})
+        with self._lock:
+            self._write(line)
+
+    def sync(self) -> None:
+        """Wait until everything appended so far is on the disk."""
+        with self._lock:
+            try:
+                os.fsync(self._descriptor())
+            except OSError as error:
+                raise JournalError(f"{self.path}: cannot be synced: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        with self._lock:
+            if self._fd is not None:
+                os.close(self._fd)
+                self._fd = None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _descriptor(self) -> int:
+        if self._fd is None:
+            raise JournalError(f"{self.path}: the journal is closed")
+        return self._fd
+
+    def _write(self, line: bytes) -> None:
+        fd = self._descriptor()
+        if self._torn:
+            line = b"\n" + line  # the fragment becomes a damaged line of its own
+        written = 0
+        try:
+            # A disk that fills up gives a short write first, and the error only to the next one.
+            while written < len(line):
+                written += os.write(fd, line[written:])
+        except OSError as error:
+            if written:
+                self._take_back(fd, written)
+            raise JournalError(
+                f"{self.path}: a line could not be written: {error.strerror}; "
+                "make room, then resume the run"
+            ) from error
+        self._torn = False
+
+    def _take_back(self, fd: int, written: int) -> None:
+        try:
+            end = os.lseek(fd, 0, os.SEEK_CUR)  # O_APPEND leaves it after this process's last byte
+            if os.fstat(fd).st_size == end:
+                os.ftruncate(fd, end - written)
+        except OSError:
+            self._torn = True
+
+
+def encode(record: Mapping[str, Any]) -> bytes:
+    """Give a record's line, newline included; NaN and infinities become strings."""
+    try:
+        text = _dump(record)
+    except ValueError:
+        text = _dump(_finite(record))
+    return text.encode("ascii") + b"\n"
+
+
+def _dump(record: Any) -> str:
+    return json.dumps(record, allow_nan=False, separators=(",", ":"), default=_number)
+
+
+def _number(value: object) -> int | float:
+    """Give NumPy's scalars, which register as numbers, as Python's."""
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    raise TypeError(f"a journal record cannot hold a {type(value).__name__}: {value!r}")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, numbers.Real) and not math.isfinite(number := float(value)):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    return value
+
+
+def _cut_torn_tail(fd: int) -> None:
+    """Cut what follows the last newline: a killed writer's unfinished line."""
+    size = end = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - _TAIL_BLOCK)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(fd, end)
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,103 @@
+"""Advisory file locks (flock), which die with the process that holds them."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+
+_POLL_SECONDS = 0.01
+
+
+class FileLock:
+    """One open lock file; shared for readers, exclusive for a writer.
+
+    flock belongs to the open file, not to the process: two locks in one process exclude each
+    other, and closing another file drops nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+
+    def acquire(self, *, shared: bool = False, wait: float = 0.0) -> bool:
+        """Take the lock, trying for `wait` seconds; False when somebody else kept it.
+
+        Raises:
+            OSError: the lock file cannot be opened or made.
+        """
+        fd = _open(self.path, create=not shared)
+        if fd is None:
+            return True  # no writer ever was here, and a reader creates nothing
+        operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+        deadline = time.monotonic() + wait
+        try:
+            while not _try(fd, operation):
+                if time.monotonic() >= deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(_POLL_SECONDS)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+        return True
+
+    def write(self, text: str) -> None:
+        """Replace what the lock file says; for whoever finds it held."""
+        if self._fd is not None:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, text.encode(), 0)
+
+    def holder(self) -> str:
+        """Give what the holder wrote into the lock file about himself."""
+        try:
+            text = self.path.read_text(errors="replace")
+        except OSError:
+            text = ""
+        return text.partition("\n")[0].strip() or "another process"
+
+    def release(self) -> None:
+        """Let go; the file stays, for removing it would let two processes lock two files."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def is_locked(path: Path) -> bool:
+    """Say whether some process holds the lock file at `path` exclusively."""
+    lock = FileLock(path)
+    try:
+        if not lock.acquire(shared=True):
+            return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def _open(path: Path, *, create: bool) -> int | None:
+    if create:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+
+
+def _try(fd: int, operation: int) -> bool:
+    try:
+        fcntl.flock(fd, operation)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            return False
+        raise
+    return True

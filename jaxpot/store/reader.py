@@ -1,0 +1,249 @@
+"""`Store`: what commands and notebooks ask the runs folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxpot.store import database
+from jaxpot.store.freshness import positions_in, stale
+from jaxpot.store.history import read_header
+from jaxpot.store.locking import FileLock
+from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from jaxpot.store.ingest import IngestReport
+
+# A reading command does not make its user wait long for somebody else's database.
+READ_WAIT_SECONDS = 1.0
+_LOCK_WAIT_SECONDS = 10.0
+
+_RUNS = """
+SELECT
+    uid, name, status, iterations, attempts, seed, spec_digest, training_digest,
+    strftime(started, '%Y-%m-%dT%H:%M:%S.%fZ'), strftime(ended, '%Y-%m-%dT%H:%M:%S.%fZ')
+FROM runs
+"""
+_TAGS = "SELECT uid, tag FROM tags JOIN runs USING (run_id) ORDER BY tag"
+
+
+class RunRow(NamedTuple):
+    """A run as `jaxpot ls --json` lists it; times are UTC in ISO 8601."""
+
+    uid: str
+    name: str
+    status: str
+    iterations: int
+    attempts: int
+    seed: int | None
+    spec_digest: str | None
+    training_digest: str | None
+    started: str | None
+    ended: str | None
+    lag_bytes: int
+    tags: tuple[str, ...]
+
+
+class Store:
+    """The runs under one folder, their journals and the database that is made from them.
+
+    Every question is answered from the database brought up to the journals first, opened for that
+    question only. What stands in the way of that is told to `notify`, a line each, and the
+    question is answered from what there is.
+    """
+
+    def __init__(
+        self,
+        runs_dir: str | Path,
+        *,
+        notify: Callable[[str], None] | None = None,
+        wait: float = READ_WAIT_SECONDS,
+    ) -> None:
+        """Name a folder; nothing is opened or made.
+
+        Args:
+            runs_dir: The folder of the runs.
+            notify: Called with each line that a user should read.
+            wait: Seconds to wait for a database that somebody else holds.
+        """
+        self.runs_dir = Path(runs_dir)
+        self._notify = notify
+        self._wait = wait
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self.runs_dir / database.DATABASE_NAME
+
+    def ingest(self, *, wait: float | None = None) -> IngestReport:
+        """Bring the database up to the journals; see `jaxpot.store.ingest.ingest`."""
+        from jaxpot.store.ingest import ingest
+
+        return ingest(self.runs_dir, wait=self._wait if wait is None else wait)
+
+    def rebuild(self, *, wait: float = _LOCK_WAIT_SECONDS) -> IngestReport:
+        """Make the database again from the journals; see `jaxpot.store.rebuild.rebuild`."""
+        from jaxpot.store.rebuild import rebuild
+
+        return rebuild(self.runs_dir, wait=wait)
+
+    def find(self, selector: str) -> RunRef:
+        """Find a run by uid, name, unique prefix of a uid, or `latest`, from the journals.
+
+        Raises:
+            UserError: no run answers to it, or several do.
+        """
+        return find(self.runs_dir, selector)
+
+    def runs(self) -> list[RunRow]:
+        """List every run, newest first."""
+        with self.reading() as connection:
+            return self._rows(connection)
+
+    def describe(self, selector: str) -> dict[str, Any]:
+        """Give everything about one run; see `jaxpot.store.describe.describe`.
+
+        Raises:
+            UserError: no run answers to `selector`, or several do.
+        """
+        from jaxpot.store.describe import describe
+
+        ref = self.find(selector)
+        with self.reading() as connection:
+            row = next((row for row in self._rows(connection) if row.uid == ref.uid), None)
+            if row is None:
+                raise database.StoreError(f"run {ref.uid} was removed just now")
+            return describe(connection, row)
+
+    def show(self, selector: str) -> dict[str, Any]:
+        """Give what `jaxpot show --json` prints about one run."""
+        from jaxpot.store.describe import SHOWN
+
+        found = self.describe(selector)
+        return {name: found[name] for name in SHOWN}
+
+    def sql(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Run a query, read-only and without access to files; give its columns and rows.
+
+        Raises:
+            UserError: the query is wrong.
+        """
+        from jaxpot.store.query import run_query
+
+        with self.reading() as connection:
+            result = run_query(connection, query, path=self.path)
+            return result.columns, result.all()
+
+    @contextmanager
+    def reading(
+        self, *, allow_files: bool = False, output: Path | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the database for one question, read-only, up to date where that is possible.
+
+        Where there is no run, an empty database that is not on disk answers.
+
+        Args:
+            allow_files: Let queries reach files and the network.
+            output: The one file that a query may write to.
+
+        Raises:
+            StoreError: the database is damaged, from another version, or held by a program that
+                does not stop writing.
+        """
+        reach = allow_files or output is not None
+        with ExitStack() as stack, database.guarded(self.path):
+            connection = self._connection(stack, reach)
+            if output is not None and not allow_files:
+                place = str(output).replace("'", "''")
+                connection.execute(f"SET allowed_paths = ['{place}']")
+                connection.execute("SET enable_external_access = false")
+                connection.execute("SET lock_configuration = true")
+            yield connection
+
+    def _connection(self, stack: ExitStack, reach: bool) -> duckdb.DuckDBPyConnection:
+        if not self.path.exists() and not any(True for _ in journals(self.runs_dir)):
+            connection = database.in_memory(allow_files=reach)
+            stack.callback(connection.close)
+            return connection
+        if self.path.exists():
+            try:
+                with ExitStack() as first:
+                    connection = self._opened(first, self.path, reach)
+                    if not any(True for _ in stale(self.runs_dir, positions_in(connection))):
+                        stack.push(first.pop_all())
+                        return connection
+            except database.DatabaseHeldError:
+                pass  # the ingest waits for it and says who has it
+        for line in self.ingest().notices():
+            self._tell(line)
+        try:
+            return self._opened(stack, self.path, reach)
+        except database.DatabaseHeldError as held:
+            self._tell(f"answering from a copy of {self.path}")
+            try:
+                copy = stack.enter_context(database.copied(self.path))
+                return self._opened(stack, copy, reach)
+            except database.StoreError:
+                raise held from None
+
+    def _opened(self, stack: ExitStack, path: Path, reach: bool) -> duckdb.DuckDBPyConnection:
+        lock = stack.enter_context(FileLock(self.runs_dir / database.LOCK_NAME))
+        try:
+            if not lock.acquire(shared=True, wait=_LOCK_WAIT_SECONDS):
+                raise database.LockKeptError(f"{lock.path} is kept by {lock.holder()}; try again")
+        except OSError:
+            self._tell(f"{lock.path} cannot be read: reading without it")
+        connection = database.connect(path, read_only=True, allow_files=reach)
+        stack.callback(connection.close)
+        return connection
+
+    def _rows(self, connection: duckdb.DuckDBPyConnection) -> list[RunRow]:
+        tags: dict[str, list[str]] = {}
+        for uid, tag in connection.execute(_TAGS).fetchall():
+            tags.setdefault(uid, []).append(tag)
+        known = positions_in(connection)
+        files = {file.uid: file for file in journals(self.runs_dir)}
+        lag = {uid: file.size - known[uid].position for uid, file in files.items() if uid in known}
+        rows = [
+            RunRow(*row, lag_bytes=max(0, lag.get(row[0], 0)), tags=tuple(tags.get(row[0], ())))
+            for row in connection.execute(_RUNS).fetchall()
+        ]
+        rows += [_unread(file) for uid, file in files.items() if uid not in known]
+        return sorted(rows, key=lambda row: (row.started or "", row.uid), reverse=True)
+
+    def _tell(self, line: str) -> None:
+        if self._notify is not None:
+            self._notify(line)
+
+
+def _unread(file: JournalFile) -> RunRow:
+    """Give what the first line of a journal says about a run that is not in the database yet."""
+    header = read_header(file.path) or {}
+    tags = header.get("tags")
+    return RunRow(
+        uid=file.uid,
+        name=str(header.get("name", file.uid)),
+        status="running" if is_running(file.path.parent) else "interrupted",
+        iterations=0,
+        attempts=0,
+        seed=header.get("seed"),
+        spec_digest=header.get("spec_digest"),
+        training_digest=header.get("training_digest"),
+        started=_iso(header.get("time")),
+        ended=None,
+        lag_bytes=file.size,
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+    )
+
+
+def _iso(seconds: object) -> str | None:
+    from datetime import UTC, datetime
+
+    if not isinstance(seconds, int | float):
+        return None
+    moment = datetime.fromtimestamp(seconds, tz=UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

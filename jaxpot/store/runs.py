@@ -1,0 +1,193 @@
+"""Where runs live: their uids, folders, locks, and how a user's word for a run finds it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxpot.errors import UserError
+from jaxpot.store.history import read_header
+from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.store.locking import FileLock, is_locked
+
+LOCK_NAME = "run.lock"
+
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+# A reader's look at the lock holds it for microseconds, shared; a starting run outwaits that.
+_LOCK_WAIT_SECONDS = 1.0
+_SHOWN_CANDIDATES = 5
+_MAKING = ".making-"
+_MAKING_SECONDS = 60.0
+
+
+class RunRef(NamedTuple):
+    """A run that was found on disk."""
+
+    uid: str
+    name: str
+    path: Path
+
+
+class JournalFile(NamedTuple):
+    """A run's journal as the file system shows it."""
+
+    uid: str
+    path: Path
+    size: int
+
+
+class RunLockedError(UserError):
+    """Another process writes this run."""
+
+
+def new_uid() -> str:
+    """Make a uid that sorts by time (UTC, to the second) and is unique by chance."""
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + os.urandom(3).hex()
+
+
+def run_dir(runs_dir: Path, uid: str) -> Path:
+    """Give the folder of a run, refusing a uid that is not a plain folder name."""
+    if not _UID.fullmatch(uid):
+        raise UserError(f"{uid!r} is not a run's uid")
+    return runs_dir / uid
+
+
+class RunLock:
+    """The lock that a run holds for its life: one writer of a journal at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.run_dir = path
+        self._lock = FileLock(path / LOCK_NAME)
+
+    def acquire(self) -> RunLock:
+        """Take the lock or say who has it.
+
+        Raises:
+            RunLockedError: another process, named, holds it.
+        """
+        if not self._lock.acquire(wait=_LOCK_WAIT_SECONDS):
+            holder = self._lock.holder()
+            raise RunLockedError(f"run {self.run_dir.name} is being written by {holder}")
+        self._lock.write(f"process {os.getpid()} on {os.uname().nodename}\n")
+        return self
+
+    def release(self) -> None:
+        """Let go of the run."""
+        self._lock.release()
+
+    def __enter__(self) -> RunLock:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+@contextmanager
+def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Make a new run's folder, its journal begun with `header`, and hold its lock.
+
+    The folder appears under its name with the header in it: a run that is killed at any moment
+    either can be resumed or never was there.
+
+    Args:
+        runs_dir: folder of all runs; made where there is none.
+        header: the journal's first record, without its kind and uid.
+
+    Yields:
+        The run's uid and folder.
+    """
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    _sweep(runs_dir)
+    uid = new_uid()
+    making = runs_dir / f"{_MAKING}{uid}"
+    making.mkdir()
+    with RunLock(making):
+        with Journal(making / JOURNAL_NAME) as journal:
+            journal.append({"kind": "header", "uid": uid, **header})
+            journal.sync()
+        folder = run_dir(runs_dir, uid)
+        making.rename(folder)
+        yield uid, folder
+
+
+def _sweep(runs_dir: Path) -> None:
+    """Remove what runs that were killed while they were made left behind."""
+    for left in runs_dir.glob(f"{_MAKING}*"):
+        # Younger ones may be about to be locked.
+        if time.time() - left.stat().st_mtime > _MAKING_SECONDS and not is_running(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def is_running(path: Path) -> bool:
+    """Say whether some process holds the lock of the run in folder `path`."""
+    return is_locked(path / LOCK_NAME)
+
+
+def journals(runs_dir: Path) -> Iterator[JournalFile]:
+    """Yield every run's journal under `runs_dir`, in no order; nothing when there is no folder."""
+    try:
+        entries = os.scandir(runs_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if not _UID.fullmatch(entry.name):
+                continue
+            path = os.path.join(entry.path, JOURNAL_NAME)
+            try:
+                found = os.stat(path)
+            except OSError:
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield JournalFile(entry.name, Path(path), found.st_size)
+
+
+def find(runs_dir: Path, selector: str) -> RunRef:
+    """Find a run by uid, name (the newest of that name), unique prefix of a uid, or `latest`.
+
+    Looks at the journals only, so that a run can be resumed whatever state the database is in.
+
+    Raises:
+        UserError: no run answers to `selector`, or several do; they are listed.
+    """
+    files = {file.uid: file for file in journals(runs_dir)}
+    if not files:
+        raise UserError(f"there is no run in {runs_dir}")
+    if selector in files:
+        path = files[selector].path
+        return RunRef(selector, str((read_header(path) or {}).get("name", selector)), path.parent)
+    known = sorted((_dated(file) for file in files.values()), reverse=True)
+    newest_first = [ref for _, ref in known]
+    if selector == "latest":
+        return newest_first[0]
+    for ref in newest_first:
+        if ref.name == selector:
+            return ref
+    matches = [ref for ref in newest_first if selector and ref.uid.startswith(selector)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UserError(f"{selector!r} is the start of {len(matches)} runs: {_list(matches)}")
+    raise UserError(
+        f"no run in {runs_dir} is called {selector!r}; the newest are {_list(newest_first)}"
+    )
+
+
+def _dated(file: JournalFile) -> tuple[tuple[float, str], RunRef]:
+    header = read_header(file.path) or {}
+    started, name = header.get("time"), header.get("name")
+    when = float(started) if isinstance(started, int | float) else 0.0
+    ref = RunRef(file.uid, name if isinstance(name, str) else file.uid, file.path.parent)
+    return (when, file.uid), ref
+
+
+def _list(refs: Sequence[RunRef]) -> str:
+    shown = ", ".join(f"{ref.uid} ({ref.name})" for ref in refs[:_SHOWN_CANDIDATES])
+    return shown + (", ..." if len(refs) > _SHOWN_CANDIDATES else "")

@@ -1,0 +1,230 @@
+-- The whole database. Every row but journal_pos derives from the journals, the ids too, so that
+-- `jaxpot rebuild` gives the same rows. Times are UTC. docs/store.md describes each column.
+
+CREATE TABLE meta (
+    schema_version INTEGER NOT NULL
+);
+
+CREATE TABLE runs (
+    run_id BIGINT NOT NULL,
+    uid VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    status VARCHAR NOT NULL,
+    iterations INTEGER NOT NULL,
+    target INTEGER,
+    attempts INTEGER NOT NULL,
+    seed BIGINT,
+    spec JSON,
+    spec_toml VARCHAR,
+    spec_digest VARCHAR,
+    training_digest VARCHAR,
+    spec_version INTEGER,
+    contract VARCHAR,
+    parent VARCHAR,
+    git_commit VARCHAR,
+    git_dirty BOOLEAN,
+    versions JSON,
+    platform VARCHAR,
+    device_kind VARCHAR,
+    device_count INTEGER,
+    isa VARCHAR,
+    nproc INTEGER,
+    xla_flags VARCHAR,
+    host VARCHAR,
+    pid BIGINT,
+    argv JSON,
+    started TIMESTAMP,
+    heartbeat TIMESTAMP,
+    ended TIMESTAMP,
+    exit_reason VARCHAR,
+    digest VARCHAR
+);
+
+CREATE TABLE attempts (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    start_iter INTEGER NOT NULL,
+    target INTEGER,
+    status VARCHAR NOT NULL,
+    iterations INTEGER NOT NULL,
+    spec JSON,
+    git_commit VARCHAR,
+    git_dirty BOOLEAN,
+    versions JSON,
+    platform VARCHAR,
+    device_kind VARCHAR,
+    device_count INTEGER,
+    isa VARCHAR,
+    nproc INTEGER,
+    xla_flags VARCHAR,
+    host VARCHAR,
+    pid BIGINT,
+    argv JSON,
+    started TIMESTAMP,
+    ended TIMESTAMP,
+    exit_reason VARCHAR,
+    digest VARCHAR
+);
+
+CREATE TABLE params (
+    run_id BIGINT NOT NULL,
+    path VARCHAR NOT NULL,
+    value VARCHAR NOT NULL
+);
+
+CREATE TABLE keys (
+    run_id BIGINT NOT NULL,
+    key_id INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    dtype VARCHAR,
+    unit VARCHAR,
+    doc VARCHAR,
+    phase VARCHAR,
+    wall_clock BOOLEAN
+);
+
+CREATE TABLE iters (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    time TIMESTAMP NOT NULL,
+    digest VARCHAR
+);
+
+CREATE TABLE metrics (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    value DOUBLE NOT NULL
+);
+
+CREATE TABLE checkpoints (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iteration INTEGER NOT NULL,
+    kind VARCHAR NOT NULL,
+    state VARCHAR NOT NULL,
+    path VARCHAR,
+    bytes BIGINT,
+    sha256 VARCHAR,
+    score DOUBLE,
+    seconds DOUBLE,
+    blocking_seconds DOUBLE,
+    error VARCHAR,
+    time TIMESTAMP NOT NULL
+);
+
+CREATE TABLE events (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER,
+    iter INTEGER,
+    time TIMESTAMP,
+    kind VARCHAR NOT NULL,
+    payload JSON
+);
+
+CREATE TABLE league_standings (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    score DOUBLE,
+    rollouts BIGINT,
+    active BOOLEAN
+);
+
+CREATE TABLE histograms (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    name VARCHAR NOT NULL,
+    counts BIGINT[] NOT NULL
+);
+
+CREATE TABLE digests (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    scope VARCHAR NOT NULL,
+    name VARCHAR NOT NULL,
+    digest VARCHAR NOT NULL
+);
+
+CREATE TABLE tags (
+    run_id BIGINT NOT NULL,
+    tag VARCHAR NOT NULL
+);
+
+CREATE TABLE notes (
+    run_id BIGINT NOT NULL,
+    time TIMESTAMP NOT NULL,
+    note VARCHAR NOT NULL
+);
+
+-- Where the ingest stands in each journal: bytes taken in, the size seen then (a torn last line
+-- makes it larger), and the last bytes taken in, which tell whether the journal is still the same.
+CREATE TABLE journal_pos (
+    run_id BIGINT NOT NULL,
+    uid VARCHAR NOT NULL,
+    position BIGINT NOT NULL,
+    size BIGINT NOT NULL,
+    tail VARCHAR NOT NULL
+);
+
+-- A row counts while its iter is below every later attempt's start_iter.
+CREATE VIEW spans AS
+SELECT
+    run_id,
+    attempt,
+    start_iter,
+    coalesce(
+        min(start_iter) OVER (
+            PARTITION BY run_id ORDER BY attempt
+            ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+        ),
+        2147483647
+    ) AS live_until
+FROM attempts;
+
+CREATE VIEW metric AS
+SELECT r.uid, r.name AS run, m.iter, k.name AS key, m.value
+FROM metrics AS m
+JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until
+JOIN runs AS r ON r.run_id = m.run_id
+JOIN keys AS k ON k.run_id = m.run_id AND k.key_id = m.key_id;
+
+CREATE VIEW latest AS
+SELECT uid, run, key, max(iter) AS iter, arg_max(value, iter) AS value
+FROM metric
+GROUP BY uid, run, key;
+
+-- NaN sorts above every number, so it would be everybody's best.
+CREATE VIEW best AS
+SELECT
+    uid,
+    run,
+    key,
+    min(value) AS min,
+    arg_min(iter, (value, iter)) AS min_iter,
+    max(value) AS max,
+    arg_min(iter, (-value, iter)) AS max_iter
+FROM metric
+WHERE isfinite(value)
+GROUP BY uid, run, key;
+
+CREATE VIEW summary AS
+SELECT
+    uid,
+    run,
+    key,
+    count(*) AS points,
+    count(*) FILTER (NOT isfinite(value)) AS nonfinite,
+    min(value) FILTER (isfinite(value)) AS min,
+    avg(value) FILTER (isfinite(value)) AS mean,
+    max(value) FILTER (isfinite(value)) AS max,
+    min(iter) AS first_iter,
+    max(iter) AS last_iter,
+    arg_max(value, iter) AS last
+FROM metric
+GROUP BY uid, run, key;

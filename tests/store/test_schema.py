@@ -1,0 +1,53 @@
+"""The database's schema and the package's surface, as others rely on them."""
+
+from pathlib import Path
+
+import jaxpot.store
+from jaxpot.store import database
+from jaxpot.store.batch import columns_of
+
+
+def test_schema(snapshot):
+    with database.in_memory() as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+            "WHERE NOT internal ORDER BY table_name, column_index"
+        ).fetchall()
+        views = connection.execute(
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+        ).fetchall()
+    lines = [
+        f"{table}.{column} {kind}{'' if nullable else ' NOT NULL'}"
+        for table, column, kind, nullable in columns
+    ]
+    assert "\n".join(lines) == snapshot(name="columns")
+    assert [view for (view,) in views] == ["best", "latest", "metric", "spans", "summary"]
+
+
+def test_no_table_has_an_index():
+    with database.in_memory() as connection:
+        assert connection.execute("FROM duckdb_indexes()").fetchall() == []
+
+
+def test_columns_are_read_from_the_schema():
+    with database.in_memory() as connection:
+        tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
+        views = {"best", "latest", "metric", "spans", "summary"}
+        for table in set(tables) - views:
+            described = connection.execute(f"DESCRIBE {table}").fetchall()
+            assert {name: kind for name, kind, *_ in described} == columns_of(table)
+
+
+def test_public_names(snapshot):
+    names = jaxpot.store.__all__
+    assert names == sorted(
+        names, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
+    assert all(hasattr(jaxpot.store, name) for name in names)
+    assert names == snapshot
+
+
+def test_no_public_name_is_a_module_s():
+    """Importing a module of the package would put it in the place of the name."""
+    modules = {path.stem for path in Path(jaxpot.store.__file__).parent.glob("*.py")}
+    assert modules & set(jaxpot.store.__all__) == set()
