@@ -1,0 +1,159 @@
+"""Directories that appear and disappear whole, and survive a power cut.
+
+Beside its final name a directory may have one of these, each with the final name inside:
+
+    .tmp-000100-1f3a5c7e   being written; of no worth until it is renamed
+    .old-000100-1f3a5c7e   moved out of the way of its replacement, for the instant between renames
+    .del-000100-1f3a5c7e   deleted; its files are being removed
+
+`sweep` settles what a killed writer left behind.
+"""
+
+import errno
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+
+_ASIDE = re.compile(r"\.(tmp|old|del)-(.+)-[0-9a-f]{8}")
+# What file systems answer when they have no hard links, or no more of them for a file.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+def aside(path: Path, what: str) -> Path:
+    """Returns a new name beside `path`, for `what` = "tmp", "old" or "del"."""
+    return path.with_name(f".{what}-{path.name}-{secrets.token_hex(4)}")
+
+
+def require_space(directory: Path, size: int) -> None:
+    """Refuses to begin what a disk has no room for.
+
+    Raises:
+        OSError: With ENOSPC: fewer than `size` bytes are free.
+    """
+    status = os.statvfs(directory)
+    if status.f_blocks and status.f_bavail * status.f_frsize < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Gives a directory its final name, durably, in place of another one that has it.
+
+    What it holds must be on the disk already (`sync_tree`).
+    """
+    old = None
+    if os.path.lexists(final):
+        old = aside(final, "old")
+        final.rename(old)
+    temporary.rename(final)
+    sync_directory(final.parent)
+    if old is not None:
+        _remove(old)
+
+
+def retire(path: Path) -> Path:
+    """Takes a directory's final name away, durably; returns the name to `discard` it by."""
+    gone = aside(path, "del")
+    path.rename(gone)
+    sync_directory(path.parent)
+    return gone
+
+
+def discard(path: Path) -> None:
+    """Removes a directory that has no final name, if it is there."""
+    if os.path.lexists(path):
+        _remove(path)
+
+
+def set_aside(path: Path) -> tuple[str, Path] | None:
+    """Reads a name that `aside` has made: what for, and the final path; None for another name."""
+    match = _ASIDE.fullmatch(path.name)
+    return (match[1], path.with_name(match[2])) if match else None
+
+
+def ensure_directory(path: Path) -> None:
+    """Makes a directory and its parents where they are missing, durably."""
+    if not path.is_dir():
+        ensure_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_directory(path.parent)
+
+
+def link_tree(source: Path, destination: Path) -> None:
+    """Makes a new directory whose files are hard links to another's, or copies without links."""
+    for folder, _, files in os.walk(source):
+        target = destination / Path(folder).relative_to(source)
+        target.mkdir(parents=True)
+        for name in files:
+            _link(Path(folder, name), target / name)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a file in place of the one that has its name, atomically and durably."""
+    temporary = aside(path, "tmp")
+    try:
+        temporary.write_bytes(data)
+        sync_file(temporary)
+        temporary.rename(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sweep(directory: Path) -> None:
+    """Settles what a killed writer left: takes back half-made replacements, removes the rest.
+
+    Only the one writer of a run may call this.
+    """
+    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
+        what, final = set_aside(path) or ("", path)
+        if what == "old" and not os.path.lexists(final):
+            path.rename(final)
+            sync_directory(directory)
+        elif what:
+            _remove(path)
+
+
+def sync_tree(directory: Path) -> None:
+    """Flushes every file and directory of a tree to the disk, and its parent last."""
+    for folder, _, files in os.walk(directory, topdown=False):
+        for name in files:
+            sync_file(Path(folder, name))
+        sync_directory(Path(folder))
+    sync_directory(directory.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Flushes a file to the disk."""
+    _sync(path, os.O_RDONLY)
+
+
+def sync_directory(path: Path) -> None:
+    """Flushes a directory's names to the disk."""
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,156 @@
+"""`metadata.json`: what a checkpoint holds, and the SHA-256 of each of its files.
+
+The file carries its own checksum too, so that a flipped bit anywhere in a checkpoint shows.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs.validators import instance_of, optional
+
+FORMAT_VERSION = 1
+
+_CHECKSUM = "self_sha256"
+
+
+@attrs.frozen
+class Leaf:
+    """One array of a state."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@attrs.frozen
+class File:
+    """One file of a checkpoint."""
+
+    bytes: int
+    sha256: str
+
+
+@attrs.frozen(kw_only=True)
+class Metadata:
+    """The contents of `metadata.json`.
+
+    Attributes:
+        iteration: Iterations done in the state.
+        created: When it was written, in Unix seconds.
+        types: What it was first saved as, sorted.
+        score: The value of the metric that `best` ranks by, if it was saved as one.
+        metric: That metric's name.
+        content_sha256: Of the leaves' paths, dtypes, shapes and bytes, however they are stored.
+        leaves: The state's arrays by path.
+        files: Every other file by its path relative to the checkpoint, with "/".
+        metadata: What the caller of `save` gave: counters, spec digest, versions.
+    """
+
+    iteration: int
+    created: float = attrs.field(validator=instance_of((int, float)))
+    types: tuple[str, ...]
+    score: float | None = attrs.field(validator=optional(instance_of((int, float))))
+    metric: str | None = attrs.field(validator=optional(instance_of(str)))
+    content_sha256: str = attrs.field(validator=instance_of(str))
+    leaves: Mapping[str, Leaf]
+    files: Mapping[str, File]
+    metadata: Mapping[str, Any] = attrs.field(validator=instance_of(Mapping))
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of `metadata.json`, which covers all the other files' by naming theirs."""
+        return hashlib.sha256(encode(self)).hexdigest()
+
+    @property
+    def bytes(self) -> int:
+        """The size of the whole checkpoint."""
+        return len(encode(self)) + sum(file.bytes for file in self.files.values())
+
+    def same_state(self, other: "Metadata") -> bool:
+        """Says whether the other has the same arrays and was saved with the same metadata."""
+        return (self.iteration, self.content_sha256, self.metadata) == (
+            other.iteration,
+            other.content_sha256,
+            other.metadata,
+        )
+
+
+def canonical(value: Any) -> bytes:
+    """Encodes plain data as the one JSON text that stands for it."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def encode(metadata: Metadata) -> bytes:
+    """Writes the text of `metadata.json`."""
+    body = {"format_version": FORMAT_VERSION, **attrs.asdict(metadata)}
+    return canonical({**body, _CHECKSUM: hashlib.sha256(canonical(body)).hexdigest()})
+
+
+def decode(raw: bytes) -> Metadata:
+    """Reads the text of `metadata.json`.
+
+    Raises:
+        ValueError: It is not a text that `encode` has written; the message says why.
+    """
+    try:
+        return _decode(raw)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _decode(raw: bytes) -> Metadata:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise ValueError("is not JSON") from None
+    if not isinstance(body, dict):
+        raise ValueError("is not a JSON object")
+    version = body.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(f"has format version {version!r}; this jaxpot reads {FORMAT_VERSION}")
+    checksum = body.pop(_CHECKSUM, None)
+    try:
+        expected = hashlib.sha256(canonical(body)).hexdigest()
+    except ValueError:
+        raise ValueError("is not plain JSON") from None
+    if checksum != expected or canonical({**body, _CHECKSUM: expected}) != raw:
+        raise ValueError("its own checksum does not match")
+    del body["format_version"]
+    try:
+        return _structure(body)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"has not the fields it should have: {error}") from error
+
+
+def _structure(body: dict[str, Any]) -> Metadata:
+    leaves = {
+        path: Leaf(_str(leaf["dtype"]), tuple(_int(n) for n in leaf["shape"]))
+        for path, leaf in body.pop("leaves").items()
+    }
+    files = {
+        _name(name): File(_int(file["bytes"]), _str(file["sha256"]))
+        for name, file in body.pop("files").items()
+    }
+    iteration, types = _int(body.pop("iteration")), tuple(map(_str, body.pop("types")))
+    return Metadata(iteration=iteration, types=types, leaves=leaves, files=files, **body)
+
+
+def _name(name: str) -> str:
+    if any(part in ("", ".", "..") for part in name.split("/")) or "\\" in name or "\0" in name:
+        raise TypeError(f"{name!r} is not the name of a file inside a checkpoint")
+    return name
+
+
+def _int(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r} is not a count")
+    return value
+
+
+def _str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value

@@ -1,0 +1,71 @@
+"""Checkpoint records: what the journal learns of each stage of each checkpoint."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+Record = Callable[[dict[str, Any]], None]
+
+
+@attrs.frozen
+class Records:
+    """Tells of one run's checkpoints.
+
+    Attributes:
+        runs_dir: What the paths are relative to.
+        record: Takes each record, from whichever thread.
+    """
+
+    runs_dir: Path
+    record: Record
+
+    def relative(self, path: Path) -> str:
+        """Writes a path relative to the runs directory, with "/"."""
+        return Path(os.path.relpath(path, self.runs_dir)).as_posix()
+
+    def tell(
+        self,
+        state: str,
+        kind: str,
+        iteration: int,
+        path: Path,
+        *,
+        bytes: int | None = None,
+        sha256: str | None = None,
+        score: float | None = None,
+        seconds: float | None = None,
+        blocking_seconds: float | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Records that a checkpoint is begun, committed, deleted or failed.
+
+        Args:
+            state: Which of the four.
+            kind: Its type: periodic, milestone, best, emergency or final.
+            iteration: Iterations done in it.
+            path: Its directory.
+            bytes: The size of all its files.
+            sha256: Of its `metadata.json`, which names the SHA-256 of every other file.
+            score: What a best one is ranked by.
+            seconds: From the start of writing it, in the background, to this record.
+            blocking_seconds: For which the training loop was held up.
+            error: Why it failed, or why it was deleted other than by the policy.
+        """
+        self.record(
+            {
+                "kind": "checkpoint",
+                "iteration": iteration,
+                "type": kind,
+                "state": state,
+                "path": self.relative(path),
+                "bytes": bytes,
+                "sha256": sha256,
+                "score": score,
+                "seconds": seconds,
+                "blocking_seconds": blocking_seconds,
+                "error": error,
+            }
+        )
