@@ -1,0 +1,154 @@
+"""The phase graph: phases in order, the state they share, and the regimes they form."""
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.graph.phase import Field, Phase
+from jaxpot.spec.payload import PayloadKey
+
+
+@attrs.frozen(kw_only=True)
+class Regime:
+    """A span of iterations in which the same phases form the iteration's program."""
+
+    name: str
+    start: int
+    until: int
+    phases: tuple[Phase, ...]
+
+
+@attrs.frozen(kw_only=True)
+class PhaseGraph:
+    """An experiment as data: what runs, in which order, when, and over which values.
+
+    Attributes:
+        iterations: How many iterations the experiment has.
+        fields: The training state, in the order in which it is made.
+        phases: Every phase, in the order of an iteration.
+        profile_every: Cadence of stepped iterations; 0 for never.
+    """
+
+    iterations: int
+    fields: tuple[Field, ...]
+    phases: tuple[Phase, ...]
+    profile_every: int = 0
+
+    @property
+    def keys(self) -> tuple[PayloadKey, ...]:
+        """Every payload key, by the phase that emits it."""
+        return tuple(key for phase in self.phases for key in phase.keys)
+
+    @property
+    def traced(self) -> tuple[Phase, ...]:
+        """The phases of the iteration's program."""
+        return tuple(phase for phase in self.phases if phase.program == "iteration")
+
+    @property
+    def evaluators(self) -> tuple[Phase, ...]:
+        """The device phases that are programs of their own."""
+        return tuple(phase for phase in self.phases if phase.program == "own")
+
+    def phase(self, name: str) -> Phase:
+        """Returns the phase called `name`."""
+        return next(phase for phase in self.phases if phase.name == name)
+
+    def with_phase(
+        self, phase: Phase, *, after: str, fields: tuple[Field, ...] = ()
+    ) -> "PhaseGraph":
+        """Returns the graph with one more phase, placed behind the phase called `after`.
+
+        The phase may bring fields of its own, which the guard and the digest then cover.
+
+        Raises:
+            UserError: No phase is called `after`, or the result is not a valid graph.
+        """
+        names = [each.name for each in self.phases]
+        if after not in names:
+            raise UserError(f"no phase is called {after!r}; there are {', '.join(names)}")
+        place = names.index(after) + 1
+        phases = (*self.phases[:place], phase, *self.phases[place:])
+        graph = attrs.evolve(
+            self,
+            phases=tuple(_covering(each, fields) for each in phases),
+            fields=self.fields + fields,
+        )
+        check(graph)
+        return graph
+
+    def regime_at(self, iteration: int) -> Regime:
+        """Returns the regime in which `iteration` lies."""
+        return next(r for r in self.regimes() if r.start <= iteration < r.until)
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Returns the regimes in order; together they cover every iteration.
+
+        Past the experiment's own iterations (a run that is extended) the last regime goes on.
+        """
+        edges = {0}
+        for phase in self.traced:
+            edges |= {phase.cadence.start, phase.cadence.until or 0}
+        starts = sorted(edge for edge in edges if edge < self.iterations)
+        regimes: list[Regime] = []
+        for start, until in zip(starts, [*starts[1:], self.iterations], strict=True):
+            phases = tuple(phase for phase in self.traced if phase.cadence.in_window(start))
+            name = _regime_name(phases)
+            if any(other.name == name and other.phases != phases for other in regimes):
+                name = f"{name}@{start}"
+            regimes.append(Regime(name=name, start=start, until=until, phases=phases))
+        return tuple(regimes)
+
+
+def _covering(phase: Phase, fields: tuple[Field, ...]) -> Phase:
+    """Returns `phase` with new fields added to what it reads and writes, if they are its matter."""
+    match phase.covers:
+        case "digested":
+            names = tuple(field.name for field in fields if field.digested)
+            return attrs.evolve(phase, reads=phase.reads + names)
+        case "guarded":
+            names = tuple(field.name for field in fields if field.guarded)
+            previous = tuple(f"previous.{name}" for name in names)
+            return attrs.evolve(
+                phase, reads=phase.reads + names + previous, writes=phase.writes + names
+            )
+        case None:
+            return phase
+
+
+def _regime_name(phases: tuple[Phase, ...]) -> str:
+    collectors = [p.name.removeprefix("collect_") for p in phases if p.name.startswith("collect_")]
+    return "+".join(collectors) or "none"
+
+
+def check(graph: PhaseGraph) -> None:
+    """Refuses a graph in which a name is taken twice or a phase reads what nothing wrote.
+
+    Raises:
+        UserError: Says which phase and which name.
+    """
+    _check_unique("phase", [phase.name for phase in graph.phases])
+    _check_unique("field", [field.name for field in graph.fields])
+    _check_unique("payload key", [key.name for key in graph.keys])
+    state = {field.name for field in graph.fields}
+    outside = state | {f"previous.{name}" for name in state} | {"root_key", "iteration"}
+    for regime in graph.regimes():
+        written = set(outside)
+        for phase in regime.phases:
+            for name in phase.reads:
+                if name not in written:
+                    raise UserError(
+                        f"phase {phase.name!r} reads {name!r}, which no field and no earlier "
+                        f"phase of regime {regime.name!r} provides; there are "
+                        f"{', '.join(sorted(written))}"
+                    )
+            written |= set(phase.writes)
+    for phase in graph.phases:
+        if phase.program == "own":
+            for name in phase.reads:
+                if name not in outside:
+                    raise UserError(f"phase {phase.name!r} reads {name!r}, which is no field")
+
+
+def _check_unique(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{what} named twice: {', '.join(twice)}")

@@ -1,0 +1,191 @@
+"""Shows a phase graph: as text for people, as JSON for programs, as a Mermaid diagram."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxpot.graph.graph import PhaseGraph, Regime
+from jaxpot.graph.phase import Phase
+from jaxpot.spec.payload import PayloadKey
+
+
+def programs(graph: PhaseGraph) -> list[str]:
+    """Lists every program that a whole run compiles, each at most once."""
+    names = ["init"]
+    for regime in graph.regimes():
+        names.append(f"iteration[{regime.name}]")
+        if _is_profiled(graph, regime):
+            names += [f"step[{regime.name}]/{last.name}" for last, _ in step_groups(regime)]
+            names += [f"step[{regime.name}]/pack", f"phase_digests[{regime.name}]"]
+    for phase in graph.evaluators:
+        # Two evaluators of a kind share what they compile beside themselves.
+        names += [each for each in (phase.name, *phase.helpers) if each not in names]
+    return names
+
+
+def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
+    """Cuts a regime's phases into the programs of a stepped iteration.
+
+    Each timed phase is a program of its own; so is every run of untimed ones between them, under
+    the name of its last. Returns that phase and the phases, in order.
+    """
+    groups: list[list[Phase]] = []
+    for phase in regime.phases:
+        if groups and phase.timer is None and groups[-1][-1].timer is None:
+            groups[-1].append(phase)
+        else:
+            groups.append([phase])
+    return [(group[-1], tuple(group)) for group in groups]
+
+
+def _is_profiled(graph: PhaseGraph, regime: Regime) -> bool:
+    every = graph.profile_every
+    return bool(every) and regime.until // every > regime.start // every
+
+
+def render_json(graph: PhaseGraph, details: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the plan as plain data; `details` is what tracing told (`plan_details`)."""
+    return {
+        "iterations": graph.iterations,
+        "profile_every": graph.profile_every,
+        "phases": [_phase_data(phase) for phase in graph.phases],
+        "fields": [
+            {"name": f.name, "digested": f.digested, "guarded": f.guarded, "doc": f.doc}
+            for f in graph.fields
+        ],
+        "regimes": [
+            {
+                "name": regime.name,
+                "start": regime.start,
+                "until": regime.until,
+                "phases": [phase.name for phase in regime.phases],
+            }
+            for regime in graph.regimes()
+        ],
+        "programs": programs(graph),
+        **details,
+    }
+
+
+def _phase_data(phase: Phase) -> dict[str, Any]:
+    return {
+        "name": phase.name,
+        "where": phase.where,
+        "program": phase.program,
+        "every": phase.cadence.every,
+        "start": phase.cadence.start,
+        "until": phase.cadence.until,
+        "reads": [*phase.reads, *phase.reads_if_present],
+        "writes": list(phase.writes),
+        "stream": phase.stream,
+        "timer": phase.timer,
+        "keys": [
+            {"name": key.name, "dtype": key.dtype, "unit": key.unit, "presence": presence(key)}
+            for key in phase.keys
+        ],
+        "doc": phase.doc,
+    }
+
+
+def presence(key: PayloadKey) -> str:
+    """Says in words on which iterations a key is there."""
+    text = "always" if key.every == 1 else f"every {key.every}"
+    if key.until is not None:
+        return f"{text}, iterations {key.start}..{key.until - 1}"
+    return f"{text}, from iteration {key.start}" if key.start else text
+
+
+def render_mermaid(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
+    """Returns a Mermaid flow chart: phases in order, edges by the values they hand over."""
+    del details
+    lines = ["flowchart TD"]
+    for phase in graph.phases:
+        label = f"{phase.name}<br/>{phase.where}, {phase.cadence}"
+        ends = ("[", "]") if phase.where == "device" else ("([", "])")
+        lines.append(f'  {phase.name}{ends[0]}"{label}"{ends[1]}')
+    writers: dict[str, str] = {}
+    for before, phase in zip([None, *graph.phases], graph.phases, strict=False):
+        sources: dict[str, list[str]] = {}
+        for value in (*phase.reads, *phase.reads_if_present):
+            if value in writers:
+                sources.setdefault(writers[value], []).append(value)
+        if not sources and before is not None:
+            lines.append(f"  {before.name} -.-> {phase.name}")
+        for source, values in sources.items():
+            lines.append(f'  {source} -->|"{", ".join(values)}"| {phase.name}')
+        writers.update(dict.fromkeys(phase.writes, phase.name))
+    return "\n".join(lines)
+
+
+def render_text(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
+    """Returns the plan as text."""
+    sections = [
+        _section("phases, in order", _table(_phase_rows(graph))),
+        _section("payload keys", _table(_key_rows(graph))),
+        _section("regimes", [_regime_line(regime) for regime in graph.regimes()]),
+        _section("programs, each compiled at most once, at first use", programs(graph)),
+        _section("state", _table(_shape_rows(details["state"]))),
+        _section("values within an iteration", _table(_shape_rows(details["values"]))),
+        _section("size", _size_lines(details)),
+    ]
+    return "\n\n".join(sections)
+
+
+def _section(title: str, lines: Sequence[str]) -> str:
+    return "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def _phase_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
+    rows = [("phase", "where", "cadence", "stream", "timer")]
+    for phase in graph.phases:
+        where = "device, own program" if phase.program == "own" else phase.where
+        rows.append(
+            (phase.name, where, str(phase.cadence), phase.stream or "-", phase.timer or "-")
+        )
+    return rows
+
+
+def _key_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
+    rows = [("key", "type", "unit", "present", "emitted by")]
+    rows += [
+        (key.name, key.dtype, key.unit or "-", presence(key), phase.name)
+        for phase in graph.phases
+        for key in phase.keys
+    ]
+    return rows
+
+
+def _regime_line(regime: Regime) -> str:
+    span = f"iterations {regime.start}..{regime.until - 1}"
+    return f"{regime.name}: {span}: {' -> '.join(phase.name for phase in regime.phases)}"
+
+
+def _shape_rows(shapes: Mapping[str, str]) -> list[tuple[str, ...]]:
+    return list(shapes.items())
+
+
+def _size_lines(details: Mapping[str, Any]) -> list[str]:
+    memory = details["memory"]
+    lines = [
+        f"parameters: {details['parameters']:,}",
+        f"state on each device: {_bytes_text(memory['state_bytes'])}",
+    ]
+    lines += [
+        f"values of an iteration on each device [{regime}]: {_bytes_text(size)}"
+        for regime, size in memory["iteration_bytes"].items()
+    ]
+    return lines
+
+
+def _bytes_text(size: int) -> str:
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
