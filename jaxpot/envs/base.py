@@ -1,0 +1,107 @@
+"""What the loop and the evaluators need from a two-player game.
+
+Axis letters: A actions. Shapes are those of one lane; callers `vmap`.
+"""
+
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from jax import Array
+
+
+class EnvState(Protocol):
+    """A frozen pytree that says whose turn it is and how the last step ended.
+
+    Batched states are read as well: a property computed from others keeps their leading axes.
+    Once `terminated`, the legal action mask and the player to move mean nothing.
+    """
+
+    @property
+    def current_player(self) -> Array:
+        """int32: the player to move, 0 or 1; an index of the game's, not the order of moving."""
+        ...
+
+    @property
+    def legal_action_mask(self) -> Array:
+        """`[A]` bool: the moves that `current_player` has; at least one until the game ends."""
+        ...
+
+    @property
+    def rewards(self) -> Array:
+        """`[2]` float32: what the last step paid to each player."""
+        ...
+
+    @property
+    def terminated(self) -> Array:
+        """bool: the game is over, by its rules or by a cap on its length."""
+        ...
+
+
+StateT = TypeVar("StateT", bound=EnvState)
+
+
+class Environment(Protocol[StateT]):
+    """A two-player game as pure functions of one lane.
+
+    `jaxpot.testing.check_environment` holds an implementation to this contract.
+    """
+
+    @property
+    def num_players(self) -> int:
+        """2."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        ...
+
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """The shape of one observation."""
+        ...
+
+    @property
+    def observation_dtype(self) -> np.dtype[Any]:
+        """The dtype of an observation; networks cast it to float32."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """The length of the longest game, in steps; an evaluator stops a lane there."""
+        ...
+
+    @property
+    def zero_sum(self) -> bool:
+        """Whether the two players' rewards add up to zero at every step."""
+        ...
+
+    @property
+    def both_views(self) -> bool:
+        """Whether `observe` can show the position to the player who is not to move."""
+        ...
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether `step` ignores its key: no chance once the game has begun."""
+        ...
+
+    @property
+    def perfect_information(self) -> bool:
+        """Whether both players know the whole state at every step."""
+        ...
+
+    def init(self, key: Array) -> StateT:
+        """Deals a new game; `key` is consumed."""
+        ...
+
+    def step(self, state: StateT, action: Array, key: Array) -> StateT:
+        """Plays a legal action of `state.current_player`; never resets; `key` is consumed.
+
+        Lanes that have ended are stepped along with the rest; what comes of it is not used.
+        """
+        ...
+
+    def observe(self, state: StateT, player: Array) -> Array:
+        """Shows `state` to `player`; draws nothing."""
+        ...

@@ -1,0 +1,117 @@
+"""Every line of play against the greedy agent, counted exactly.
+
+Axis letters: N positions in which somebody is to move, T final positions, E moves, A actions;
+`p0` is the agent moving first, `p1` second.
+"""
+
+from functools import cached_property
+from typing import Any
+
+import attrs
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import eval_context
+
+from jaxpot.algorithms.policy import mask_illegal
+from jaxpot.envs.base import Environment
+from jaxpot.errors import UserError
+from jaxpot.evaluators.base import EvaluatorOutput
+from jaxpot.evaluators.positions import GameTree, enumerate_positions
+from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.spec import GameTreeEvaluator
+
+# Positions that the network sees at once.
+_BATCH = 8192
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ExactGameTree:
+    """Plays the agent's most likely move against every legal move of the opponent.
+
+    A final position is counted once for each order of moving, however many lines lead to it.
+    """
+
+    env: Environment[Any]
+    network: Network
+    max_positions: int
+
+    @cached_property
+    def tree(self) -> GameTree:
+        """The game's positions; enumerated at first use, which is when `run` is first traced."""
+        # Out of the surrounding trace. Not `ensure_compile_time_eval`: it would also run every
+        # constant expression in the game's code on its own, one small compile each.
+        with eval_context():
+            return enumerate_positions(self.env, max_positions=self.max_positions)
+
+    def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
+        """Returns `won`, `drawn` and `lost`, int32, in all and under `p0/` and `p1/`.
+
+        Nothing is drawn: `key` is not used.
+
+        Raises:
+            UserError: While tracing: the game has more than `max_positions` positions.
+        """
+        del key
+
+        def greedy_action(observation: Array, legal_action_mask: Array) -> Array:
+            logits, _ = self.network.apply(params, model_state, observation)
+            return jnp.argmax(mask_illegal(logits, legal_action_mask), axis=-1)
+
+        tree = self.tree
+        greedy = _in_batches(greedy_action, tree.observation, tree.legal_action_mask)
+        num_unfinished = len(tree.first_moves)
+
+        def count(agent_moves: Array, returns: Array) -> dict[str, Array]:
+            played = ~agent_moves[tree.parent] | (tree.action == greedy[tree.parent])
+            reached = _reach(tree, played)[num_unfinished:]
+            outcomes = {"won": returns > 0, "drawn": returns == 0, "lost": returns < 0}
+            return {
+                name: jnp.sum(reached & outcome, dtype=jnp.int32)
+                for name, outcome in outcomes.items()
+            }
+
+        orders = np.stack([tree.first_moves, ~tree.first_moves]), tree.returns.T
+        counts = jax.vmap(count)(*map(jnp.asarray, orders))
+        metrics = {name: both.sum(dtype=jnp.int32) for name, both in counts.items()}
+        for seat in (0, 1):
+            metrics |= {f"p{seat}/{name}": both[seat] for name, both in counts.items()}
+        return EvaluatorOutput(metrics=metrics, histograms={})
+
+
+def build(
+    config: GameTreeEvaluator, *, name: str, env: Environment[Any], network: Network
+) -> ExactGameTree:
+    """Makes the evaluator, without enumerating the game yet.
+
+    Raises:
+        UserError: The game has chance or hidden information, so no line of play is certain.
+    """
+    if not (env.deterministic and env.perfect_information):
+        what = "hidden information" if env.deterministic else "chance"
+        raise UserError(f"{name}: a game with {what} has no exact tree; use kind = 'random'")
+    return ExactGameTree(env=env, network=network, max_positions=config.max_positions)
+
+
+def _reach(tree: GameTree, played: Array) -> Array:
+    """Returns which positions `[N + T]` the moves `played` `[E]` lead to from the start."""
+
+    def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        reached, _ = carry
+        after = reached.at[tree.child].max(reached[tree.parent] & played)
+        return after, (after != reached).any()
+
+    start = jnp.zeros(tree.num_positions, jnp.bool_).at[0].set(True)
+    return jax.lax.while_loop(lambda carry: carry[1], spread, (start, jnp.bool_(True)))[0]
+
+
+def _in_batches(function: Any, *arrays: Any) -> Array:
+    """Maps rows `[N, ...]` in batches, so that memory does not grow with the game."""
+    if len(arrays[0]) <= _BATCH:
+        return function(*map(jnp.asarray, arrays))
+    return jax.lax.map(
+        lambda row: function(*(x[None] for x in row))[0],
+        tuple(map(jnp.asarray, arrays)),
+        batch_size=_BATCH,
+    )

@@ -1,0 +1,142 @@
+"""Whole games between a policy and an opponent, one game a lane.
+
+Axis letters: N lanes, A actions.
+
+RNG: `k_deal, k_play = split(key)`; lane `n`'s game is dealt from `split(k_deal, N)[n]`. From
+`k_play` on, each ply of the lanes whose turn it is, the agent's or the opponent's, uses
+`k, k_act, k_env = split(k, 3)`: `k_act` draws every lane's action, `split(k_env, N)[n]` lane `n`'s
+chance, and `k` is the next ply's.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.envs.auto_reset import where_lane
+from jaxpot.envs.base import Environment
+
+Player: TypeAlias = Callable[[Any, Array], Array]
+"""Chooses actions `[N]` int32 for batched states `[N]`, given a key for all of them."""
+
+
+class Games(NamedTuple):
+    """How `N` games went for the agent."""
+
+    agent_first: Array
+    """`[N]` bool: the agent moved first; the first half of the lanes."""
+    finished: Array
+    """`[N]` bool: the game ended within `max_steps`."""
+    returns: Array
+    """`[N]` float32: the agent's rewards, added up over the game."""
+    action_counts: Array
+    """`[A]` int32: how often the agent chose each action, over all lanes."""
+    state: Any
+    """The batched states in which the games stopped."""
+
+
+class _Lanes(NamedTuple):
+    key: Array
+    state: Any
+    steps: Array  # [N] int32
+    returns: Array  # [N] float32
+    action_counts: Array  # [A] int32
+
+
+def play_games(
+    env: Environment[Any], agent: Player, opponent: Player, key: Array, *, num_games: int
+) -> Games:
+    """Plays `num_games` games, half with the agent moving first, each up to `env.max_steps` steps.
+
+    The first mover is who is to move when the game is dealt, whatever index the game gives them.
+
+    The lanes wait for one another before every move of the agent, so the policy is evaluated on
+    full batches only: half as often as in a loop over steps, where half of the lanes belong to
+    the opponent.
+    """
+    deal_key, play_key = jax.random.split(key)
+    state = jax.vmap(env.init)(jax.random.split(deal_key, num_games))
+    agent_first = jnp.arange(num_games) < num_games // 2
+    first = state.current_player
+    seat = jnp.where(agent_first, first, 1 - first)
+
+    def playing(lanes: _Lanes) -> Array:
+        return ~lanes.state.terminated & (lanes.steps < env.max_steps)
+
+    def agents_turn(lanes: _Lanes) -> Array:
+        return playing(lanes) & (lanes.state.current_player == seat)
+
+    def opponents_turn(lanes: _Lanes) -> Array:
+        return playing(lanes) & (lanes.state.current_player != seat)
+
+    def ply(player: Player, lanes: _Lanes, moves: Array) -> tuple[_Lanes, Array]:
+        key, act_key, env_key = jax.random.split(lanes.key, 3)
+        action = player(lanes.state, act_key)
+        stepped = jax.vmap(env.step)(lanes.state, action, jax.random.split(env_key, num_games))
+        paid = jnp.take_along_axis(stepped.rewards, seat[:, None], axis=1)[:, 0]
+        after = lanes._replace(
+            key=key,
+            state=jax.vmap(where_lane)(moves, stepped, lanes.state),
+            steps=lanes.steps + moves,
+            returns=lanes.returns + jnp.where(moves, paid, 0.0),
+        )
+        return after, action
+
+    def opponent_moves(lanes: _Lanes) -> _Lanes:
+        return ply(opponent, lanes, opponents_turn(lanes))[0]
+
+    def turn(lanes: _Lanes) -> _Lanes:
+        lanes = jax.lax.while_loop(lambda lanes: opponents_turn(lanes).any(), opponent_moves, lanes)
+        moves = agents_turn(lanes)
+        lanes, action = ply(agent, lanes, moves)
+        counts = lanes.action_counts.at[action].add(moves.astype(jnp.int32))
+        return lanes._replace(action_counts=counts)
+
+    start = _Lanes(
+        key=play_key,
+        state=state,
+        steps=jnp.zeros(num_games, jnp.int32),
+        returns=jnp.zeros(num_games, jnp.float32),
+        action_counts=jnp.zeros(env.num_actions, jnp.int32),
+    )
+    end = jax.lax.while_loop(lambda lanes: playing(lanes).any(), turn, start)
+    return Games(
+        agent_first=agent_first,
+        finished=end.state.terminated,
+        returns=end.returns,
+        action_counts=end.action_counts,
+        state=end.state,
+    )
+
+
+def rates(games: Games) -> dict[str, Array]:
+    """Sums games up as float32 rates: overall, under `p0/` (agent first) and `p1/` (second).
+
+    `win_rate`, `lose_rate`, `draw_rate` and `avg_reward` are over finished games, and NaN where
+    none finished; `done_rate` is finished over started. A game is won if the agent's rewards add
+    up to more than zero, lost if to less.
+    """
+    everyone = jnp.ones_like(games.agent_first)
+    parts = (("", everyone), ("p0/", games.agent_first), ("p1/", ~games.agent_first))
+    return {
+        f"{prefix}{name}": value
+        for prefix, lanes in parts
+        for name, value in _rates_of(games, lanes).items()
+    }
+
+
+def _rates_of(games: Games, lanes: Array) -> dict[str, Array]:
+    def count(condition: Array) -> Array:
+        return jnp.sum(condition, dtype=jnp.float32)
+
+    over = games.finished & lanes
+    finished = count(over)
+    return {
+        "win_rate": count(over & (games.returns > 0)) / finished,
+        "lose_rate": count(over & (games.returns < 0)) / finished,
+        "draw_rate": count(over & (games.returns == 0)) / finished,
+        "avg_reward": jnp.sum(jnp.where(over, games.returns, 0.0)) / finished,
+        "done_rate": finished / count(lanes),
+    }

@@ -1,0 +1,47 @@
+"""A tiny experiment that trains for a second: what tests vary."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxpot.spec import Experiment, from_resolved
+
+_TINY: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 42,
+    "iterations": 8,
+    "env": {"kind": "pgx", "id": "tic_tac_toe"},
+    "model": {"kind": "mlp", "hidden_dims": [8]},
+    "algorithm": {"kind": "ppo", "num_epochs": 2, "batch_size": 32},
+    "optimizer": {"kind": "adamw", "learning_rate": 1e-3, "max_grad_norm": 1.0},
+    "collect": {
+        "num_steps": 5,
+        "selfplay": {"num_envs": 8},
+        "random": {"num_envs": 8, "until": 3},
+    },
+    "eval": {
+        "vs_random": {"kind": "random", "every": 4, "num_games": 16},
+        "tree": {"kind": "game_tree", "every": 8},
+    },
+    "checkpoint": {"every": 4},
+    "runtime": {"profile_every": 0},
+}
+
+
+def tiny_experiment(*, overrides: Mapping[str, Any] | None = None, **changes: Any) -> Experiment:
+    """Returns the tiny experiment with top-level `changes` and nested `overrides`.
+
+    In `overrides` a table is merged by key, as `extends` merges; None takes a key away.
+    """
+    return from_resolved(_merge(_merge(_TINY, changes), overrides or {}))
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            merged[key] = _merge(base[key], value)
+        else:
+            merged[key] = value
+    return merged
