@@ -1,0 +1,87 @@
+"""PPO's losses over one minibatch, every mean taken over the rows that the mask keeps."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.algorithms.policy import entropy, log_prob_of, mask_illegal
+
+
+class PPOTerms(NamedTuple):
+    """The terms of the loss, unweighted; float32 scalars."""
+
+    policy: Array
+    value: Array
+    entropy: Array
+    kl: Array
+    clip_fraction: Array
+
+
+def masked_mean(x: Array, mask: Array) -> Array:
+    """Returns the mean of `x` `[B]` over the rows of `mask` `[B]` bool; 0 where there is none."""
+    return jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)
+
+
+def normalize(advantage: Array, mask: Array) -> Array:
+    """Shifts and scales `[B]` advantages to mean 0 and variance 1 over the rows of the mask."""
+    mean = masked_mean(advantage, mask)
+    variance = masked_mean(jnp.square(advantage - mean), mask)
+    return (advantage - mean) * jax.lax.rsqrt(variance + 1e-8)
+
+
+def ppo_terms(
+    *,
+    logits: Array,
+    value: Array,
+    legal_action_mask: Array,
+    action: Array,
+    old_log_prob: Array,
+    old_value: Array,
+    advantage: Array,
+    target: Array,
+    mask: Array,
+    clip_eps: float,
+    value_clip: float | None,
+) -> PPOTerms:
+    """Computes the terms of PPO's loss (Schulman et al. 2017, section 3).
+
+    The probability ratio is clipped to `[1 / (1 + clip_eps), 1 + clip_eps]`, symmetric in its
+    logarithm. The value's loss is half the squared error, the larger of the plain one and of the
+    one whose prediction moved at most `value_clip` from the old value. The KL divergence from the
+    old policy is estimated from the actions taken, by `ratio - 1 - log ratio`, which is unbiased
+    and never negative (Schulman 2020, "Approximating KL divergence").
+
+    Args:
+        logits: `[B, A]` float32.
+        value: `[B]` float32.
+        legal_action_mask: `[B, A]` bool.
+        action: `[B]` int32.
+        old_log_prob: `[B]` float32, of `action` when it was taken.
+        old_value: `[B]` float32, the estimate when it was taken.
+        advantage: `[B]` float32.
+        target: `[B]` float32, the value's target.
+        mask: `[B]` bool, the rows that count.
+        clip_eps: Clip range of the ratio.
+        value_clip: Clip range of the value, or None for the plain loss.
+    """
+    log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
+    log_ratio = log_prob_of(log_probs, action) - old_log_prob
+    # Rows that the mask drops may hold another policy's actions; their ratio must stay finite.
+    log_ratio = jnp.where(mask, log_ratio, 0.0)
+    ratio = jnp.exp(log_ratio)
+    clipped = jnp.clip(ratio, 1.0 / (1.0 + clip_eps), 1.0 + clip_eps)
+    surrogate = jnp.minimum(ratio * advantage, clipped * advantage)
+
+    error = jnp.square(value - target)
+    if value_clip is not None:
+        near = old_value + jnp.clip(value - old_value, -value_clip, value_clip)
+        error = jnp.maximum(error, jnp.square(near - target))
+    return PPOTerms(
+        policy=-masked_mean(surrogate, mask),
+        value=0.5 * masked_mean(error, mask),
+        entropy=masked_mean(entropy(log_probs, legal_action_mask), mask),
+        kl=masked_mean(ratio - 1.0 - log_ratio, mask),
+        clip_fraction=masked_mean((ratio != clipped).astype(jnp.float32), mask),
+    )
