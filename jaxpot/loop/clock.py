@@ -1,0 +1,73 @@
+"""Where an attempt's wall time went."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SPENT = ("compile", "collect", "update", "iterate", "evaluate", "record", "save", "wait")
+"""What seconds are spent on; `iterate` is collecting and updating where no iteration told them
+apart, `wait` is for the last save and the last ingest."""
+
+
+class Clock:
+    """Adds up seconds by what they were spent on.
+
+    Iterations run asynchronously, so their seconds are those between two fetches of metrics less
+    whatever else was done in between. The split into collecting and updating is that of the
+    stepped iterations, in which each phase is waited for.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = dict.fromkeys(SPENT, 0.0)
+        self._iterating = 0.0
+        self._collect_share: float | None = None
+        self._mark = time.perf_counter()
+        self._excluded = 0.0
+
+    @contextmanager
+    def spending(self, what: str) -> Iterator[None]:
+        """Charges the block's seconds to `what`, and not to the iterations around it."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spent(what, time.perf_counter() - started)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Charges the block's seconds to `record`; the device goes on, so the lap does too."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds["record"] += time.perf_counter() - started
+
+    def spent(self, what: str, seconds: float) -> None:
+        """Charges `seconds` that have just passed."""
+        self.seconds[what] += seconds
+        self._excluded += seconds
+
+    def lap(self) -> float:
+        """Returns the seconds of iterations since the last lap."""
+        now = time.perf_counter()
+        # A compile that overlaps running iterations may exceed the lap; no time is negative.
+        lap = max(now - self._mark - self._excluded, 1e-9)
+        self._mark, self._excluded = now, 0.0
+        self._iterating += lap
+        return lap
+
+    def profiled(self, collect: float, update: float) -> None:
+        """Learns the split from one stepped iteration."""
+        if collect + update > 0:
+            self._collect_share = collect / (collect + update)
+
+    def report(self) -> dict[str, float]:
+        """Returns seconds by what they went on, rounded to a microsecond."""
+        report = dict(self.seconds)
+        iterating = max(self._iterating - report["record"], 0.0)
+        if self._collect_share is None:
+            report["iterate"] = iterating
+        else:
+            report["collect"] = iterating * self._collect_share
+            report["update"] = iterating - report["collect"]
+        return {what: round(seconds, 6) for what, seconds in report.items()}

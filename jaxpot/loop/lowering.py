@@ -1,0 +1,168 @@
+"""Lowers a phase graph into pure functions: a fold that holds each phase to its declaration."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.errors import UserError
+from jaxpot.graph import Phase, PhaseGraph, Regime
+from jaxpot.loop.context import Context, resolve
+from jaxpot.loop.state import State
+from jaxpot.loop.streams import IMPLEMENTATION, stream_key
+from jaxpot.spec import PayloadKey
+
+Values = dict[str, Any]
+
+
+class PhaseError(UserError):
+    """A phase reads, writes or emits something other than what it declares."""
+
+
+class IterationOutput(NamedTuple):
+    """What an iteration leaves on the device beside the state; fetched in batches."""
+
+    ints: Array
+    """`[I]` int32: the integer metrics, in the order of `metric_names`."""
+    floats: Array
+    """`[F]` float32: the others."""
+    digest: Array
+    """`[2]` uint32: the state's digest."""
+    leaf_digests: Array
+    """`[L, 2]` uint32."""
+    nonfinite: Array
+    """bool: whether this update, or one before it, was non-finite."""
+
+
+class Given(Mapping[str, Any]):
+    """The values a phase may read; anything else raises, naming the phase."""
+
+    def __init__(self, phase: Phase, values: Values) -> None:
+        self._phase = phase
+        self._values = values
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._values:
+            raise PhaseError(
+                f"phase {self._phase.name!r} reads {name!r} but declares only "
+                f"{', '.join(sorted(self._values)) or 'nothing'}"
+            )
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
+    """Picks from `values` what `phase` is given, its stream's ingredients included."""
+    given = {name: values[name] for name in phase.reads}
+    given |= {name: values[name] for name in phase.reads_if_present if name in values}
+    if phase.stream is not None:
+        given |= {"root_key": values["root_key"], "now": values["now"]}
+    return given
+
+
+def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Values, Values]]:
+    """Returns `phase` as a pure function of `inputs_of(phase, values)`.
+
+    Raises:
+        PhaseError: When traced, if the phase does not keep to its declaration.
+    """
+    if phase.implementation is None:
+        raise PhaseError(f"phase {phase.name!r} has no implementation")
+    function = resolve(phase.implementation)(context, phase)
+    emitted = {key.name for key in device_keys(phase)}
+
+    def run(given: Values) -> tuple[Values, Values]:
+        values = dict(given)
+        if phase.stream is not None:
+            root = jax.random.wrap_key_data(values.pop("root_key"), impl=IMPLEMENTATION)
+            values["stream"] = stream_key(root, phase.stream, values.pop("now"))
+        writes, metrics = function(Given(phase, values))
+        _require_same(phase, "writes", set(writes), set(phase.writes))
+        _require_same(phase, "emits", set(metrics), emitted)
+        return writes, metrics
+
+    return run
+
+
+def _require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) -> None:
+    if actual != declared:
+        more, less = sorted(actual - declared), sorted(declared - actual)
+        parts = [f"undeclared: {', '.join(more)}"] if more else []
+        parts += [f"missing: {', '.join(less)}"] if less else []
+        raise PhaseError(
+            f"phase {phase.name!r} {verb} other values than declared ({'; '.join(parts)})"
+        )
+
+
+def device_keys(phase: Phase) -> tuple[PayloadKey, ...]:
+    """Returns the payload keys whose values a device phase itself computes."""
+    return tuple(key for key in phase.keys if not key.wall_clock)
+
+
+def metric_names(phases: Sequence[Phase]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the integer metrics' names and the float metrics', in the order of packing."""
+    keys = [key for phase in phases for key in device_keys(phase)]
+    ints = tuple(key.name for key in keys if key.dtype == "int")
+    return ints, tuple(key.name for key in keys if key.dtype == "float")
+
+
+def start_values(state: State, root_key: Any) -> Values:
+    """Returns the values that the first phase of an iteration finds."""
+    previous = {f"previous.{name}": value for name, value in state.items()}
+    return {**state, **previous, "root_key": root_key, "now": state["iteration"]}
+
+
+def finish(
+    graph: PhaseGraph, phases: Sequence[Phase], values: Values, metrics: Values
+) -> tuple[State, IterationOutput]:
+    """Returns the next state, and the iteration's outputs packed into few arrays."""
+    ints, floats = metric_names(phases)
+    output = IterationOutput(
+        ints=_pack(metrics, ints, jnp.int32),
+        floats=_pack(metrics, floats, jnp.float32),
+        digest=values["digest"],
+        leaf_digests=values["leaf_digests"],
+        nonfinite=values["nonfinite"],
+    )
+    return {field.name: values[field.name] for field in graph.fields}, output
+
+
+def _pack(metrics: Values, names: Sequence[str], dtype: Any) -> Array:
+    for name in names:
+        if jnp.ndim(metrics[name]) or not _same_kind(metrics[name].dtype, dtype):
+            given = jax.typeof(metrics[name])
+            raise PhaseError(f"metric {name!r} is {given}, declared {jnp.dtype(dtype).name}[]")
+    return jnp.stack([metrics[name].astype(dtype) for name in names] or [jnp.zeros((), dtype)])
+
+
+def _same_kind(actual: Any, declared: Any) -> bool:
+    kind = jnp.integer if jnp.issubdtype(declared, jnp.integer) else jnp.floating
+    return jnp.issubdtype(actual, kind)
+
+
+def lower_iteration(
+    graph: PhaseGraph, regime: Regime, context: Context
+) -> Callable[[State, Array], tuple[State, IterationOutput]]:
+    """Returns one iteration of `regime` as a pure function of the state and the root key's data."""
+    functions = [(phase, lower_phase(phase, context)) for phase in regime.phases]
+
+    def iteration(state: State, root_key: Array) -> tuple[State, IterationOutput]:
+        values = start_values(state, root_key)
+        metrics: Values = {}
+        for phase, function in functions:
+            writes, emitted = function(inputs_of(phase, values))
+            values.update(writes)
+            metrics.update(emitted)
+        return finish(graph, regime.phases, values, metrics)
+
+    return iteration

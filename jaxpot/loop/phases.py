@@ -1,0 +1,202 @@
+"""The device phases of an iteration, each a builder that gives a pure function.
+
+A phase's function is handed the values that the graph says it reads, and gives back those that it
+writes and the metrics that it declares.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.algorithms.base import Batch, Rollout
+from jaxpot.errors import UserError
+from jaxpot.graph import Phase
+from jaxpot.loop.collect import Opponent, random_opponent, rollout
+from jaxpot.loop.context import Context
+from jaxpot.loop.digest import combine, leaf_digests
+from jaxpot.loop.streams import IMPLEMENTATION, advance_chain
+from jaxpot.spec import RandomCollector, SelfplayCollector
+
+Values = Mapping[str, Any]
+PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
+
+
+def advance_keys(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that advances the chain and hands each collector its key."""
+    del context, phase
+
+    def run(values: Values):
+        key = jax.random.wrap_key_data(values["key"], impl=IMPLEMENTATION)
+        following, collectors = advance_chain(key, values["iteration"])
+        writes = {f"key.{name}": each for name, each in collectors._asdict().items()}
+        return writes | {"key": jax.random.key_data(following)}, {}
+
+    return run
+
+
+def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase in which the agent holds both seats."""
+    del phase
+    play = _collector(context, context.experiment.collect.selfplay)
+
+    def run(values: Values):
+        rows, _ = play(values["key.selfplay"], values["params"], values["model_state"])
+        return {"rollout.selfplay": rows}, {}
+
+    return run
+
+
+def collect_random(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase in which the agent meets uniformly random moves."""
+    del phase
+    play = _collector(context, context.experiment.collect.random, opponent=random_opponent)
+
+    def run(values: Values):
+        rows, standing = play(values["key.random"], values["params"], values["model_state"])
+        reward = standing.reward / standing.games.astype(jnp.float32)
+        return {"rollout.random": rows}, {"train_vs_random/reward": reward}
+
+    return run
+
+
+def _collector(
+    context: Context,
+    config: SelfplayCollector | RandomCollector | None,
+    *,
+    opponent: Opponent | None = None,
+):
+    if config is None:
+        raise UserError("the graph has a collector that the experiment does not configure")
+
+    def play(key: Array, params: Any, model_state: Any):
+        return rollout(
+            key,
+            params,
+            model_state,
+            env=context.env,
+            network=context.network,
+            algorithm=context.algorithm,
+            num_envs=config.num_envs,
+            num_steps=context.experiment.collect.num_steps,
+            opponent=opponent,
+        )
+
+    return play
+
+
+def concatenate_batches(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that computes targets and flattens the rollouts into one batch."""
+
+    def rows(rollout: Rollout) -> tuple[Batch, dict[str, Array]]:
+        targets, known = context.algorithm.targets(rollout)
+        batch = Batch(
+            observation=rollout.observation,
+            legal_action_mask=rollout.legal_action_mask,
+            action=rollout.action,
+            extras=rollout.extras,
+            targets=targets,
+            valid=rollout.trained & known,
+        )
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+        ended_seats = jnp.where(rollout.done, rollout.trained_seats, 0)
+        counts = {
+            "iteration/rollouts": ended_seats.sum(dtype=jnp.int32),
+            "iteration/episodes": rollout.done.sum(dtype=jnp.int32),
+            "iteration/num_samples": rollout.trained.sum(dtype=jnp.int32),
+            "iteration/num_valid_samples": batch.valid.sum(dtype=jnp.int32),
+            "iteration/env_steps": jnp.int32(rollout.done.size),
+        }
+        return flat, counts
+
+    def run(values: Values):
+        present = [values[name] for name in phase.reads_if_present if name in values]
+        batches, counts = zip(*map(rows, present), strict=True)
+        batch = jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
+        metrics = jax.tree.map(lambda *parts: sum(parts), *counts)
+        collected = metrics["iteration/num_samples"].astype(jnp.float32)
+        valid = metrics["iteration/num_valid_samples"].astype(jnp.float32)
+        metrics["iteration/valid_percentage"] = valid / jnp.maximum(collected, 1.0)
+        return {"batch": batch}, metrics
+
+    return run
+
+
+def training(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that learns from the batch."""
+    del phase
+
+    def run(values: Values):
+        learned = context.algorithm.update(
+            values["params"],
+            values["model_state"],
+            values["opt_state"],
+            values["batch"],
+            key=values["stream"],
+            iteration=values["iteration"],
+        )
+        writes = {
+            "params": learned.params,
+            "model_state": learned.model_state,
+            "opt_state": learned.opt_state,
+            "finite": _all_finite(learned.metrics),
+        }
+        return writes, learned.metrics
+
+    return run
+
+
+def advance_iteration(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that counts the iteration as done."""
+    del context, phase
+
+    def run(values: Values):
+        return {"iteration": values["iteration"] + 1}, {}
+
+    return run
+
+
+def guard(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that undoes a non-finite update, and every one after it."""
+    del context
+    guarded = tuple(name for name in phase.writes if name != "nonfinite")
+
+    def run(values: Values):
+        new = {name: values[name] for name in guarded}
+        old = {name: values[f"previous.{name}"] for name in guarded}
+        nonfinite = values["nonfinite"] | ~values["finite"] | ~_all_finite(new)
+        kept = jax.tree.map(lambda before, after: jnp.where(nonfinite, before, after), old, new)
+        return {**kept, "nonfinite": nonfinite}, {}
+
+    return run
+
+
+def digest(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that fingerprints the state."""
+    del context
+
+    def run(values: Values):
+        paths, leaves = leaf_digests({name: values[name] for name in phase.reads})
+        return {"digest": combine(leaves, paths), "leaf_digests": leaves}, {}
+
+    return run
+
+
+def evaluation(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that runs one evaluator; its histograms are written, not logged."""
+    evaluator = context.evaluators[phase.name]
+
+    def run(values: Values):
+        output = evaluator.run(values["params"], values["model_state"], values["stream"])
+        metrics = {f"{phase.name}/{name}": value for name, value in output.metrics.items()}
+        histograms = {f"{phase.name}/{name}": each for name, each in output.histograms.items()}
+        return {"histograms": histograms}, metrics
+
+    return run
+
+
+def _all_finite(tree: Any) -> Array:
+    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return jnp.stack([jnp.isfinite(x).all() for x in floats]).all()

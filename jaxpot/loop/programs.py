@@ -1,0 +1,164 @@
+"""Compiled programs by name: each compiles at its first use, once, and is counted."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxpot.graph import Phase, PhaseGraph, Regime
+from jaxpot.graph.plan import step_groups
+from jaxpot.loop.context import Context
+from jaxpot.loop.digest import combine, leaf_digests
+from jaxpot.loop.lowering import (
+    Values,
+    finish,
+    inputs_of,
+    lower_iteration,
+    lower_phase,
+)
+from jaxpot.loop.state import State, init_state
+from jaxpot.loop.streams import IMPLEMENTATION
+
+OnCompile = Callable[[str, float | None], None]
+"""Told a program's name before it compiles (with None) and after (with the seconds)."""
+
+
+class Program:
+    """One function, compiled ahead of its first call for exactly the shapes of that call.
+
+    A call with other shapes raises instead of compiling again.
+    """
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], *, donate: bool, on_compile: OnCompile
+    ) -> None:
+        self.name = name
+        self.compiles = 0
+        self._on_compile = on_compile
+        function.__name__ = function.__qualname__ = _identifier(name)
+        self._jitted = jax.jit(function, donate_argnums=(0,) if donate else ())
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        if self._compiled is None:
+            self._on_compile(self.name, None)
+            started = time.perf_counter()
+            self._compiled = self._jitted.lower(*args).compile()
+            self.compiles += 1
+            self._on_compile(self.name, time.perf_counter() - started)
+        return self._compiled(*args)
+
+
+def _identifier(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+class Programs:
+    """Every program of a graph; `plan` lists the same names.
+
+    Attributes:
+        on_compile: Who is told of compiles; it may change between one attempt and the next.
+    """
+
+    def __init__(self, graph: PhaseGraph, context: Context, on_compile: OnCompile) -> None:
+        self._graph = graph
+        self._context = context
+        self.on_compile = on_compile
+        self._programs: dict[str, Program] = {}
+
+    @property
+    def compiles(self) -> dict[str, int]:
+        """How often each program that was used has been compiled."""
+        return {name: program.compiles for name, program in self._programs.items()}
+
+    def init(self) -> Program:
+        """Makes the state: `(root_key) -> state`."""
+
+        def init(root_key: Any) -> State:
+            key = jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION)
+            return init_state(self._graph, self._context, key)
+
+        return self._program("init", lambda: init)
+
+    def iteration(self, regime: Regime) -> Program:
+        """Runs one iteration: `(state, root_key) -> (state, output)`; the state is donated."""
+        return self._program(
+            f"iteration[{regime.name}]",
+            lambda: lower_iteration(self._graph, regime, self._context),
+            donate=True,
+        )
+
+    def steps(self, regime: Regime) -> "list[tuple[Phase, Program]]":
+        """Runs one iteration phase by phase: `(values) -> (writes, metrics)` each.
+
+        Neighbouring phases without a timer are one program.
+        """
+        return [
+            (
+                timed,
+                self._program(f"step[{regime.name}]/{timed.name}", lambda g=group: self._group(g)),
+            )
+            for timed, group in step_groups(regime)
+        ]
+
+    def evaluation(self, phase: Phase) -> Program:
+        """Runs an evaluator: `(values) -> (writes, metrics)`."""
+        return self._program(phase.name, lambda: lower_phase(phase, self._context))
+
+    def phase_digests(self, regime: Regime) -> Program:
+        """Digests what every timed phase wrote: `({phase: writes}) -> {phase: [2] uint32}`."""
+
+        def phase_digests(written: dict[str, Values]) -> Values:
+            digests = {}
+            for name, values in written.items():
+                paths, leaves = leaf_digests(values, prefix=f"{name}/")
+                digests[name] = combine(leaves, paths)
+            return digests
+
+        return self._program(f"phase_digests[{regime.name}]", lambda: phase_digests)
+
+    def finish(self, regime: Regime) -> Program:
+        """Packs a stepped iteration's values: `(values, metrics) -> (state, output)`."""
+
+        def pack(values: Values, metrics: Values) -> Any:
+            return finish(self._graph, regime.phases, values, metrics)
+
+        return self._program(f"step[{regime.name}]/pack", lambda: pack)
+
+    def _group(self, phases: tuple[Phase, ...]) -> Callable[[Values], tuple[Values, Values]]:
+        functions = [(phase, lower_phase(phase, self._context)) for phase in phases]
+
+        def run(values: Values) -> tuple[Values, Values]:
+            values = dict(values)
+            written: Values = {}
+            metrics: Values = {}
+            for phase, function in functions:
+                writes, emitted = function(inputs_of(phase, values))
+                values.update(writes)
+                written.update(writes)
+                metrics.update(emitted)
+            return written, metrics
+
+        return run
+
+    def _program(
+        self, name: str, make: Callable[[], Callable[..., Any]], *, donate: bool = False
+    ) -> Program:
+        if name not in self._programs:
+            self._programs[name] = Program(
+                name, make(), donate=donate, on_compile=lambda *told: self.on_compile(*told)
+            )
+        return self._programs[name]
+
+
+def group_inputs(phases: tuple[Phase, ...], values: Values) -> Values:
+    """Picks what a group of phases is given from outside it."""
+    given: Values = {}
+    written: set[str] = set()
+    for phase in phases:
+        known = values | dict.fromkeys(written)
+        wanted = inputs_of(phase, known)
+        given |= {name: value for name, value in wanted.items() if name not in written}
+        written |= set(phase.writes)
+    return given

@@ -1,0 +1,167 @@
+"""Where a run comes from: commit, versions, host, instruction set. Reads; never imports jax."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = (
+    "attrs",
+    "cattrs",
+    "duckdb",
+    "flax",
+    "jax",
+    "jaxlib",
+    "jaxpot",
+    "numpy",
+    "optax",
+    "orbax-checkpoint",
+    "pgx",
+)
+
+# XLA's names for --xla_cpu_max_isa, weakest first, each with the /proc/cpuinfo flags it needs.
+_X86_ISAS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("SSE4_2", frozenset({"sse4_2"})),
+    ("AVX", frozenset({"avx"})),
+    ("AVX2", frozenset({"avx2", "fma"})),
+    ("AVX512", frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd"})),
+    ("AVX512_VNNI", frozenset({"avx512_vnni"})),
+    ("AVX512_BF16", frozenset({"avx512_bf16"})),
+    ("AMX", frozenset({"amx_bf16", "amx_int8"})),
+    ("AMX_FP16", frozenset({"amx_fp16"})),
+)
+_GIT_TIMEOUT_S = 10.0
+
+
+def provenance(directory: Path | None = None) -> dict[str, Any]:
+    """Collects everything about where a run comes from that needs no jax.
+
+    Args:
+        directory: Directory whose git checkout is recorded; the working directory when None.
+
+    Returns:
+        `git_commit`, `git_dirty`, `versions`, `host`, `pid`, `os`, `arch`, `python`, `isa`,
+        `nproc`, `xla_flags` and `argv`.
+    """
+    commit, dirty = git_state(directory or Path.cwd())
+    return {
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "versions": versions(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "os": platform.system(),
+        "arch": platform.machine(),
+        "python": platform.python_version(),
+        "isa": instruction_set(),
+        "nproc": effective_nproc(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "argv": list(sys.argv),
+    }
+
+
+def git_state(directory: Path) -> tuple[str | None, bool | None]:
+    """Reads the commit that a directory is checked out at, and whether tracked files differ.
+
+    Returns:
+        `(commit, dirty)`; `(None, None)` outside a repository, without commits or without git.
+    """
+    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not commit:
+        return None, None
+    status = _git(directory, "status", "--porcelain", "--untracked-files=no")
+    return commit, None if status is None else bool(status)
+
+
+def versions() -> dict[str, str]:
+    """Returns the installed version of each package that can change a run's numbers."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) -> str:
+    """Names the widest instruction set that XLA's CPU backend will use here.
+
+    Args:
+        cpuinfo: Text of `/proc/cpuinfo`; read when None.
+        xla_flags: Value of `XLA_FLAGS`; taken from the environment when None. Its
+            `--xla_cpu_max_isa` caps the answer.
+
+    Returns:
+        XLA's name (`AVX2`, `AVX512`, ...) on x86; `SVE` or `NEON` on 64-bit Arm; otherwise the
+        machine's architecture.
+    """
+    flags = _cpu_flags(_read_cpuinfo() if cpuinfo is None else cpuinfo)
+    if not flags & {"sse4_2", "asimd"}:
+        return platform.machine()
+    if "asimd" in flags:
+        return "SVE" if "sve" in flags else "NEON"
+    have = [name for name, needed in _X86_ISAS if needed <= flags]
+    cap = _max_isa(os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags)
+    order = [name for name, _ in _X86_ISAS]
+    if cap in order:
+        have = [name for name in have if order.index(name) <= order.index(cap)]
+    return have[-1] if have else platform.machine()
+
+
+def effective_nproc(environ: Mapping[str, str] | None = None) -> int:
+    """Returns the number of threads that the CPU backend uses: `NPROC`, else the usable cores."""
+    given = (os.environ if environ is None else environ).get("NPROC", "")
+    if given.isdecimal() and int(given) > 0:
+        return int(given)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    # Optional locks would let a status here collide with the user's own git command.
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(directory), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_GIT_TIMEOUT_S,
+            env=environ,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _read_cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _cpu_flags(cpuinfo: str) -> frozenset[str]:
+    for line in cpuinfo.splitlines():
+        name, _, values = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(values.split())
+    return frozenset()
+
+
+def _max_isa(xla_flags: str) -> str | None:
+    given = None
+    for flag in xla_flags.split():
+        name, _, value = flag.partition("=")
+        if name == "--xla_cpu_max_isa":
+            given = value.upper()
+    return given

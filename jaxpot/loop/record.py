@@ -1,0 +1,101 @@
+"""What a run's journal says of it: enough to resume the run or to tell how it ended."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.store.history import live_payloads, records
+from jaxpot.store.journal import JOURNAL_NAME
+
+_NOT_JSON = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@attrs.frozen(kw_only=True)
+class RunRecord:
+    """A run as its journal has it.
+
+    Attributes:
+        spec: Resolved form of the newest attempt's spec.
+        attempt: Number of the newest attempt.
+        nproc: Thread count of the first attempt, which every later one must have.
+        provenance: The newest attempt's record: versions, platform, device, instruction set.
+        finished: Whether the newest attempt ended by itself, not interrupted, failed or killed.
+        done: Iterations done in all when it ended; 0 where it did not.
+        digest: Digest of the state it ended with.
+        checkpoint: The newest committed checkpoint, relative to the runs directory.
+        time: Seconds of the newest attempt by what they went on.
+    """
+
+    path: Path
+    spec: dict[str, Any]
+    attempt: int
+    nproc: int | None
+    provenance: dict[str, Any]
+    finished: bool
+    done: int
+    digest: str
+    checkpoint: str | None
+    time: dict[str, float]
+
+    def last(self, *, below: int | None = None) -> dict[str, Any]:
+        """Returns each key's last value, of live rows before iteration `below` only."""
+        last: dict[str, Any] = {}
+        for values in payloads(self.path, below=below):
+            last.update(values)
+        return last
+
+
+def payloads(path: Path, *, below: int | None = None) -> Iterator[dict[str, Any]]:
+    """Yields each live iteration's payload in order, those before iteration `below` only."""
+    for row in live_payloads(path):
+        if below is None or row["iter"] < below:
+            yield {key: _NOT_JSON.get(x, x) for key, x in row["values"].items()}
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Reads the journal of the run in `folder`.
+
+    Raises:
+        UserError: The journal has no header, or no attempt ever started.
+    """
+    path = folder / JOURNAL_NAME
+    kinds = ("header", "attempt", "checkpoint", "event", "end")
+    header: dict[str, Any] | None = None
+    attempts: list[dict[str, Any]] = []
+    end: dict[str, Any] | None = None
+    checkpoint: str | None = None
+    spent: dict[str, float] = {}
+    for row in records(path, kinds=kinds):
+        match row["kind"]:
+            case "header":
+                header = header or row
+            case "attempt":
+                attempts.append(row)
+                end, spent = None, {}
+            case "checkpoint" if row["state"] == "committed":
+                checkpoint = row["path"]
+            case "checkpoint" if row["state"] == "deleted" and row["path"] == checkpoint:
+                checkpoint = None
+            case "event" if row["name"] == "time":
+                spent = row["payload"]
+            case "end":
+                end = row
+    if header is None:
+        raise UserError(f"{path}: this journal has no header; the run cannot be resumed")
+    specs = [row["spec"] for row in [header, *attempts] if row.get("spec")]
+    return RunRecord(
+        path=path,
+        spec=specs[-1],
+        attempt=attempts[-1]["attempt"] if attempts else 0,
+        nproc=attempts[0].get("nproc") if attempts else None,
+        provenance=attempts[-1] if attempts else {},
+        finished=end is not None and end["status"] in ("completed", "gate_missed", "stopped"),
+        done=end["iterations"] if end is not None else 0,
+        digest=end["digest"] if end is not None else "",
+        checkpoint=checkpoint,
+        time=spent,
+    )

@@ -1,0 +1,128 @@
+"""Completes payloads, appends them to the journal and shows them to the observer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from jaxpot.graph import Phase, PhaseGraph
+from jaxpot.loop.digest import to_hex
+from jaxpot.loop.lowering import IterationOutput, metric_names
+from jaxpot.loop.observer import Observer
+
+CUMULATIVE = {"num_rollouts": "iteration/rollouts", "num_episodes": "iteration/episodes"}
+
+
+class Sink(Protocol):
+    """Where records go: the run's journal."""
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Appends one record."""
+        ...
+
+
+class Recorder:
+    """Turns what iterations leave into payload rows, each complete and as declared."""
+
+    def __init__(
+        self,
+        graph: PhaseGraph,
+        journal: Sink,
+        observer: Observer,
+        *,
+        attempt: int,
+        counters: Mapping[str, int],
+        last: Mapping[str, Any],
+        digest: str,
+        checkpoint: str | None,
+    ) -> None:
+        self._journal = journal
+        self._observer = observer
+        self.attempt = attempt
+        self._keys = graph.keys
+        self._always = frozenset(
+            key.name for key in graph.keys if key.every == 1 and not key.start and key.until is None
+        )
+        self._sometimes = [key for key in graph.keys if key.name not in self._always]
+        self.counters = dict(counters)
+        self.last = dict(last)
+        self.digest = digest
+        self.checkpoint = checkpoint
+
+    @property
+    def done(self) -> int:
+        """Iterations recorded in all."""
+        return self.last.get("iter", -1) + 1
+
+    def unpack(self, phases: Sequence[Phase], output: IterationOutput) -> dict[str, Any]:
+        """Returns the metrics that an iteration's program computed, as Python numbers."""
+        ints, floats = metric_names(phases)
+        unpacked: dict[str, Any] = dict(zip(ints, output.ints.tolist(), strict=False))
+        return unpacked | dict(zip(floats, output.floats.tolist(), strict=False))
+
+    def iteration(
+        self,
+        iteration: int,
+        metrics: dict[str, Any],
+        digest: np.ndarray,
+        *,
+        seconds: float,
+        timings: dict[str, float],
+    ) -> None:
+        """Completes an iteration's payload, advances the cumulative counts, and appends it.
+
+        Raises:
+            RuntimeError: A key is missing or undeclared.
+        """
+        for total, addend in CUMULATIVE.items():
+            self.counters[total] = self.counters.get(total, 0) + metrics[addend]
+        values = {
+            "iter": iteration,
+            **self.counters,
+            **metrics,
+            "iteration/sps": metrics["iteration/num_samples"] / seconds,
+            "timings/total": seconds,
+            **timings,
+        }
+        expected = self._always | {k.name for k in self._sometimes if k.present_at(iteration)}
+        if values.keys() != expected:
+            wrong = sorted(values.keys() ^ expected)
+            raise RuntimeError(f"iteration {iteration}: undeclared or missing keys: {wrong}")
+        self.digest = to_hex(digest)
+        self.last.update(values)
+        self._append("payload", iter=iteration, values=values, digest=self.digest)
+        self._observer.payload(values)
+
+    def digests(self, iteration: int, scope: str, values: Mapping[str, np.ndarray]) -> None:
+        """Appends the digests of the state's leaves or of the phases' outputs."""
+        written = {name: to_hex(digest) for name, digest in values.items()}
+        self._append("digests", iter=iteration, scope=scope, values=written)
+
+    def histogram(self, iteration: int, name: str, counts: np.ndarray) -> None:
+        """Appends a histogram."""
+        self._append("histogram", iter=iteration, name=name, counts=counts.tolist())
+
+    def event(self, name: str, payload: Mapping[str, Any], *, iteration: int | None = None) -> None:
+        """Appends an event."""
+        self._append("event", iter=iteration, name=name, payload=dict(payload))
+
+    def saved(self, record: Mapping[str, Any]) -> None:
+        """Records a stage of a save; called from the writer's thread."""
+        self._journal.append({**record, "attempt": self.attempt})
+        if record["state"] == "committed" and record["type"] != "best":
+            self.checkpoint = record["path"]
+        self._observer.checkpoint(record)
+
+    def warn(self, text: str) -> None:
+        """Records a warning and shows it."""
+        self.event("warning", {"text": text})
+        self._observer.warning(text)
+
+    def end(self, *, status: str, reason: str, iterations: int) -> None:
+        """Appends the end of the attempt."""
+        self._append(
+            "end", status=status, exit_reason=reason, iterations=iterations, digest=self.digest
+        )
+
+    def _append(self, kind: str, **fields: Any) -> None:
+        self._journal.append({"kind": kind, "attempt": self.attempt, **fields})

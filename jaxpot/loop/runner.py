@@ -1,0 +1,133 @@
+"""Runs and resumes experiments: what a run is made of, from its folder to its result.
+
+jax is imported only once the process is prepared for it, so nothing here imports it at the top.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.loop.environment import prepare
+from jaxpot.loop.gates import judge
+from jaxpot.loop.observer import Observer, Observers, RunResult
+from jaxpot.loop.record import RunRecord, payloads, read_record
+from jaxpot.loop.signals import StopRequest
+from jaxpot.spec import Experiment, from_resolved, resolved
+from jaxpot.store.runs import RunLock, create_run, find
+
+if TYPE_CHECKING:
+    from jaxpot.spec import Loaded
+
+
+def run(
+    what: "Loaded | Experiment",
+    *,
+    runs_dir: Path,
+    iterations: int | None = None,
+    observer: Observer | None = None,
+    ingest: bool = True,
+) -> RunResult:
+    """Starts a new run and trains until it ends, is stopped, or fails.
+
+    Args:
+        what: What `jaxpot.spec.load` gave, or an experiment.
+        runs_dir: Folder of all runs; made if it is not there.
+        iterations: Stop after that many in all; above the spec's own it changes the spec.
+        observer: Who watches.
+        ingest: Whether a child process fills the database on the way.
+
+    Raises:
+        UserError: The experiment cannot be built; nothing is left behind then.
+    """
+    experiment = what if isinstance(what, Experiment) else what.experiment
+    if iterations is not None and iterations > experiment.iterations:
+        experiment = attrs.evolve(experiment, iterations=iterations)
+    prepare(experiment.runtime)
+    with StopRequest() as stop:
+        from jaxpot.loop.session import Session
+
+        built = Session.build(experiment, observer=observer or Observers(), stop=stop)
+        with create_run(runs_dir, built.header()) as (uid, folder):
+            return built.begin(uid, folder, target=iterations, ingest=ingest)
+
+
+def resume(
+    runs_dir: Path,
+    selector: str,
+    *,
+    iterations: int | None = None,
+    observer: Observer | None = None,
+    ingest: bool = True,
+) -> RunResult:
+    """Continues a run as a new attempt, from its newest whole checkpoint or from the start.
+
+    A run that has nothing left to do is left as it is, and its recorded result given back.
+
+    Args:
+        runs_dir: Folder of all runs.
+        selector: A run's uid, the start of one, a name, or `latest`.
+        iterations: Stop after that many in all; above the spec's own it changes the spec.
+        observer: Who watches.
+        ingest: Whether a child process fills the database on the way.
+
+    Raises:
+        UserError: There is no such run, it is running, or its iterations are past `iterations`.
+    """
+    found = find(runs_dir, selector)
+    with StopRequest() as stop, RunLock(found.path):
+        record = read_record(found.path)
+        experiment = from_resolved(record.spec)
+        if iterations is not None and iterations > experiment.iterations:
+            experiment = attrs.evolve(experiment, iterations=iterations)
+        target = min(iterations or experiment.iterations, experiment.iterations)
+        if record.finished and record.done >= target:
+            return recorded_result(found.uid, found.path, experiment, record, target)
+        prepare(experiment.runtime, nproc=record.nproc)
+        # Users' own parts may import jax, so they wait until it is prepared.
+        imported = from_resolved(resolved(experiment), import_user_code=True)
+        from jaxpot.loop.session import Session
+
+        built = Session.build(imported, observer=observer or Observers(), stop=stop)
+        return built.resume(found.uid, found.path, record, target=iterations, ingest=ingest)
+
+
+def recorded_result(
+    uid: str, folder: Path, experiment: Experiment, record: RunRecord, target: int
+) -> RunResult:
+    """Returns the result of a run that has nothing left to do, from its journal alone.
+
+    Raises:
+        UserError: More iterations are done than were asked for.
+    """
+    if record.done > target:
+        raise UserError(
+            f"run {uid} has done {record.done} iterations, more than the {target} asked for; "
+            f"to go on, ask for more: jaxpot resume {uid} --iterations {record.done + 1}"
+        )
+    complete = record.done >= experiment.iterations
+    expect = judge(experiment.expect, payloads(record.path), complete=complete)
+    status = status_of(expect, complete=complete)
+    return RunResult(
+        uid=uid,
+        name=experiment.name,
+        status=status,
+        iterations=record.done,
+        attempt=record.attempt,
+        digest=record.digest,
+        metrics=record.last(),
+        checkpoint=record.checkpoint,
+        expect=expect,
+        time=record.time,
+        exit_code=1 if status == "gate_missed" else 0,
+        reason=f"all {record.done} iterations were done already",
+        run_dir=folder,
+    )
+
+
+def status_of(expect: list[dict[str, Any]], *, complete: bool) -> str:
+    """Returns the status of a run that ended by itself: completed, gate_missed or stopped."""
+    if not complete:
+        return "stopped"
+    return "completed" if all(gate["passed"] for gate in expect) else "gate_missed"

@@ -1,0 +1,90 @@
+"""When a run saves: periodic, milestone, best, final and emergency checkpoints."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from jaxpot.checkpoints import CheckpointWriter
+from jaxpot.graph import Cadence, PhaseGraph
+from jaxpot.loop.clock import Clock
+from jaxpot.loop.recorder import Recorder
+from jaxpot.loop.state import State
+from jaxpot.spec import Checkpoint, best_cadence
+
+
+class Durable(Protocol):
+    """A journal that can be forced to the disk."""
+
+    def sync(self) -> None:
+        """Waits until everything appended is on the disk."""
+        ...
+
+
+class Saver:
+    """Decides after each iteration what to save, and hands it to the writer."""
+
+    def __init__(
+        self,
+        policy: Checkpoint,
+        graph: PhaseGraph,
+        writer: CheckpointWriter,
+        journal: Durable,
+        clock: Clock,
+        *,
+        metadata: Mapping[str, Any],
+        saved_at: int | None,
+    ) -> None:
+        self._policy = policy
+        self._writer = writer
+        self._journal = journal
+        self._clock = clock
+        self._metadata = dict(metadata)
+        self._cadences = {"periodic": policy.every, "milestone": policy.milestone_every}
+        if policy.best is not None:
+            ranked_by = next(key for key in graph.keys if key.name == policy.best.metric)
+            self._cadences["best"] = best_cadence(policy, ranked_by)
+        self._saved_at = saved_at
+
+    def fires(self, iteration: int) -> bool:
+        """Says whether something may be saved after `iteration`."""
+        return bool(self._due(iteration))
+
+    def after(self, iteration: int, state: State, recorder: Recorder) -> None:
+        """Saves what is due after `iteration`, whose payload is complete."""
+        due = self._due(iteration)
+        if due:
+            self._save(frozenset(due), iteration + 1, state, recorder)
+
+    def last(self, kind: str, done: int, state: State, recorder: Recorder) -> None:
+        """Saves the state that an attempt ends with, unless it is saved already, and waits."""
+        if self._saved_at != done:
+            self._save(frozenset({kind}), done, state, recorder)
+        with self._clock.spending("wait"):
+            self._writer.wait()
+
+    def _due(self, iteration: int) -> set[str]:
+        return {
+            kind
+            for kind, every in self._cadences.items()
+            if every is not None and Cadence(every=every).fires(iteration)
+        }
+
+    def _save(self, types: frozenset[str], done: int, state: State, recorder: Recorder) -> None:
+        score = None
+        if "best" in types and self._policy.best is not None:
+            score = recorder.last[self._policy.best.metric]
+        with self._clock.spending("save"):
+            # Every row that the checkpoint's state rests on is on the disk before it is.
+            self._journal.sync()
+            self._writer.save(
+                state,
+                iteration=done,
+                types=types,
+                metadata={
+                    **self._metadata,
+                    "counters": dict(recorder.counters),
+                    "digest": recorder.digest,
+                },
+                score=score,
+            )
+        if types - {"best"}:
+            self._saved_at = done

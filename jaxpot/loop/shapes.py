@@ -1,0 +1,93 @@
+"""Shapes without arrays: the state's, the programs', and what `plan` tells of them."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxpot.graph import PhaseGraph, compile_graph
+from jaxpot.loop.context import Context, build_context
+from jaxpot.loop.digest import leaf_digests
+from jaxpot.loop.lowering import inputs_of, lower_iteration, lower_phase, start_values
+from jaxpot.loop.state import State, init_state
+from jaxpot.loop.streams import IMPLEMENTATION
+from jaxpot.spec import Experiment
+
+_ROOT_KEY = jax.ShapeDtypeStruct((2,), np.uint32)
+
+
+def abstract_state(graph: PhaseGraph, context: Context) -> State:
+    """Returns the state's shapes and dtypes, traced from how it is made."""
+
+    def init(root_key: Any) -> State:
+        return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
+
+    return jax.eval_shape(init, _ROOT_KEY)
+
+
+def digest_paths(graph: PhaseGraph, shapes: State) -> tuple[str, ...]:
+    """Returns the paths of the leaves that the state's digest covers, in its order."""
+    paths: tuple[str, ...] = ()
+
+    def trace(state: State) -> Any:
+        nonlocal paths
+        paths, digests = leaf_digests({f.name: state[f.name] for f in graph.fields if f.digested})
+        return digests
+
+    jax.eval_shape(trace, shapes)
+    return paths
+
+
+def check_shapes(experiment: Experiment) -> None:
+    """Traces every program of `experiment` without compiling any.
+
+    Raises:
+        UserError: Parts do not fit one another.
+    """
+    graph = compile_graph(experiment)
+    context = build_context(experiment)
+    state = abstract_state(graph, context)
+    for regime in graph.regimes():
+        jax.eval_shape(lower_iteration(graph, regime, context), state, _ROOT_KEY)
+    values = start_values(state, _ROOT_KEY)
+    for phase in graph.evaluators:
+        jax.eval_shape(lower_phase(phase, context), inputs_of(phase, values))
+
+
+def plan_details(experiment: Experiment, graph: PhaseGraph) -> dict[str, Any]:
+    """Returns what only tracing tells: shapes, parameters, and bytes of the state and outputs.
+
+    Bytes are of what one device holds: the state, and the values that an iteration's phases hand
+    to one another (an upper bound of what lives at a time, without temporaries).
+    """
+    context = build_context(experiment)
+    state = abstract_state(graph, context)
+    values: dict[str, Any] = {}
+    iteration_bytes = {}
+    for regime in graph.regimes():
+        found = start_values(state, _ROOT_KEY)
+        written: dict[str, Any] = {}
+        for phase in regime.phases:
+            writes, _ = jax.eval_shape(lower_phase(phase, context), inputs_of(phase, found))
+            found.update(writes)
+            written |= {name: value for name, value in writes.items() if name not in state}
+        values |= written
+        iteration_bytes[regime.name] = _bytes(written)
+    return {
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(state["params"])),
+        "state": _describe(state),
+        "values": _describe(values),
+        "memory": {"state_bytes": _bytes(state), "iteration_bytes": iteration_bytes},
+    }
+
+
+def _describe(tree: Any) -> dict[str, str]:
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype}{list(leaf.shape)}"
+        for path, leaf in leaves
+    }
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

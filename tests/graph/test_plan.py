@@ -1,0 +1,27 @@
+"""Plans of the shipped specs, pinned; `plan` names the programs that a run compiles."""
+
+from pathlib import Path
+
+import pytest
+
+from jaxpot.graph import compile_graph, plan
+from jaxpot.loop.shapes import plan_details
+from jaxpot.spec import load
+from jaxpot.testing.tiny import tiny_experiment
+
+SPECS = sorted(Path(__file__).parents[2].glob("specs/*.toml"))
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_plans_of_the_shipped_specs(path, snapshot):
+    experiment = load(path).experiment
+    graph = compile_graph(experiment)
+    details = plan_details(experiment, graph)
+    assert plan.render_text(graph, details) == snapshot(name="text")
+    assert plan.render_mermaid(graph, details) == snapshot(name="mermaid")
+
+
+def test_the_plan_as_data(snapshot):
+    experiment = tiny_experiment()
+    graph = compile_graph(experiment)
+    assert plan.render_json(graph, plan_details(experiment, graph)) == snapshot

@@ -1,0 +1,160 @@
+"""Rollouts: replayed with pgx and OpenSpiel, keyed as documented, cut as the design says."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyspiel
+import pytest
+
+from jaxpot.loop.collect import random_opponent, rollout
+from jaxpot.loop.context import build_context
+from jaxpot.testing.tiny import tiny_experiment
+
+LANES, STEPS = 6, 14
+
+
+@pytest.fixture(scope="module")
+def context():
+    return build_context(tiny_experiment())
+
+
+def play(context, opponent=None, env=None, num_steps=STEPS, key=0):
+    params, state = context.network.init(jax.random.key(9))
+
+    @jax.jit
+    def run(key):
+        return rollout(
+            key, params, state, env=env or context.env, network=context.network,
+            algorithm=context.algorithm, num_envs=LANES, num_steps=num_steps, opponent=opponent,
+        )  # fmt: skip
+
+    rows, standing = run(jax.random.key(key))
+    return jax.device_get(rows), jax.device_get(standing), params, state
+
+
+@pytest.mark.parametrize("opponent", [None, random_opponent], ids=["selfplay", "random"])
+def test_every_lane_replays_in_openspiel(context, opponent):
+    rows, standing, *_ = play(context, opponent)
+    agents_return, games = 0.0, 0
+    for lane in range(LANES):
+        state = pyspiel.load_game("tic_tac_toe").new_initial_state()
+        order, mine = [], []
+        for t in range(STEPS):
+            seat = int(rows.seat[t, lane])
+            order = order or [seat, 1 - seat]
+            assert order[state.current_player()] == seat
+            legal = np.flatnonzero(rows.legal_action_mask[t, lane])
+            assert sorted(state.legal_actions()) == legal.tolist()
+            board = np.asarray(state.observation_tensor()).reshape(3, 3, 3)
+            own, other = (2, 1) if state.current_player() == 0 else (1, 2)
+            np.testing.assert_array_equal(
+                rows.observation[t, lane], np.stack([board[own], board[other]], -1)
+            )
+            if rows.trained[t, lane]:
+                mine.append(seat)
+            state.apply_action(int(rows.action[t, lane]))
+            assert state.is_terminal() == rows.done[t, lane]
+            returns = state.returns() if state.is_terminal() else [0.0, 0.0]
+            assert [rows.reward[t, lane, order[i]] for i in (0, 1)] == returns
+            if state.is_terminal():
+                if opponent is not None:
+                    assert len(set(mine)) == 1, "the agent holds one seat a game"
+                    agents_return += rows.reward[t, lane, mine[0]]
+                    first = mine[0] == order[0]
+                    assert first == (lane < LANES // 2), "first in half of the lanes"
+                games += 1
+                state, order, mine = state.get_game().new_initial_state(), [], []
+    assert standing.games == games > LANES
+    if opponent is not None:
+        assert standing.reward == agents_return
+
+
+def test_the_agents_rows_hold_its_own_probabilities_and_values(context):
+    rows, _, params, state = play(context, random_opponent)
+    flat = rows.observation.reshape(-1, *rows.observation.shape[2:])
+    logits, value = context.network.apply(params, state, flat)
+    legal = rows.legal_action_mask.reshape(flat.shape[0], -1)
+    log_probs = jax.nn.log_softmax(jnp.where(legal, logits, -jnp.inf))
+    taken = np.take_along_axis(np.asarray(log_probs), rows.action.reshape(-1, 1), 1)[:, 0]
+    mine = rows.trained.reshape(-1)
+    recorded = rows.extras["log_prob"].reshape(-1)
+    np.testing.assert_allclose(recorded[mine], taken[mine], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(rows.extras["value"].reshape(-1), value, rtol=1e-4, atol=1e-5)
+    assert rows.trained.sum() < rows.trained.size
+
+
+def test_the_cut_is_valued_from_each_seats_view(context):
+    rows, _, params, model_state = play(context, num_steps=3)
+    for lane in range(LANES):
+        # Three plies in, the board is that of the last row with its move made.
+        board = rows.observation[2, lane].astype(np.float32)
+        place = np.unravel_index(rows.action[2, lane], (3, 3))
+        board[(*place, 0)] = 1.0
+        mover, other = int(rows.seat[2, lane]), 1 - int(rows.seat[2, lane])
+        for seat, view in ((mover, board), (other, board[..., ::-1])):
+            value = context.network.apply(params, model_state, jnp.asarray(view)[None])[1][0]
+            np.testing.assert_allclose(rows.final_value[lane, seat], value, rtol=1e-4, atol=1e-5)
+    assert rows.final_known.all()
+
+
+class _OneView:
+    """A game that shows a position only to who is to move."""
+
+    def __init__(self, env, zero_sum):
+        self._env = env
+        self.both_views = False
+        self.zero_sum = zero_sum
+
+    def __getattr__(self, name):
+        return getattr(self._env, name)
+
+
+def test_a_seat_without_a_view_takes_the_movers_negative_in_a_zero_sum_game(context):
+    rows, *_ = play(context, env=_OneView(context.env, zero_sum=True), num_steps=3)
+    np.testing.assert_array_equal(rows.final_value[:, 0], -rows.final_value[:, 1])
+    both, *_ = play(context, num_steps=3)
+    mover = 1 - both.seat[2]
+    lanes = np.arange(LANES)
+    np.testing.assert_array_equal(rows.final_value[lanes, mover], both.final_value[lanes, mover])
+
+
+def test_a_seat_without_a_view_is_invalid_past_the_last_end_in_other_games(context):
+    rows, *_ = play(context, env=_OneView(context.env, zero_sum=False), num_steps=3)
+    _, known = jax.device_get(context.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
+    mover = 1 - rows.seat[2]
+    np.testing.assert_array_equal(known, rows.seat == mover[None])
+
+
+def test_the_keys_below_a_collectors_key_are_the_documented_ones(context):
+    rows, *_ = play(context, random_opponent, key=5)
+    env = context.env
+    reset_key, play_key = jax.random.split(jax.random.key(5))
+    first = jax.vmap(env.init)(jax.random.split(reset_key, LANES))
+    np.testing.assert_array_equal(first.current_player, rows.seat[0])
+    for t, key in enumerate(jax.random.split(play_key, STEPS)):
+        _, opponent_key, env_key = jax.random.split(key, 3)
+        legal = jnp.asarray(rows.legal_action_mask[t])
+        theirs = np.asarray(random_opponent(None, legal, opponent_key))
+        np.testing.assert_array_equal(rows.action[t][~rows.trained[t]], theirs[~rows.trained[t]])
+        resets = jax.vmap(lambda k: jax.random.split(k)[1])(jax.random.split(env_key, LANES))
+        dealt = jax.vmap(env.init)(resets).current_player
+        ended = rows.done[t]
+        if t + 1 < STEPS:
+            np.testing.assert_array_equal(rows.seat[t + 1][ended], dealt[ended])
+
+
+def test_draws_are_pinned(context, snapshot):
+    rows, *_ = play(context, random_opponent, key=1)
+    opponents_action = np.where(rows.trained, -1, rows.action)
+    assert {"seat": rows.seat[0].tolist(), "opponent": opponents_action[:4].tolist()} == snapshot
+
+
+def test_an_opponent_is_asked_with_the_movers_view(context):
+    seen = []
+
+    def opponent(observation, legal_action_mask, key):
+        seen.append((observation.shape, legal_action_mask.shape))
+        return random_opponent(observation, legal_action_mask, key)
+
+    play(context, opponent)
+    assert seen[0] == ((LANES, 3, 3, 2), (LANES, 9))

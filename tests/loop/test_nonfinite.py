@@ -1,0 +1,63 @@
+"""An update that is not finite is undone on the device, told on the host, and saved before."""
+
+import jax.numpy as jnp
+import pytest
+
+from jaxpot.graph import Phase, compile_graph
+from jaxpot.testing.tiny import tiny_experiment
+from tests.loop.running import rows, trace, train, train_graph
+
+
+def poison_at(iteration, what):
+    def build(context, phase):
+        del context, phase
+
+        def run(values):
+            bad = values["iteration"] == iteration
+            params = {**values["params"]}
+            if what == "params":
+                first = next(iter(params))
+                params[first] = _poisoned(params[first], bad)
+            finite = values["finite"] & ~(bad & (what == "loss"))
+            return {"params": params, "finite": finite}, {}
+
+        return run
+
+    return Phase(
+        name="poison", where="device", program="iteration", implementation=build,
+        reads=("params", "finite", "iteration"), writes=("params", "finite"),
+    )  # fmt: skip
+
+
+def _poisoned(tree, bad):
+    if isinstance(tree, dict):
+        name = next(iter(tree))
+        return {**tree, name: _poisoned(tree[name], bad)}
+    return jnp.where(bad, jnp.nan, tree)
+
+
+@pytest.mark.parametrize("what", ["params", "loss"])
+@pytest.mark.parametrize("iteration", [0, 5])
+def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, iteration):
+    experiment = tiny_experiment()
+    graph = compile_graph(experiment).with_phase(poison_at(iteration, what), after="training")
+    result = train_graph(experiment, graph, tmp_path)
+    whole = train(experiment, tmp_path)
+
+    assert (result.status, result.exit_code) == ("failed", 1)
+    assert f"the update of iteration {iteration} is not finite" in result.reason
+    assert result.checkpoint.endswith(f"checkpoints/{iteration:06d}")
+    assert result.checkpoint in result.reason
+    assert result.iterations == iteration == len(rows(result))
+    assert trace(result) == trace(whole)[:iteration]
+    if iteration:
+        assert result.digest == trace(whole)[iteration - 1][1]
+
+
+def test_a_learning_rate_that_blows_up_fails_honestly(tmp_path):
+    experiment = tiny_experiment(
+        overrides={"optimizer": {"learning_rate": 1e38, "max_grad_norm": None}}
+    )
+    result = train(experiment, tmp_path)
+    assert (result.status, result.exit_code) == ("failed", 1)
+    assert "not finite" in result.reason
