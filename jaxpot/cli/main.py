@@ -1,0 +1,190 @@
+"""Entry point of `jaxpot`: the table of commands, and what an error looks like to a user.
+
+Nothing here imports a command's module before that command is named, so `jaxpot --help` and
+the commands that only read start in the time that click takes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from jaxpot import __version__
+from jaxpot.errors import UserError
+
+EXIT_FAILED = 1
+EXIT_USER = 2
+EXIT_INTERRUPTED = 130
+EXIT_PIPE = 141
+
+# What the machine refuses, as opposed to what a bug does: worth a line, not a traceback.
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EIO}
+)
+
+
+class Entry(NamedTuple):
+    """A row of the table of commands."""
+
+    section: str
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "check": Entry("Specs", "jaxpot.cli.check", "Check specs: every fault, each with its line."),
+    "plan": Entry("Specs", "jaxpot.cli.plan", "Show the phases, programs and shapes of a spec."),
+    "explain": Entry("Specs", "jaxpot.cli.explain", "Explain a fault's code or a spec's value."),
+    "schema": Entry("Specs", "jaxpot.cli.schema", "Write the JSON Schema of a spec."),
+    "keys": Entry("Specs", "jaxpot.cli.keys", "Show the random keys that a run will use."),
+    "diff": Entry("Specs", "jaxpot.cli.diff", "Compare two specs value by value."),
+    "run": Entry("Runs", "jaxpot.cli.run", "Train what a spec says."),
+    "resume": Entry("Runs", "jaxpot.cli.resume", "Continue a run from its newest checkpoint."),
+    "ls": Entry("Records", "jaxpot.cli.ls", "List runs."),
+    "show": Entry("Records", "jaxpot.cli.show", "Show everything about a run."),
+    "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
+    "rebuild": Entry("Records", "jaxpot.cli.rebuild", "Make the database again from journals."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Returns the commands in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports a command's module and returns its `command`."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = importlib.import_module(entry.module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{entry.module}.command is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command that is named, or raises with the nearest names there are."""
+        name = args[0]
+        if not name.startswith("-") and name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no such command {name!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the table by section, from its own summaries, importing nothing."""
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            rows = [(name, e.summary) for name, e in COMMANDS.items() if e.section == section]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--runs-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    envvar="JAXPOT_RUNS_DIR",
+    show_envvar=True,
+    help="Where runs and their database live.",
+)
+@click.version_option(__version__, "--version", message="jaxpot %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, runs_dir: Path) -> None:
+    """Self-play experiments in JAX, each declared in one TOML file.
+
+    \b
+    Examples:
+      jaxpot check specs/*.toml
+      jaxpot run specs/ttt.toml
+      jaxpot resume latest
+      jaxpot sql "select name, status, iterations from runs"
+
+    Data goes to stdout, prose and progress to stderr. Exit status: 0 done, 1 the run failed or
+    missed a gate, 2 the input is wrong, 130 or 143 interrupted, with a checkpoint.
+    """
+    ctx.ensure_object(dict)["runs_dir"] = runs_dir
+
+
+def invoke(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line and returns its exit status; only a bug escapes as an exception."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        # click's own main would turn a closed pipe into exit status 1, which means a failed run.
+        with cli.make_context("jaxpot", given) as ctx:
+            cli.invoke(ctx)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "jaxpot"
+        _complain(f"error: {_sentence(error)}\ntry `{path} --help`")
+        return EXIT_USER
+    except click.ClickException as error:
+        _complain(f"error: {_sentence(error)}")
+        return EXIT_USER
+    except UserError as error:
+        _complain(user_text(error))
+        return EXIT_USER
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            _discard_output()
+            return EXIT_PIPE
+        if error.errno not in _REFUSALS:
+            raise
+        _complain(f"error: {error.filename or 'output'}: {error.strerror}")
+        return EXIT_FAILED
+    return 0
+
+
+def main() -> None:
+    """Runs `jaxpot` on the process's own arguments, or completes them for a shell."""
+    instruction = os.environ.get("_JAXPOT_COMPLETE")
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(cli, {}, "jaxpot", "_JAXPOT_COMPLETE", instruction))
+    sys.exit(invoke())
+
+
+def user_text(error: UserError) -> str:
+    """Returns what a user reads: a spec's fault lines as they are, else `error: text`."""
+    from jaxpot.spec.faults import SpecError
+
+    return str(error) if isinstance(error, SpecError) else f"error: {error}"
+
+
+def _sentence(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _discard_output() -> None:
+    """Points stdout at nothing, so that the interpreter's last flush does not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""`jaxpot plan`: what a spec compiles to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jaxpot.cli.options import json_option, load_prepared, set_option, spec_argument
+from jaxpot.cli.output import emit, json_text
+
+
+@click.command("plan")
+@spec_argument
+@set_option
+@json_option("The plan as JSON.")
+@click.option("--mermaid", is_flag=True, help="The phase graph as a Mermaid flowchart.")
+def command(spec: Path, overrides: tuple[str, ...], as_json: bool, mermaid: bool) -> None:
+    """Show what SPEC compiles to: phases in order, programs, shapes, memory.
+
+    \b
+    Examples:
+      jaxpot plan specs/ttt.toml
+      jaxpot plan specs/ttt.toml -s collect.selfplay.num_envs=4096
+      jaxpot plan specs/ttt.toml --mermaid
+
+    For each phase: when it runs, the state it reads and writes, its random stream, its timer and
+    the payload keys that it emits. Shapes are traced; nothing is compiled or run.
+    """
+    if as_json and mermaid:
+        raise click.UsageError("--json and --mermaid exclude each other")
+    experiment = load_prepared(spec, overrides=overrides).experiment
+    from jaxpot.graph import compile_graph, plan
+    from jaxpot.loop.shapes import plan_details
+
+    graph = compile_graph(experiment)
+    details = plan_details(experiment, graph)
+    if as_json:
+        emit(json_text(plan.render_json(graph, details), indent=2))
+    elif mermaid:
+        emit(plan.render_mermaid(graph, details))
+    else:
+        emit(plan.render_text(graph, details))

@@ -1,0 +1,60 @@
+"""`jaxpot run`: train what a spec says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jaxpot.cli.options import (
+    iterations_option,
+    load_prepared,
+    runs_dir_option,
+    seed_option,
+    set_option,
+    spec_argument,
+    writable_runs_dir,
+)
+from jaxpot.cli.session import conclude, display, display_options
+
+
+@click.command("run")
+@spec_argument
+@iterations_option("Stop after N iterations in all; the spec stays as it is.")
+@seed_option
+@click.option("--name", help="Override the spec's name.")
+@set_option
+@display_options
+@runs_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    spec: Path,
+    iterations: int | None,
+    seed: int | None,
+    name: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    plain: bool,
+    quiet: bool,
+) -> None:
+    """Train what SPEC says, and record it.
+
+    \b
+    Examples:
+      jaxpot run specs/ttt.toml
+      jaxpot run specs/ttt.toml --seed 7 -s optimizer.learning_rate=3e-4
+      jaxpot run specs/ttt.toml --iterations 20 --json | tail -n 1
+
+    On a terminal a live display shows the training; elsewhere plain lines do, on stderr. Ctrl-C
+    saves a checkpoint and stops; `jaxpot resume` goes on from there, to the same bits.
+
+    Exit status: 0 done, 1 failed or a gate missed, 2 the input is wrong, 130 or 143 interrupted.
+    """
+    loaded = load_prepared(spec, overrides=overrides, seed=seed, name=name)
+    runs_dir = writable_runs_dir(ctx.obj["runs_dir"])
+    from jaxpot.loop import runner
+
+    with display(plain=plain, quiet=quiet) as observers:
+        result = runner.run(loaded, runs_dir=runs_dir, iterations=iterations, observer=observers)
+    conclude(ctx, result, as_json=as_json)

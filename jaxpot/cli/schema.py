@@ -1,0 +1,40 @@
+"""`jaxpot schema`: the JSON Schema of a spec, for editors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from jaxpot.cli.output import emit
+from jaxpot.errors import UserError
+
+
+@click.command("schema")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of stdout.",
+)
+def command(output: Path | None) -> None:
+    """Write the JSON Schema (Draft 4) of a spec.
+
+    \b
+    Examples:
+      jaxpot schema -o specs/experiment.schema.json
+
+    A TOML editor that sees `#:schema experiment.schema.json` at the top of a spec completes keys,
+    shows what they mean, and marks most faults as they are typed.
+    """
+    from jaxpot.spec import json_schema
+
+    text = json.dumps(json_schema(), indent=2, ensure_ascii=False)
+    if output is None:
+        emit(text)
+        return
+    try:
+        output.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written: {error.strerror}") from error

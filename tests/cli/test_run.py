@@ -1,0 +1,185 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from jaxpot.cli.main import invoke
+from jaxpot.loop import environment, runner
+from tests.sinks.stream import Clock, play, result
+
+SPEC = """
+name = "tiny"
+iterations = 3
+seed = 5
+env = { kind = "pgx", id = "tic_tac_toe" }
+model = { kind = "mlp", hidden_dims = [8] }
+algorithm = { kind = "ppo", batch_size = 16 }
+[collect]
+num_steps = 9
+selfplay = { num_envs = 4 }
+"""
+
+
+@attrs.define
+class Fake:
+    """Stands in for the runner: keeps what it was asked, plays a made-up run, returns `result`."""
+
+    result: Any = attrs.Factory(result)
+    asked: tuple[Any, ...] = ()
+
+    def run(self, loaded, *, runs_dir, iterations, observer):
+        self.asked = (loaded, runs_dir, iterations)
+        return self._play(observer)
+
+    def resume(self, runs_dir, selector, *, iterations, observer):
+        self.asked = (runs_dir, selector, iterations)
+        return self._play(observer)
+
+    def _play(self, observer):
+        play(observer, Clock(), until=100)
+        observer.finished(self.result)
+        return self.result
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    fake = Fake()
+    monkeypatch.setattr(runner, "run", fake.run)
+    monkeypatch.setattr(runner, "resume", fake.resume)
+    monkeypatch.setattr(environment, "prepare", lambda runtime: None)
+    return fake
+
+
+@pytest.fixture
+def spec(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JAXPOT_RUNS_DIR", raising=False)
+    path = tmp_path / "tiny.toml"
+    path.write_text(SPEC)
+    return path
+
+
+def test_json_is_the_last_line_of_stdout_and_progress_is_on_stderr(fake, spec, capsys, snapshot):
+    assert invoke(["run", str(spec), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("ttt 20261122-101530-ab12cd: iterations 0 to 500")
+    (line,) = captured.out.splitlines()
+    assert json.loads(line) == snapshot
+    assert json.loads(line)["metrics"]["value_loss"] == "NaN"
+
+
+def test_report_for_people(fake, spec, capsys, snapshot):
+    invoke(["run", str(spec), "--quiet"])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out == snapshot
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"status": "gate_missed", "exit_code": 1}, 1, "gate_missed"),
+        ({"status": "interrupted", "exit_code": 143}, 143, "interrupted"),
+        ({"status": "failed", "exit_code": 1, "reason": "not finite"}, 1, "error: not finite"),
+        ({"status": "stopped", "checkpoint": None}, 0, "checkpoint  none"),
+    ],
+)
+def test_status_decides_the_exit_status(fake, spec, capsys, changes, code, words):
+    fake.result = result(**changes)
+    assert invoke(["run", str(spec), "--quiet"]) == code
+    captured = capsys.readouterr()
+    assert words in captured.out + captured.err
+
+
+def test_options_reach_the_spec_and_the_runner(fake, spec):
+    name = 'a "quoted" \u00e9'
+    arguments = ["--seed", "7", "--iterations", "2", "-s", "collect.num_steps=5"]
+    invoke(["run", str(spec), *arguments, "--runs-dir", "elsewhere"])
+    loaded, runs_dir, iterations = fake.asked
+    assert (loaded.experiment.seed, loaded.experiment.collect.num_steps) == (7, 5)
+    assert (runs_dir, iterations) == (Path("elsewhere"), 2)
+    assert loaded.experiment.iterations == 3
+    assert invoke(["run", str(spec), "--name", "other"]) == 0
+    assert fake.asked[0].experiment.name == "other"
+    assert invoke(["run", str(spec), "--name", name]) == 2
+
+
+def test_runs_dir_may_stand_before_and_the_commands_to_try_next_have_it(fake, spec, capsys):
+    invoke(["--runs-dir", "else where", "run", str(spec), "--quiet"])
+    assert fake.asked[1] == Path("else where")
+    assert "jaxpot show 20261122-101530-ab12cd --runs-dir 'else where'" in capsys.readouterr().out
+
+
+def test_runs_dir_of_the_environment_needs_no_option(fake, spec, capsys, monkeypatch):
+    monkeypatch.setenv("JAXPOT_RUNS_DIR", "elsewhere")
+    invoke(["run", str(spec), "--quiet"])
+    assert "--runs-dir" not in capsys.readouterr().out
+
+
+def test_wrong_spec_creates_nothing(fake, spec, capsys):
+    assert invoke(["run", str(spec), "-s", "collect.num_stps=5"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "-s collect.num_stps=5" in captured.err
+    assert "num_steps" in captured.err
+    assert fake.asked == ()
+    assert not Path("runs").exists()
+
+
+def test_runs_dir_that_cannot_be_made(fake, spec, capsys):
+    assert invoke(["run", str(spec), "--runs-dir", f"{spec}/runs"]) == 2
+    assert "cannot be made" in capsys.readouterr().err
+    assert fake.asked == ()
+
+
+def test_own_parts_are_imported_only_after_jax_is_prepared(fake, spec, tmp_path, monkeypatch):
+    (tmp_path / "own_game.py").write_text("import order\norder.seen.append('import')\n")
+    (tmp_path / "order.py").write_text("seen = []\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import order  # pyright: ignore[reportMissingImports]
+
+    monkeypatch.setattr(environment, "prepare", lambda runtime: order.seen.append("prepare"))
+    spec.write_text(SPEC.replace('kind = "mlp", hidden_dims = [8]', 'kind = "own_game:Net"'))
+    assert invoke(["run", str(spec)]) == 2
+    assert order.seen == ["prepare", "import"]
+
+
+def test_display_that_fails_is_reported_and_costs_no_result(fake, spec, capsys, monkeypatch):
+    from jaxpot.sinks.plain import Plain
+
+    def payload(self, payload):
+        raise ValueError("no")
+
+    monkeypatch.setattr(Plain, "payload", payload)
+    assert invoke(["run", str(spec), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "warning: the display (Plain) failed on the way: ValueError('no')" in captured.err
+    assert json.loads(captured.out)["status"] == "completed"
+
+
+def test_resume_takes_a_selector_and_prints_the_same(fake, spec, capsys):
+    assert invoke(["resume", "latest", "--iterations", "9", "--json"]) == 0
+    assert fake.asked == (Path("runs"), "latest", 9)
+    resumed = json.loads(capsys.readouterr().out)
+    invoke(["run", str(spec), "--json"])
+    assert resumed == json.loads(capsys.readouterr().out)
+
+
+def test_terminal_gets_the_dashboard(monkeypatch):
+    from jaxpot.cli import session
+    from jaxpot.sinks.dashboard import Dashboard
+    from jaxpot.sinks.plain import Plain
+
+    def kinds(**choices):
+        with session.display(**{"plain": False, "quiet": False, **choices}) as observers:
+            return [type(one) for one in observers._observers]
+
+    monkeypatch.setenv("TERM", "xterm")
+    assert kinds() == [Plain]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert kinds() == [Dashboard]
+    assert kinds(plain=True) == [Plain]
+    monkeypatch.setenv("TERM", "dumb")
+    assert kinds() == [Plain]

@@ -1,0 +1,139 @@
+"""`jaxpot sql`."""
+
+import csv
+import io
+import json
+
+import duckdb
+import pytest
+
+from jaxpot.cli.sql import command
+from jaxpot.errors import UserError
+from tests.cli.runs import call, two_runs
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    """Returns a runs directory of two runs."""
+    path = tmp_path_factory.mktemp("cli") / "runs"
+    two_runs(path)
+    call(command, path, "SELECT 1")
+    return path
+
+
+VALUES = """
+SELECT i, 'a|b' AS "text", [1, 2] AS list, {'x': 'NaN'::DOUBLE} AS "struct",
+    CASE i WHEN 0 THEN 'NaN'::DOUBLE WHEN 1 THEN '-inf' ELSE 0.1 END AS number,
+    DATE '2026-11-22' AS day, TIMESTAMP '2026-11-22 10:15:30' AS moment,
+    TIMESTAMPTZ '2026-11-22 10:15:30+02' AS zoned, TIME '10:15' AS clock,
+    12345678901234567890::HUGEINT AS huge, 1.50::DECIMAL(5, 2) AS "decimal", NULL AS nothing,
+    true AS yes, '\\xAA'::BLOB AS bytes, INTERVAL 90 MINUTE AS span,
+    '00000000-0000-0000-0000-000000000001'::UUID AS id, '{"a": [1]}'::JSON AS json
+FROM range(3) AS t(i)
+"""
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv", "--markdown", "--max-rows=2"])
+def test_every_form_of_every_type(runs_dir, form, snapshot):
+    done = call(command, runs_dir, VALUES, form)
+    assert done.exit_code == 0
+    assert done.stdout == snapshot
+    assert done.stderr == ("the first 2 rows; --max-rows 0 shows all\n" if "max" in form else "")
+
+
+def test_json_is_an_array_of_objects(runs_dir):
+    found = json.loads(call(command, runs_dir, VALUES, "--json").stdout)
+    assert [row["number"] for row in found] == ["NaN", "-Infinity", 0.1]
+    assert found[0]["struct"] == {"x": "NaN"}
+    assert found[0]["json"] == {"a": [1]}
+    assert found[0]["huge"] == 12345678901234567890
+    assert json.loads(call(command, runs_dir, "FROM range(0)", "--json").stdout) == []
+
+
+def test_json_keeps_columns_of_one_name(runs_dir):
+    done = call(command, runs_dir, "SELECT 1 AS a, 2 AS a, 3 AS a_1", "--json")
+    assert json.loads(done.stdout) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
+
+
+def test_csv_reads_back(runs_dir):
+    query = "SELECT 'two\nlines, \"quoted\"' AS a, 0.1 + 0.2 AS b, NULL AS c"
+    rows = list(csv.reader(io.StringIO(call(command, runs_dir, query, "--csv").stdout)))
+    assert rows[0] == ["a", "b", "c"]
+    assert rows[1][0] == 'two\nlines, "quoted"'
+
+
+def test_a_table_shows_no_control_characters(runs_dir):
+    done = call(command, runs_dir, "SELECT chr(27) || '[31m[bold]red' AS \"[x]\"")
+    assert "\x1b" not in done.stdout
+    assert "[31m[bold]red" in done.stdout
+    assert "[x]" in done.stdout
+
+
+def test_a_query_from_a_file_or_stdin(runs_dir, tmp_path):
+    file = tmp_path / "query.sql"
+    file.write_text("SELECT 7 AS a; -- é")
+    for arguments, stdin in (
+        (("-f", str(file)), None),
+        ((), "SELECT 7 AS a"),
+        (("-",), "SELECT 7 a"),
+    ):
+        done = call(command, runs_dir, "--csv", *arguments, stdin=stdin)
+        assert done.stdout.split() == ["a", "7"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["-f", "{folder}/none.sql"], "No such file"),
+        (["-f", "{folder}"], "Is a directory"),
+        (["-f", "{folder}/bad.sql"], "not UTF-8 text"),
+        (["SELEC 1"], "syntax error"),
+        ([""], "the query is empty"),
+        (["FROM nope"], "nope does not exist"),
+        (["DELETE FROM runs"], "read-only"),
+        (["FROM '{folder}/bad.sql'"], "exist"),
+        (["FROM read_text('{folder}/bad.sql')"], "--allow-files"),
+        (
+            ["SELECT 1) TO '{folder}/x.csv'; COPY (SELECT 1", "--parquet", "{folder}/o"],
+            "syntax error",
+        ),
+        (["SELECT 1", "--parquet", "{folder}/none/o"], "none"),
+    ],
+)
+def test_wrong_queries(runs_dir, tmp_path, arguments, text):
+    (tmp_path / "bad.sql").write_bytes(b"\xff")
+    done = call(command, runs_dir, *(argument.format(folder=tmp_path) for argument in arguments))
+    assert done.stdout == ""
+    assert isinstance(done.exception, UserError), done.exception
+    assert text in str(done.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.sql"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["a", "-f", "b"], ["SELECT 1", "--csv", "--parquet", "x"], ["SELECT 1", "--nope"]]
+)
+def test_wrong_options(runs_dir, arguments):
+    assert call(command, runs_dir, *arguments).exit_code == 2
+
+
+def test_parquet(runs_dir, tmp_path):
+    target = tmp_path / "out.parquet"
+    done = call(command, runs_dir, "FROM metric", "--parquet", str(target))
+    assert done.stderr == f"{target}: 104 rows\n"
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == [target]
+    with duckdb.connect() as connection:
+        counted = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(target)])
+        assert counted.fetchone() == (104,)
+
+
+def test_allow_files(runs_dir, tmp_path):
+    (tmp_path / "a.csv").write_text("x\n7\n")
+    done = call(command, runs_dir, f"FROM '{tmp_path}/a.csv'", "--csv", "--allow-files")
+    assert done.stdout.split() == ["x", "7"]
+
+
+def test_without_runs_tables_are_empty_and_nothing_is_made(tmp_path):
+    done = call(command, tmp_path / "none", "SELECT count(*) AS n FROM metric", "--json")
+    assert json.loads(done.stdout) == [{"n": 0}]
+    assert list(tmp_path.iterdir()) == []
