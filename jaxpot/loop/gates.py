@@ -42,6 +42,24 @@ def judge(
     ]
 
 
+def status_of(expect: list[dict[str, Any]], *, complete: bool) -> str:
+    """Returns the status of a run that ended by itself: completed, gate_missed or stopped."""
+    if not complete:
+        return "stopped"
+    return "completed" if all(gate["passed"] for gate in expect) else "gate_missed"
+
+
+def reason_of(status: str, done: int, planned: int) -> str:
+    """Says in words why a run has the status that `status_of` gave it."""
+    match status:
+        case "completed":
+            return f"all {done} iterations are done"
+        case "gate_missed":
+            return f"all {done} iterations are done and a gate was missed"
+        case _:
+            return f"stopped as asked after {done} of {planned} iterations"
+
+
 def _choose(gate: Expect, kept: float | None, value: float, iteration: int) -> float | None:
     match gate.at:
         case "last":

@@ -4,13 +4,13 @@ jax is imported only once the process is prepared for it, so nothing here import
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.loop.environment import prepare
-from jaxpot.loop.gates import judge
+from jaxpot.loop.gates import judge, status_of
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, payloads, read_record
 from jaxpot.loop.signals import StopRequest
@@ -124,10 +124,3 @@ def recorded_result(
         reason=f"all {record.done} iterations were done already",
         run_dir=folder,
     )
-
-
-def status_of(expect: list[dict[str, Any]], *, complete: bool) -> str:
-    """Returns the status of a run that ended by itself: completed, gate_missed or stopped."""
-    if not complete:
-        return "stopped"
-    return "completed" if all(gate["passed"] for gate in expect) else "gate_missed"

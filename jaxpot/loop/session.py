@@ -12,22 +12,21 @@ from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context
-from jaxpot.loop.gates import judge
+from jaxpot.loop.gates import judge, reason_of, status_of
+from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.loop.programs import Programs
-from jaxpot.loop.provenance import provenance
 from jaxpot.loop.record import RunRecord, payloads
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_newest
-from jaxpot.loop.runner import status_of
 from jaxpot.loop.saving import Saver
 from jaxpot.loop.shapes import abstract_state, digest_paths
 from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.streams import CONTRACT, root_key_data
-from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
+from jaxpot.spec import Experiment, spec_digest
 from jaxpot.store import start_child
-from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, Journal, JournalError
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
 
 @attrs.frozen(kw_only=True)
@@ -87,26 +86,7 @@ class Session:
 
     def header(self) -> dict[str, Any]:
         """Returns the first record of a new run's journal, but for its uid."""
-        return {
-            "journal_version": JOURNAL_VERSION,
-            "name": self.experiment.name,
-            **self._spec(),
-            "spec_version": SPEC_VERSION,
-            "seed": self.experiment.seed,
-            "iterations": self.experiment.iterations,
-            "tags": list(self.experiment.tags),
-            "contract": CONTRACT,
-            "parent": None,
-        }
-
-    def _spec(self) -> dict[str, Any]:
-        spec = resolved(self.experiment)
-        return {
-            "spec": spec,
-            "spec_toml": to_toml(spec),
-            "spec_digest": spec_digest(self.experiment),
-            "training_digest": training_digest(self.experiment),
-        }
+        return header(self.experiment)
 
     def _attempt(
         self,
@@ -121,8 +101,8 @@ class Session:
         goal = min(target or self.experiment.iterations, self.experiment.iterations)
         restored = restore_newest(folder, self.shapes) if record else START
         number = record.attempt + 1 if record else 1
-        here = provenance() | _device()
-        changed = self._spec() if record and record.spec != resolved(self.experiment) else {}
+        here = surroundings()
+        changed = {} if record is None else changed_spec(record, self.experiment)
         journal.append(
             {
                 "kind": "attempt",
@@ -159,7 +139,7 @@ class Session:
                 experiment=self.experiment,
             )
         )
-        for text in (*restored.warnings, *_moved(record, here)):
+        for text in (*restored.warnings, *moved(record, here)):
             recorder.warn(text)
         child = start_child(folder.parent) if ingest else None
         try:
@@ -219,6 +199,8 @@ class Session:
                 return _Outcome(status="failed", reason=reason, exit_code=1, done=attempt.done)
             signal = self.stop.signal
             kind = "final" if signal is None else "emergency"
+            if signal is not None:
+                self.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
             saver.last(kind, attempt.done, attempt.state, recorder)
             if signal is None:
                 return _Outcome(status=None, reason="", exit_code=0, done=attempt.done)
@@ -273,7 +255,7 @@ class Session:
         if status is None:
             status = status_of(gates, complete=complete)
             exit_code = 1 if status == "gate_missed" else 0
-            reason = _reason(status, outcome.done, self.experiment.iterations)
+            reason = reason_of(status, outcome.done, self.experiment.iterations)
         spent = self.clock.report()
         try:
             for gate in gates:
@@ -298,42 +280,3 @@ class Session:
             reason=reason,
             run_dir=folder,
         )
-
-
-def _reason(status: str, done: int, planned: int) -> str:
-    match status:
-        case "completed":
-            return f"all {done} iterations are done"
-        case "gate_missed":
-            return f"all {done} iterations are done and a gate was missed"
-        case _:
-            return f"stopped as asked after {done} of {planned} iterations"
-
-
-def _device() -> dict[str, Any]:
-    device = jax.devices()[0]
-    return {
-        "platform": device.platform,
-        "device_kind": device.device_kind,
-        "device_count": 1,
-        "contract": CONTRACT,
-    }
-
-
-def _moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
-    """Says what differs from where the run was before, and so may change its bits."""
-    if record is None or record.attempt == 0:
-        return []
-    before = record.provenance
-    texts = [
-        f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
-        for what in ("platform", "device_kind", "isa", "nproc", "xla_flags")
-        if before.get(what) != here[what]
-    ]
-    old, new = before.get("versions", {}), here["versions"]
-    texts += [
-        f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
-        for package in sorted(old.keys() | new.keys())
-        if old.get(package) != new.get(package)
-    ]
-    return texts

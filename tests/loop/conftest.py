@@ -1,12 +1,14 @@
 """Compiled programs shared between the runs of a test session that compute the same."""
 
 import attrs
+import jax
 import pytest
 
 from jaxpot.loop import session
 from jaxpot.loop.programs import Programs
 from jaxpot.spec import Checkpoint, resolved, to_json
 
+_COMPILED = "/jax/core/compile/backend_compile_duration"
 _SHARED: dict[str, Programs] = {}
 # What no program depends on: the seed is an argument, and the rest is the host's business.
 _BESIDE = {
@@ -30,3 +32,18 @@ def shared_programs(monkeypatch):
         return programs
 
     monkeypatch.setattr(session, "Programs", reuse)
+
+
+@pytest.fixture
+def compiles():
+    """Lists every program that jax compiles or fetches from its cache."""
+    seen = []
+
+    def listen(event, seconds, *, fun_name="", **_):
+        del seconds
+        if event == _COMPILED:
+            seen.append(fun_name.removeprefix("jit(").removesuffix(")"))
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    jax.monitoring.unregister_event_duration_listener(listen)

@@ -78,6 +78,18 @@ def test_the_compilation_cache_changes_no_bit(plain, tmp_path):
         jax.config.update("jax_enable_compilation_cache", cached)
 
 
+@pytest.mark.parametrize("game", ["tic_tac_toe", "connect_four"])
+def test_a_convolutional_networks_stepped_iterations_have_the_same_bits(tmp_path, game):
+    overrides = {
+        "env": {"id": game},
+        "model": {"kind": "resnet", "hidden_dims": None, "num_filters": 8, "num_blocks": 1},
+        "eval": None,
+    }
+    experiment = tiny_experiment(overrides=overrides, iterations=4)
+    stepped = tiny_experiment(overrides=overrides | {"runtime": {"profile_every": 1}}, iterations=4)
+    assert digests(train(stepped, tmp_path)) == digests(train(experiment, tmp_path))
+
+
 def test_a_shortened_runs_payload_is_a_prefix(plain, tmp_path):
     short = train(tiny_experiment(), tmp_path, iterations=5)
     assert short.status == "stopped"

@@ -13,23 +13,6 @@ from jaxpot.loop.lowering import metric_names
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, train
 
-COMPILED = "/jax/core/compile/backend_compile_duration"
-
-
-@pytest.fixture
-def compiles():
-    """Lists every program that jax compiles or fetches from its cache."""
-    seen = []
-
-    def listen(event, seconds, *, fun_name="", **_):
-        del seconds
-        if event == COMPILED:
-            seen.append(fun_name.removeprefix("jit(").removesuffix(")"))
-
-    jax.monitoring.register_event_duration_secs_listener(listen)
-    yield seen
-    jax.monitoring.unregister_event_duration_listener(listen)
-
 
 @pytest.mark.parametrize("profile_every", [0, 2])
 def test_the_plans_programs_compile_once_and_nothing_else_does(tmp_path, compiles, profile_every):

@@ -1,0 +1,72 @@
+"""What a journal says of a run and of an attempt before the first iteration."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+
+from jaxpot.loop.provenance import provenance
+from jaxpot.loop.record import RunRecord
+from jaxpot.loop.streams import CONTRACT
+from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
+from jaxpot.store.journal import JOURNAL_VERSION
+
+
+def header(experiment: Experiment) -> dict[str, Any]:
+    """Returns the first record of a new run's journal, but for its uid."""
+    return {
+        "journal_version": JOURNAL_VERSION,
+        "name": experiment.name,
+        **_spec(experiment),
+        "spec_version": SPEC_VERSION,
+        "seed": experiment.seed,
+        "iterations": experiment.iterations,
+        "tags": list(experiment.tags),
+        "contract": CONTRACT,
+        "parent": None,
+    }
+
+
+def changed_spec(record: RunRecord, experiment: Experiment) -> dict[str, Any]:
+    """Returns the spec's part of an attempt's record: empty where it is the run's spec so far."""
+    return {} if record.spec == resolved(experiment) else _spec(experiment)
+
+
+def _spec(experiment: Experiment) -> dict[str, Any]:
+    spec = resolved(experiment)
+    return {
+        "spec": spec,
+        "spec_toml": to_toml(spec),
+        "spec_digest": spec_digest(experiment),
+        "training_digest": training_digest(experiment),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """Returns where an attempt runs: commit, versions, host, device, instruction set, threads."""
+    device = jax.devices()[0]
+    return provenance() | {
+        "platform": device.platform,
+        "device_kind": device.device_kind,
+        "device_count": 1,
+        "contract": CONTRACT,
+    }
+
+
+def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
+    """Says what differs from where the run was before, and so may change its bits."""
+    if record is None or record.attempt == 0:
+        return []
+    before = record.provenance
+    texts = [
+        f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
+        for what in ("platform", "device_kind", "isa", "nproc", "xla_flags")
+        if before.get(what) != here[what]
+    ]
+    old, new = before.get("versions", {}), here["versions"]
+    texts += [
+        f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
+        for package in sorted(old.keys() | new.keys())
+        if old.get(package) != new.get(package)
+    ]
+    return texts
