@@ -53,15 +53,25 @@ def _configure(*, compilation_cache: bool) -> None:
         jax.config.update("jax_enable_compilation_cache", False)
         return
     if jax.config.values["jax_compilation_cache_dir"] is None:
-        jax.config.update("jax_compilation_cache_dir", str(_cache_dir()))
+        directory = cache_dir()
+        if directory is None:
+            return
+        jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
-def _cache_dir() -> Path:
-    """Returns the user's own cache directory, one for each instruction set, made private."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    directory = Path(base) / "jaxpot" / "xla" / instruction_set()
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (Path(base) / "jaxpot").chmod(0o700)
+def cache_dir() -> Path | None:
+    """Makes the user's own cache directory, one for each instruction set, and returns it.
+
+    Only its owner may read or write it. None where there can be none: a user without a home, or
+    a home that cannot be written to.
+    """
+    try:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot"
+        directory = base / "xla" / instruction_set()
+        directory.mkdir(parents=True, exist_ok=True)
+        base.chmod(0o700)
+    except (OSError, RuntimeError):
+        return None
     return directory
