@@ -1,0 +1,70 @@
+"""Layer normalisation followed by a ReLU, with a gradient written for CPU.
+
+XLA's CPU backend runs each reduction of the automatic gradient as a pass of its own over
+operands that it first writes out; around 64-filter convolutions that doubled what the gradient
+costs. The one here keeps the statistics and takes both sums over channels as small products.
+
+Axis letters: C channels, H height, W width, B batch.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+EPSILON = 1e-6
+
+_Residuals = tuple[Array, Array, Array, Array, Array]
+
+
+@jax.custom_vjp
+def normalize_relu(x: Array, scale: Array, bias: Array) -> Array:
+    """Normalises over channels, scales, shifts and rectifies.
+
+    Layer normalisation is Ba et al. 2016, section 3; https://arxiv.org/abs/1607.06450.
+
+    Args:
+        x: `[C, H, W, B] float32`.
+        scale: `[C] float32`.
+        bias: `[C] float32`.
+
+    Returns:
+        `[C, H, W, B] float32`.
+    """
+    return _forward(x, scale, bias)[0]
+
+
+# jit caches the trace: a network's many equal normalisations are traced once.
+@jax.jit
+def _forward(x: Array, scale: Array, bias: Array) -> tuple[Array, _Residuals]:
+    mean = x.mean(axis=0, keepdims=True)
+    inverse_std = lax.rsqrt(jnp.square(x - mean).mean(axis=0, keepdims=True) + EPSILON)
+    affine = (x - mean) * inverse_std * _over_columns(scale, x) + _over_columns(bias, x)
+    return jax.nn.relu(affine), (x, scale, bias, mean, inverse_std)
+
+
+@jax.jit
+def _backward(residuals: _Residuals, gradient: Array) -> tuple[Array, Array, Array]:
+    x, scale, bias, mean, inverse_std = residuals
+    wide_scale = _over_columns(scale, x)
+    normal = (x - mean) * inverse_std
+    gradient = jnp.where(normal * wide_scale + _over_columns(bias, x) > 0, gradient, 0)
+    weighted = gradient * normal
+    along_mean = _project(scale, gradient)
+    along_normal = _project(scale, weighted)
+    x_gradient = inverse_std * (gradient * wide_scale - along_mean - normal * along_normal)
+    return x_gradient, weighted.sum(axis=(1, 2, 3)), gradient.sum(axis=(1, 2, 3))
+
+
+normalize_relu.defvjp(_forward, _backward)
+
+
+def _over_columns(channels: Array, x: Array) -> Array:
+    """Broadcasts `[C]` to the shape of `x`, `[C, H, W, B]`."""
+    return lax.broadcast_in_dim(channels, x.shape, (0,))
+
+
+def _project(scale: Array, x: Array) -> Array:
+    """Averages `scale * x` over channels: `[1, H, W, B]`."""
+    row = (scale / scale.size)[None]
+    columns = jnp.matmul(row, x.reshape(scale.size, -1), precision=lax.Precision.HIGHEST)
+    return columns.reshape(1, *x.shape[1:])
