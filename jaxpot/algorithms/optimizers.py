@@ -7,14 +7,36 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxpot.spec import SGD, Adam, AdamW
+from jaxpot.spec import SGD, Adam, AdamW, implementation
 from jaxpot.spec.optimizers import OptimizerConfig
+
+
+def build_adamw(config: AdamW, learning_rate: Array | float) -> optax.GradientTransformation:
+    """Builds Adam with decoupled weight decay."""
+    return optax.adamw(
+        learning_rate,
+        b1=config.b1,
+        b2=config.b2,
+        eps=config.eps,
+        weight_decay=config.weight_decay,
+    )
+
+
+def build_adam(config: Adam, learning_rate: Array | float) -> optax.GradientTransformation:
+    """Builds Adam."""
+    return optax.adam(learning_rate, b1=config.b1, b2=config.b2, eps=config.eps)
+
+
+def build_sgd(config: SGD, learning_rate: Array | float) -> optax.GradientTransformation:
+    """Builds stochastic gradient descent; without momentum it keeps no state."""
+    momentum = config.momentum or None
+    return optax.sgd(learning_rate, momentum=momentum, nesterov=config.nesterov)
 
 
 def make_optimizer(
     config: OptimizerConfig, learning_rate: Array | float
 ) -> optax.GradientTransformation:
-    """Returns the gradient transformation that `config` declares.
+    """Returns the gradient transformation that `config` declares, clipping and all.
 
     The learning rate is whatever the iteration's schedule gives; the optimizer's state does not
     hold it, so the same state serves every iteration. Clipping acts on the gradient that is
@@ -24,19 +46,7 @@ def make_optimizer(
         config: The spec's `[optimizer]` table.
         learning_rate: A float32 scalar, possibly traced.
     """
-    match config:
-        case AdamW():
-            rule = optax.adamw(
-                learning_rate,
-                b1=config.b1,
-                b2=config.b2,
-                eps=config.eps,
-                weight_decay=config.weight_decay,
-            )
-        case Adam():
-            rule = optax.adam(learning_rate, b1=config.b1, b2=config.b2, eps=config.eps)
-        case SGD():
-            rule = optax.sgd(learning_rate, momentum=config.momentum, nesterov=config.nesterov)
+    rule = implementation(config)(config, learning_rate)
     if config.max_grad_norm is not None:
         rule = optax.chain(optax.clip_by_global_norm(config.max_grad_norm), rule)
     if config.accumulate_steps > 1:

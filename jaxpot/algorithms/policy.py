@@ -22,3 +22,13 @@ def entropy(log_probs: Array, legal_action_mask: Array) -> Array:
     # Outside the legal actions p * log p may be 0 * -inf; its gradient must not be formed.
     safe = jnp.where(legal_action_mask, log_probs, 0.0)
     return -jnp.where(legal_action_mask, jnp.exp(safe) * safe, 0.0).sum(axis=-1)
+
+
+def greedy_action(logits: Array, legal_action_mask: Array) -> Array:
+    """Returns the likeliest legal action, the lowest of equals: `[B, A]` gives `[B]` int32."""
+    return jnp.argmax(mask_illegal(logits, legal_action_mask), axis=-1).astype(jnp.int32)
+
+
+def sample_action(key: Array, logits: Array, legal_action_mask: Array) -> Array:
+    """Draws a legal action from the policy: `[B, A]` gives `[B]` int32; `key` is consumed."""
+    return jax.random.categorical(key, mask_illegal(logits, legal_action_mask)).astype(jnp.int32)

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.spec import Constant, Cosine, Linear
+from jaxpot.spec import Constant, Cosine, Linear, implementation
 from jaxpot.spec.schedules import Schedule
 
 
@@ -23,16 +23,28 @@ def schedule_value(schedule: float | Schedule, iteration: Array | int) -> Array:
     if isinstance(schedule, float | int):
         return jnp.float32(schedule)
     t = jnp.asarray(iteration, jnp.float32)
-    match schedule:
-        case Constant(value=peak):
-            value = jnp.float32(peak)
-        case Linear(init=peak, end=end):
-            value = peak + (end - peak) * _progress(schedule, t)
-        case Cosine(init=peak, end=end):
-            value = end + (peak - end) * 0.5 * (1.0 + jnp.cos(jnp.pi * _progress(schedule, t)))
+    decay = implementation(schedule)
     if schedule.warmup == 0:
-        return value
-    return jnp.where(t < schedule.warmup, peak * (t + 1.0) / schedule.warmup, value)
+        return decay(schedule, t)
+    rising = decay(schedule, jnp.float32(schedule.warmup)) * (t + 1.0) / schedule.warmup
+    return jnp.where(t < schedule.warmup, rising, decay(schedule, t))
+
+
+def constant(schedule: Constant, t: Array) -> Array:
+    """Stays at `value`."""
+    del t
+    return jnp.float32(schedule.value)
+
+
+def linear(schedule: Linear, t: Array) -> Array:
+    """Goes from `init` to `end` in equal steps."""
+    return schedule.init + (schedule.end - schedule.init) * _progress(schedule, t)
+
+
+def cosine(schedule: Cosine, t: Array) -> Array:
+    """Goes from `init` to `end` along half a cosine (Loshchilov & Hutter 2017, eq. 5)."""
+    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * _progress(schedule, t)))
+    return schedule.end + (schedule.init - schedule.end) * wave
 
 
 def _progress(schedule: Linear | Cosine, t: Array) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.core import eval_context
 
-from jaxpot.algorithms.policy import mask_illegal
+from jaxpot.algorithms.policy import greedy_action
 from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput
@@ -55,12 +55,12 @@ class ExactGameTree:
         """
         del key
 
-        def greedy_action(observation: Array, legal_action_mask: Array) -> Array:
+        def agents_move(observation: Array, legal_action_mask: Array) -> Array:
             logits, _ = self.network.apply(params, model_state, observation)
-            return jnp.argmax(mask_illegal(logits, legal_action_mask), axis=-1)
+            return greedy_action(logits, legal_action_mask)
 
         tree = self.tree
-        greedy = _in_batches(greedy_action, tree.observation, tree.legal_action_mask)
+        greedy = _in_batches(agents_move, tree.observation, tree.legal_action_mask)
         num_unfinished = len(tree.first_moves)
 
         def count(agent_moves: Array, returns: Array) -> dict[str, Array]:

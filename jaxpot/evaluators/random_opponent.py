@@ -3,14 +3,14 @@
 Axis letters: N lanes, A actions.
 """
 
+from functools import partial
 from typing import Any
 
 import attrs
 import jax
-import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.policy import mask_illegal
+from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.envs.actions import uniform_legal_action
 from jaxpot.envs.base import Environment
 from jaxpot.evaluators.base import EvaluatorOutput
@@ -42,9 +42,8 @@ class RandomOpponent:
         def agent(state: Any, key: Array) -> Array:
             observation = jax.vmap(self.env.observe)(state, state.current_player)
             logits, _ = self.network.apply(params, model_state, observation)
-            logits = mask_illegal(logits, state.legal_action_mask)
-            action = jnp.argmax(logits, -1) if self.greedy else jax.random.categorical(key, logits)
-            return action.astype(jnp.int32)
+            choose = greedy_action if self.greedy else partial(sample_action, key)
+            return choose(logits, state.legal_action_mask)
 
         def opponent(state: Any, key: Array) -> Array:
             return uniform_legal_action(state.legal_action_mask, key)

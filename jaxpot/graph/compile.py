@@ -1,8 +1,10 @@
 """Compiles an experiment into its phase graph; the order here is the design's contract."""
 
+from jaxpot.errors import UserError
 from jaxpot.graph.graph import PhaseGraph, check
 from jaxpot.graph.phase import Cadence, Field, Phase
 from jaxpot.spec import Experiment, PayloadKey, payload_keys
+from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import part_programs
 
 _PHASES = "jaxpot.loop.phases:"
@@ -114,14 +116,14 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         ),
         *(
             phase(
-                f"eval_{name}",
+                evaluator_prefix(name),
                 where="device",
                 program="own",
                 cadence=Cadence(every=evaluator.every),
                 reads=("params", "model_state"),
                 writes=("histograms",),
                 stream=f"eval/{name}",
-                timer=f"timings/eval_{name}",
+                timer=f"timings/{evaluator_prefix(name)}",
                 helpers=part_programs(evaluator),
                 implementation=_PHASES + "evaluation",
                 doc=f"Evaluates the agent: {evaluator.kind}.",
@@ -129,12 +131,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             for name, evaluator in experiment.eval.items()
         ),
         phase("log_payload", where="host", doc="Completes the payload and appends it."),
-        phase(
-            "persistence",
-            where="host",
-            cadence=Cadence(every=experiment.checkpoint.every or 1),
-            doc="Saves periodic, milestone and best checkpoints.",
-        ),
+        phase("persistence", where="host", doc="Saves periodic, milestone and best checkpoints."),
         phase("tick", where="host", doc="Goes on to the next iteration."),
     ]
     graph = PhaseGraph(
@@ -143,8 +140,11 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         phases=tuple(phases),
         profile_every=experiment.runtime.profile_every,
     )
-    if declared:
-        raise AssertionError(f"payload keys of unknown phases: {sorted(declared)}")
+    for name, keys in declared.items():
+        raise UserError(
+            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
+            f"{', '.join(each.name for each in phases)}"
+        )
     check(graph)
     return graph
 

@@ -1,5 +1,7 @@
 """The phase graph: phases in order, the state they share, and the regimes they form."""
 
+from functools import cached_property
+
 import attrs
 
 from jaxpot.errors import UserError
@@ -65,6 +67,8 @@ class PhaseGraph:
         names = [each.name for each in self.phases]
         if after not in names:
             raise UserError(f"no phase is called {after!r}; there are {', '.join(names)}")
+        if phase.where == "host":
+            raise UserError(f"phase {phase.name!r}: host phases are the runner's own")
         place = names.index(after) + 1
         phases = (*self.phases[:place], phase, *self.phases[place:])
         graph = attrs.evolve(
@@ -76,14 +80,15 @@ class PhaseGraph:
         return graph
 
     def regime_at(self, iteration: int) -> Regime:
-        """Returns the regime in which `iteration` lies."""
-        return next(r for r in self.regimes() if r.start <= iteration < r.until)
+        """Returns the regime in which `iteration`, one of the graph's own, lies."""
+        return next(r for r in self._regimes if r.start <= iteration < r.until)
 
     def regimes(self) -> tuple[Regime, ...]:
-        """Returns the regimes in order; together they cover every iteration.
+        """Returns the regimes in order; together they cover every iteration."""
+        return self._regimes
 
-        Past the experiment's own iterations (a run that is extended) the last regime goes on.
-        """
+    @cached_property
+    def _regimes(self) -> tuple[Regime, ...]:
         edges = {0}
         for phase in self.traced:
             edges |= {phase.cadence.start, phase.cadence.until or 0}
@@ -142,10 +147,28 @@ def check(graph: PhaseGraph) -> None:
                     )
             written |= set(phase.writes)
     for phase in graph.phases:
-        if phase.program == "own":
-            for name in phase.reads:
-                if name not in outside:
-                    raise UserError(f"phase {phase.name!r} reads {name!r}, which is no field")
+        _check_phase(phase, outside, profiled=bool(graph.profile_every))
+
+
+def _check_phase(phase: Phase, outside: set[str], *, profiled: bool) -> None:
+    place = f"phase {phase.name!r}"
+    if phase.program == "iteration" and phase.cadence.every > 1:
+        raise UserError(
+            f"{place} is part of the iteration's program, which has no cadence: every = "
+            f"{phase.cadence.every}; give it a program of its own"
+        )
+    timed = phase.timer is not None and (profiled or phase.program == "own")
+    if timed and phase.timer not in {key.name for key in phase.keys}:
+        raise UserError(f"{place} has the timer {phase.timer!r}, which is none of its keys")
+    if phase.program == "own":
+        unknown = [name for name in phase.reads if name not in outside]
+        if unknown:
+            raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
+        for key in phase.keys:
+            if (key.every, key.start, key.until) != attrs.astuple(phase.cadence):
+                raise UserError(
+                    f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
+                )
 
 
 def _check_unique(what: str, names: list[str]) -> None:

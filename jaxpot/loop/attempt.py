@@ -67,7 +67,7 @@ class Attempt:
         Raises:
             NonFiniteUpdateError: After everything before it was recorded.
         """
-        self.clock.lap()
+        self.clock.start()
         in_chunk = 0
         while self.done < target and self.stop.signal is None:
             iteration = self.done
@@ -193,5 +193,5 @@ class Attempt:
             took = time.perf_counter() - started - (self.clock.seconds["compile"] - compiling)
             self.clock.spent("evaluate", took)
             results.append((phase.timer, took, {name: x.item() for name, x in emitted.items()}))
-            histograms |= writes["histograms"]
+            histograms |= writes.get("histograms", {})
         return results, histograms

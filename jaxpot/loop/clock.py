@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 SPENT = ("compile", "collect", "update", "iterate", "evaluate", "record", "save", "wait")
 """What seconds are spent on; `iterate` is collecting and updating where no iteration told them
-apart, `wait` is for the last save and the last ingest."""
+apart, `wait` is for the last save."""
 
 
 class Clock:
@@ -47,8 +47,12 @@ class Clock:
         self.seconds[what] += seconds
         self._excluded += seconds
 
+    def start(self) -> None:
+        """Starts the first lap: what was before it was no iteration."""
+        self._mark, self._excluded = time.perf_counter(), 0.0
+
     def lap(self) -> float:
-        """Returns the seconds of iterations since the last lap."""
+        """Returns the seconds of iterations since the last lap, and starts the next."""
         now = time.perf_counter()
         # A compile that overlaps running iterations may exceed the lap; no time is negative.
         lap = max(now - self._mark - self._excluded, 1e-9)

@@ -12,6 +12,7 @@ from jaxpot.evaluators.base import Evaluator
 from jaxpot.graph.phase import Implementation
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment
+from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation
 
 
@@ -42,8 +43,8 @@ def build_context(experiment: Experiment) -> Context:
         experiment.algorithm, network=network, optimizer=experiment.optimizer
     )
     evaluators = {
-        f"eval_{name}": implementation(config)(
-            config, name=f"eval_{name}", env=env, network=network
+        evaluator_prefix(name): implementation(config)(
+            config, name=evaluator_prefix(name), env=env, network=network
         )
         for name, config in experiment.eval.items()
     }

@@ -60,8 +60,8 @@ def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
     before = record.provenance
     texts = [
         f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
-        for what in ("platform", "device_kind", "isa", "nproc", "xla_flags")
-        if before.get(what) != here[what]
+        for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
+        if before[what] != here[what]
     ]
     old, new = before.get("versions", {}), here["versions"]
     texts += [

@@ -76,7 +76,7 @@ def read_record(folder: Path) -> RunRecord:
             case "attempt":
                 attempts.append(row)
                 end, spent = None, {}
-            case "checkpoint" if row["state"] == "committed":
+            case "checkpoint" if row["state"] == "committed" and row["type"] != "best":
                 checkpoint = row["path"]
             case "checkpoint" if row["state"] == "deleted" and row["path"] == checkpoint:
                 checkpoint = None

@@ -5,6 +5,7 @@ from pathlib import Path
 import attrs
 
 from jaxpot import checkpoints
+from jaxpot.errors import UserError
 from jaxpot.loop.state import State
 
 
@@ -33,12 +34,22 @@ START = Restored()
 
 
 def restore_newest(folder: Path, shapes: State) -> Restored:
-    """Restores the newest whole checkpoint of the run in `folder`; a fresh start without one."""
+    """Restores the newest whole checkpoint of the run in `folder`; a fresh start without one.
+
+    Raises:
+        UserError: The checkpoint's arrays do not fit the state that the parts now make.
+    """
     newest, skipped = checkpoints.newest_whole(folder)
     warnings = tuple(f"{path} is damaged and passed over: {reason}" for path, reason in skipped)
     if newest is None:
         return Restored(warnings=warnings)
-    state, metadata = checkpoints.restore(newest.path, shapes)
+    try:
+        state, metadata = checkpoints.restore(newest.path, shapes)
+    except checkpoints.StateMismatch as error:
+        raise UserError(
+            f"{error}\nThe code of a part has changed since it was saved; resume with the code of "
+            "then, or start a new run"
+        ) from error
     return Restored(
         state=state,
         iteration=newest.iteration,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.graph import PhaseGraph
 from jaxpot.loop.environment import prepare
 from jaxpot.loop.gates import judge, status_of
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, payloads, read_record
 from jaxpot.loop.signals import StopRequest
-from jaxpot.spec import Experiment, from_resolved, resolved
+from jaxpot.spec import Experiment, SpecError, from_resolved, resolved, validate
 from jaxpot.store.runs import RunLock, create_run, find
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def run(
     runs_dir: Path,
     iterations: int | None = None,
     observer: Observer | None = None,
+    graph: PhaseGraph | None = None,
     ingest: bool = True,
 ) -> RunResult:
     """Starts a new run and trains until it ends, is stopped, or fails.
@@ -36,19 +38,19 @@ def run(
         runs_dir: Folder of all runs; made if it is not there.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
         observer: Who watches.
+        graph: A graph with phases of one's own; the experiment's without them otherwise.
         ingest: Whether a child process fills the database on the way.
 
     Raises:
         UserError: The experiment cannot be built; nothing is left behind then.
     """
-    experiment = what if isinstance(what, Experiment) else what.experiment
-    if iterations is not None and iterations > experiment.iterations:
-        experiment = attrs.evolve(experiment, iterations=iterations)
+    given = what if isinstance(what, Experiment) else what.experiment
+    experiment = _extended(given, iterations)
     prepare(experiment.runtime)
     with StopRequest() as stop:
         from jaxpot.loop.session import Session
 
-        built = Session.build(experiment, observer=observer or Observers(), stop=stop)
+        built = Session.build(experiment, graph, observer=observer or Observers(), stop=stop)
         with create_run(runs_dir, built.header()) as (uid, folder):
             return built.begin(uid, folder, target=iterations, ingest=ingest)
 
@@ -59,6 +61,7 @@ def resume(
     *,
     iterations: int | None = None,
     observer: Observer | None = None,
+    graph: PhaseGraph | None = None,
     ingest: bool = True,
 ) -> RunResult:
     """Continues a run as a new attempt, from its newest whole checkpoint or from the start.
@@ -70,6 +73,7 @@ def resume(
         selector: A run's uid, the start of one, a name, or `latest`.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
         observer: Who watches.
+        graph: A graph with phases of one's own; the experiment's without them otherwise.
         ingest: Whether a child process fills the database on the way.
 
     Raises:
@@ -78,10 +82,9 @@ def resume(
     found = find(runs_dir, selector)
     with StopRequest() as stop, RunLock(found.path):
         record = read_record(found.path)
-        experiment = from_resolved(record.spec)
-        if iterations is not None and iterations > experiment.iterations:
-            experiment = attrs.evolve(experiment, iterations=iterations)
-        target = min(iterations or experiment.iterations, experiment.iterations)
+        experiment = _extended(from_resolved(record.spec), iterations)
+        planned = experiment.iterations
+        target = planned if iterations is None else min(iterations, planned)
         if record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
         prepare(experiment.runtime, nproc=record.nproc)
@@ -89,8 +92,23 @@ def resume(
         imported = from_resolved(resolved(experiment), import_user_code=True)
         from jaxpot.loop.session import Session
 
-        built = Session.build(imported, observer=observer or Observers(), stop=stop)
+        built = Session.build(imported, graph, observer=observer or Observers(), stop=stop)
         return built.resume(found.uid, found.path, record, target=iterations, ingest=ingest)
+
+
+def _extended(experiment: Experiment, iterations: int | None) -> Experiment:
+    """Returns the experiment with its iterations raised to `iterations`, if they are fewer.
+
+    Raises:
+        SpecError: The longer experiment breaks a rule: a gate on the last iteration, say.
+    """
+    if iterations is None or iterations <= experiment.iterations:
+        return experiment
+    longer = attrs.evolve(experiment, iterations=iterations)
+    faults = validate(longer)
+    if faults:
+        raise SpecError(faults)
+    return longer
 
 
 def recorded_result(

@@ -20,11 +20,11 @@ from jaxpot.loop.record import RunRecord, payloads
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_newest
 from jaxpot.loop.saving import Saver
-from jaxpot.loop.shapes import abstract_state, digest_paths
+from jaxpot.loop.shapes import abstract_state, digest_paths, trace_evaluators
 from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.streams import CONTRACT, root_key_data
-from jaxpot.spec import Experiment, spec_digest
+from jaxpot.spec import Experiment, ImportedPart, spec_digest
 from jaxpot.store import start_child
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
@@ -55,14 +55,19 @@ class Session:
     def build(
         cls,
         experiment: Experiment,
+        graph: PhaseGraph | None = None,
         *,
         observer: Observer,
         stop: StopRequest,
-        graph: PhaseGraph | None = None,
     ) -> "Session":
-        """Builds every part and traces the state's shapes; compiles and writes nothing."""
+        """Builds every part and traces the state's shapes; compiles and writes nothing.
+
+        A user's own game is put before the evaluators too, which may refuse it.
+        """
         graph = graph or compile_graph(experiment)
         context = build_context(experiment)
+        if isinstance(experiment.env, ImportedPart):
+            trace_evaluators(graph, context)
         return cls(
             experiment=experiment,
             graph=graph,
@@ -98,7 +103,8 @@ class Session:
         target: int | None,
         ingest: bool,
     ) -> RunResult:
-        goal = min(target or self.experiment.iterations, self.experiment.iterations)
+        planned = self.experiment.iterations
+        goal = planned if target is None else min(target, planned)
         restored = restore_newest(folder, self.shapes) if record else START
         number = record.attempt + 1 if record else 1
         here = surroundings()

@@ -1,11 +1,12 @@
 """Shapes without arrays: the state's, the programs', and what `plan` tells of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxpot.graph import PhaseGraph, compile_graph
+from jaxpot.graph import Phase, PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
 from jaxpot.loop.digest import leaf_digests
 from jaxpot.loop.lowering import inputs_of, lower_iteration, lower_phase, start_values
@@ -52,10 +53,20 @@ def check_shapes(experiment: Experiment) -> None:
     state = abstract_state(graph, context)
     for regime in graph.regimes():
         jax.eval_shape(lower_iteration(graph, regime, context), state, _ROOT_KEY)
-    values = start_values(state, _ROOT_KEY)
-    for phase in graph.evaluators:
-        if phase.helpers:
-            continue
+    without_helpers = [phase for phase in graph.evaluators if not phase.helpers]
+    trace_evaluators(graph, context, only=without_helpers)
+
+
+def trace_evaluators(
+    graph: PhaseGraph, context: Context, *, only: Sequence[Phase] | None = None
+) -> None:
+    """Traces the evaluators' programs.
+
+    Raises:
+        UserError: An evaluator refuses the game.
+    """
+    values = start_values(abstract_state(graph, context), _ROOT_KEY)
+    for phase in graph.evaluators if only is None else only:
         jax.eval_shape(lower_phase(phase, context), inputs_of(phase, values))
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.spec import Experiment
 
 CONTRACT = "v1"
@@ -64,9 +65,9 @@ def stream_key(root: Array, name: str, iteration: Array | int) -> Array:
     return jax.random.fold_in(stream, iteration)
 
 
-def stream_names(experiment: Experiment) -> tuple[str, ...]:
-    """Returns the named streams that a run of `experiment` draws from, in the contract's order."""
-    return ("init", "shuffle", *(f"eval/{name}" for name in experiment.eval))
+def stream_names(graph: PhaseGraph) -> tuple[str, ...]:
+    """Returns the named streams that a run of `graph` draws from, in its order."""
+    return ("init", *(phase.stream for phase in graph.phases if phase.stream is not None))
 
 
 def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:
@@ -78,12 +79,13 @@ def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:
     def words(key: Array) -> list[int]:
         return [int(word) for word in jax.random.key_data(key)]
 
+    streams = stream_names(compile_graph(experiment))
     root = root_key(experiment.seed)
     chain = root
     rows = []
     for t in range(iterations):
         chain, collectors = advance_chain(chain, t)
-        names = [name for name in stream_names(experiment) if t == 0 or name != "init"]
+        names = [name for name in streams if t == 0 or name != "init"]
         rows.append(
             {
                 "iter": t,

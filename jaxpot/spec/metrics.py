@@ -6,12 +6,12 @@ import attrs
 
 from jaxpot.spec.checkpoint import Checkpoint
 from jaxpot.spec.collect import collect_keys
+from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.faults import Fault, Path, nearest
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.payload import evaluation_time, evaluator_prefix, loop_keys, timing_keys
 from jaxpot.spec.registry import part_keys
-from jaxpot.spec.validate import Draft, Unknown
 from jaxpot.spec.wording import listed, shown
 
 _EVALUATOR = evaluator_prefix("")

@@ -12,6 +12,7 @@ from jaxpot.spec.collect import Collect, RandomCollector, SelfplayCollector
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.fields import Rules, rules_of
+from jaxpot.spec.markdown import table
 from jaxpot.spec.pgx_games import GAMES
 from jaxpot.spec.registry import REGISTRIES
 from jaxpot.spec.runtime import Runtime
@@ -40,7 +41,8 @@ that, with `p = clip((t - warmup) / (iterations - warmup), 0, 1)`, a linear sche
 _OWN = """\
 For an environment, a model, an algorithm or an evaluator, `kind = "package.module:Name"` names an
 attrs class of your own with a method `build(...)`. The class's fields are the table's keys, taken
-as strictly as jaxpot's own. It is imported by `run`, by `resume` and by `check --import` only."""
+as strictly as jaxpot's own. It is imported by `run`, `resume`, `plan`, `keys` and `check --import`
+only. [Parts of your own](user-parts.md) shows one of each."""
 
 _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("Top level", Experiment),
@@ -82,21 +84,21 @@ def reference() -> str:
 def _section(title: str, cls: type[Any], *, level: int = 2) -> Iterator[str]:
     yield f"{'#' * level} {title}"
     yield inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes:")[0].strip()
-    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
-    for field in attrs.fields(cls):
-        rules = rules_of(field)
-        takes = _cell(allowed(field.type, rules))
-        rows.append(f"| `{field.name}` | {takes} | {_default(field)} | {_cell(_meaning(rules))} |")
-    yield "\n".join(rows)
+    rows = [
+        (f"`{field.name}`", allowed(field.type, rules), _default(field), _meaning(rules))
+        for field in attrs.fields(cls)
+        for rules in (rules_of(field),)
+    ]
+    yield table(("key", "takes", "default", "meaning"), rows)
 
 
 def _games() -> Iterator[str]:
     yield "The games, with what their observations are:"
-    rows = ["| id | observation | actions | longest game |", "|---|---|---|---|"]
+    rows = []
     for name, game in sorted(GAMES.items()):
         shape = f"`{list(game.observation_shape)}` {game.observation_dtype}"
-        rows.append(f"| `{name}` | {shape} | {game.num_actions} | {game.max_steps} |")
-    yield "\n".join(rows)
+        rows.append((f"`{name}`", shape, str(game.num_actions), str(game.max_steps)))
+    yield table(("id", "observation", "actions", "longest game"), rows)
 
 
 def _default(field: "attrs.Attribute[Any]") -> str:
@@ -116,10 +118,6 @@ def _default(field: "attrs.Attribute[Any]") -> str:
 
 def _meaning(rules: Rules) -> str:
     return f"{rules.doc} ({rules.unit})" if rules.unit else rules.doc
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

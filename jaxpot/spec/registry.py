@@ -101,17 +101,17 @@ REGISTRIES = (
     Registry(
         "optimizer",
         (
-            Row(AdamW, "jaxpot.algorithms.optimizers:make_optimizer"),
-            Row(Adam, "jaxpot.algorithms.optimizers:make_optimizer"),
-            Row(SGD, "jaxpot.algorithms.optimizers:make_optimizer"),
+            Row(AdamW, "jaxpot.algorithms.optimizers:build_adamw"),
+            Row(Adam, "jaxpot.algorithms.optimizers:build_adam"),
+            Row(SGD, "jaxpot.algorithms.optimizers:build_sgd"),
         ),
     ),
     Registry(
         "schedule",
         (
-            Row(Constant, "jaxpot.algorithms.schedules:schedule_value"),
-            Row(Linear, "jaxpot.algorithms.schedules:schedule_value"),
-            Row(Cosine, "jaxpot.algorithms.schedules:schedule_value"),
+            Row(Constant, "jaxpot.algorithms.schedules:constant"),
+            Row(Linear, "jaxpot.algorithms.schedules:linear"),
+            Row(Cosine, "jaxpot.algorithms.schedules:cosine"),
         ),
     ),
     Registry(

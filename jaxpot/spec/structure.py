@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
+from jaxpot.spec.draft import Draft
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.faults import Fault, Path, nearest
 from jaxpot.spec.fields import broken, rules_of
@@ -32,7 +33,7 @@ from jaxpot.spec.scalars import (
     take_str,
     wrong_type,
 )
-from jaxpot.spec.validate import Draft, validate
+from jaxpot.spec.validate import validate
 from jaxpot.spec.wording import NONE, allowed, given, is_union, listed
 
 if TYPE_CHECKING:

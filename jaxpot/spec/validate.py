@@ -4,89 +4,29 @@ A rule asks a `Draft` for what it needs. Where that was refused already, the rul
 second fault that follows from the first helps nobody.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from jaxpot.spec.collect import trainable_rows
+from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.envs import PgxEnv
 from jaxpot.spec.evaluators import GameTreeEvaluator
 from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.faults import Fault, Path, nearest
+from jaxpot.spec.faults import Fault, nearest
 from jaxpot.spec.fields import INT32_MAX
+from jaxpot.spec.metrics import metric_rules
 from jaxpot.spec.models import ResNet
 from jaxpot.spec.optimizers import SGD
-from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS, Game
+from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS
 from jaxpot.spec.schedules import Cosine, Linear
 from jaxpot.spec.wording import listed, shown
-
-
-class Unknown(Exception):  # noqa: N818 - ends a rule whose input is not sound; no error
-    """What a rule needs was refused, or is a user's own part that nobody imported."""
-
-
-@attrs.frozen
-class Draft:
-    """An experiment as far as it is sound.
-
-    Attributes:
-      values: the sections that could be made; where a key of one was refused, it has its default.
-      refused: the paths of the faults found so far.
-    """
-
-    values: Mapping[str, Any]
-    refused: tuple[Path, ...] = ()
-
-    def part(self, *path: str | int) -> Any:
-        """Returns a value that may have refused parts of its own.
-
-        Raises:
-          Unknown: it, or what it is in, was refused.
-        """
-        if any(path[: len(refused)] == refused for refused in self.refused):
-            raise Unknown
-        value: Any = self.values
-        for key in path:
-            if value is None:
-                raise Unknown
-            try:
-                value = getattr(value, str(key)) if attrs.has(type(value)) else value[key]
-            except (AttributeError, LookupError):
-                raise Unknown from None
-        return value
-
-    def sound(self, *path: str | int) -> Any:
-        """Returns a value of which nothing was refused.
-
-        Raises:
-          Unknown: it, what it is in, or something in it was refused.
-        """
-        if any(refused[: len(path)] == path for refused in self.refused):
-            raise Unknown
-        return self.part(*path)
-
-    def game(self) -> Game:
-        """Returns the facts of the game.
-
-        Raises:
-          Unknown: it is a user's own, or none that can be played.
-        """
-        env = self.part("env")
-        game = GAMES.get(self.sound("env", "id")) if isinstance(env, PgxEnv) else None
-        if game is None:
-            raise Unknown
-        return game
-
 
 Rule = Callable[[Draft], Iterator[Fault]]
 
 
 def validate(spec: Experiment | Draft) -> list[Fault]:
     """Returns the faults of a spec that concern more than one of its fields."""
-    # The rules on metrics need every part's keys, whose registry needs the parts' configs.
-    from jaxpot.spec.metrics import metric_rules
-
     if isinstance(spec, Experiment):
         spec = Draft({field.name: getattr(spec, field.name) for field in attrs.fields(Experiment)})
     faults: list[Fault] = []

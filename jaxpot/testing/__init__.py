@@ -1,7 +1,8 @@
-"""Contract tests for games and evaluators of your own; call them from your own test suite."""
+"""Contract tests for games, models and evaluators of your own, to call from your own tests."""
 
 from jaxpot.testing.contract import ContractError
 from jaxpot.testing.environment import check_environment
 from jaxpot.testing.evaluator import check_evaluator
+from jaxpot.testing.network import check_network
 
-__all__ = ["ContractError", "check_environment", "check_evaluator"]
+__all__ = ["ContractError", "check_environment", "check_evaluator", "check_network"]

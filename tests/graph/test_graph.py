@@ -4,6 +4,7 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.graph import Cadence, Phase, compile_graph
+from jaxpot.spec import PayloadKey
 from jaxpot.testing.tiny import tiny_experiment
 
 
@@ -89,6 +90,33 @@ def test_a_name_twice_is_refused():
     graph = compile_graph(tiny_experiment())
     with pytest.raises(UserError, match="phase named twice: training"):
         graph.with_phase(graph.phase("training"), after="guard")
+
+
+@pytest.mark.parametrize(
+    ("phase", "message"),
+    [
+        (_phase(cadence=Cadence(every=2)), "'extra' is part of the iteration's program"),
+        (Phase(name="extra", where="host"), "host phases are the runner's own"),
+        (
+            Phase(name="extra", where="device", program="own", timer="timings/extra"),
+            "has the timer 'timings/extra', which is none of its keys",
+        ),
+        (
+            Phase(name="extra", where="device", program="own", reads=("batch",)),
+            "reads 'batch', which is no field",
+        ),
+        (
+            Phase(
+                name="extra", where="device", program="own", cadence=Cadence(every=2),
+                keys=(PayloadKey(name="x", dtype="int", unit="", doc="", phase="extra"),),
+            ),
+            "runs every 2, but its key 'x' declares otherwise",
+        ),
+    ],
+)  # fmt: skip
+def test_a_phase_that_would_fail_later_is_refused_at_once(phase, message):
+    with pytest.raises(UserError, match=message):
+        compile_graph(tiny_experiment()).with_phase(phase, after="training")
 
 
 def test_an_unknown_place_is_refused():

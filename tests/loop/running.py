@@ -5,13 +5,10 @@ from typing import Any
 
 from jaxpot.graph import PhaseGraph
 from jaxpot.loop import runner
-from jaxpot.loop.observer import Observers, RunResult
+from jaxpot.loop.observer import RunResult
 from jaxpot.loop.record import payloads
-from jaxpot.loop.session import Session
-from jaxpot.loop.signals import StopRequest
 from jaxpot.spec import Experiment
 from jaxpot.store.history import live_payloads, records
-from jaxpot.store.runs import create_run
 
 
 def train(experiment: Experiment, runs_dir: Path, **options: Any) -> RunResult:
@@ -21,9 +18,7 @@ def train(experiment: Experiment, runs_dir: Path, **options: Any) -> RunResult:
 
 def train_graph(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> RunResult:
     """Runs a graph of one's own."""
-    session = Session.build(experiment, observer=Observers(), stop=StopRequest(), graph=graph)
-    with create_run(runs_dir, session.header()) as (uid, folder):
-        return session.begin(uid, folder, target=None, ingest=False)
+    return runner.run(experiment, runs_dir=runs_dir, graph=graph, ingest=False)
 
 
 def journal(result: RunResult) -> Path:

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 
-import jax
 import pytest
 
 from jaxpot.errors import UserError

@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import jax.numpy as jnp
 import pytest
 
 from jaxpot.errors import UserError
+from jaxpot.loop import state
 from jaxpot.loop.runner import resume
+from jaxpot.spec import SpecError
 from jaxpot.store.history import records
 from jaxpot.store.runs import RunLock
 from jaxpot.testing.tiny import tiny_experiment
@@ -79,6 +82,34 @@ def test_without_a_whole_checkpoint_it_starts_again(plain, tmp_path):
     assert (result.attempt, trace(result)) == (2, trace(plain))
 
 
+@pytest.mark.parametrize("left", ["milestones", "best"])
+def test_milestones_and_best_ones_resume_as_well(plain, tmp_path, left):
+    best = {"metric": "total_loss", "mode": "min", "keep": 9, "every": 2}
+    experiment = tiny_experiment(
+        overrides={"checkpoint": {"milestone_every": 3, "best": best}},
+    )
+    stopped = train(experiment, tmp_path, iterations=7)
+    for path in (stopped.run_dir / "checkpoints").iterdir():
+        if path.name != left:
+            shutil.rmtree(path)
+    result = resume(tmp_path, stopped.uid, ingest=False)
+    start = [r["start_iter"] for r in records(journal(result), kinds=("attempt",))][1]
+    assert start == 6
+    assert trace(result) == trace(plain)
+
+
+def test_a_state_that_no_longer_fits_is_refused(tmp_path, monkeypatch):
+    stopped = train(tiny_experiment(), tmp_path, iterations=3)
+    made = state.init_network
+
+    def grown(context, values, root_key):
+        return {**made(context, values, root_key), "more": jnp.zeros(2)}
+
+    monkeypatch.setattr(state, "init_network", grown)
+    with pytest.raises(UserError, match=r"(?s)params/more.*code of a part has changed"):
+        resume(tmp_path, stopped.uid, ingest=False)
+
+
 def test_superseded_rows_are_not_doubled(plain, tmp_path):
     stopped = train(tiny_experiment(), tmp_path, iterations=7)
     shutil.rmtree(tmp_path / stopped.checkpoint)
@@ -104,6 +135,14 @@ def test_more_iterations_are_a_change_of_the_spec(tmp_path):
     assert second["spec"]["iterations"] == 10
     whole = train(tiny_experiment(iterations=10), tmp_path)
     assert [d for _, d, _ in trace(longer)] == [d for _, d, _ in trace(whole)]
+
+
+def test_more_iterations_that_break_a_rule_of_the_spec_are_refused(tmp_path):
+    gated = tiny_experiment(expect=[{"metric": "eval_vs_random/win_rate", "min": 0.0}])
+    run = train(gated, tmp_path)
+    with pytest.raises(SpecError, match="the last iteration, 8, has no eval_vs_random/win_rate"):
+        resume(tmp_path, run.uid, iterations=9, ingest=False)
+    assert resume(tmp_path, run.uid, iterations=12, ingest=False).status == "completed"
 
 
 def test_fewer_iterations_than_done_are_refused(tmp_path):

@@ -1,0 +1,32 @@
+"""What the tests of the documentation share: the pages and the code blocks in them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def page(path: str) -> str:
+    """Returns a page's text, its path relative to the project."""
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Returns the code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def files(text: str, language: str) -> dict[str, str]:
+    """Returns the code blocks that name their file in a first comment, by that name."""
+    named = (re.match(r"# (\S+\.\w+)\n", block) for block in blocks(text, language))
+    return {found[1]: found.string for found in named if found}
+
+
+def write_files(files: dict[str, str], folder: Path) -> None:
+    """Writes files by their names into a folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

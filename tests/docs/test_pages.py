@@ -1,0 +1,75 @@
+"""What the pages name is there: links, headings, files, tests and objects."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+from tests.docs.pages import ROOT, page
+
+PAGES = [
+    str(path.relative_to(ROOT))
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("specs/*.md")])
+]
+FOLDERS = "benchmarks|docs|jaxpot|specs|tests"
+NOT_OBJECTS = re.compile(r"jaxpot\.(duckdb|lock)\b")
+
+
+def prose(text: str) -> str:
+    """Returns a page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """Returns the names under which a page's headings are linked to."""
+    titles = re.findall(r"^#+ (.*)$", prose(text), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page(name))):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = ROOT / name if not path else (ROOT / name).parent / path
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_files_and_tests_that_are_named_exist(name):
+    named = re.findall(rf"`((?:{FOLDERS})/[\w./]*)(?:::(\w+))?`", prose(page(name)))
+    missing = [path for path, _ in named if not (ROOT / path).exists()]
+    assert missing == []
+    for path, test in named:
+        assert not test or f"def {test}(" in page(path), f"{path}::{test}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_objects_that_are_named_exist(name):
+    for dotted in re.findall(r"`(jaxpot(?:\.\w+)+)", prose(page(name))):
+        if not NOT_OBJECTS.match(dotted):
+            assert resolve(dotted) is not None, dotted
+
+
+def resolve(dotted: str) -> object:
+    """Imports the longest module that a name starts with, and follows the rest of it."""
+    parts = dotted.split(".")
+    for end in range(len(parts), 0, -1):
+        try:
+            found: object = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None)
+        return found
+    return None
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("docs/")])
+def test_readme_leads_to_every_page(name):
+    assert f"]({name})" in page("README.md")
