@@ -10,7 +10,14 @@ import numpy as np
 from jaxpot.graph import PhaseGraph, Regime
 from jaxpot.graph.plan import step_groups
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.lowering import IterationOutput, inputs_of, start_values
+from jaxpot.loop.environment import resume_collector
+from jaxpot.loop.lowering import (
+    IterationOutput,
+    inputs_of,
+    metric_names,
+    start_values,
+    unpack,
+)
 from jaxpot.loop.programs import Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.saving import Saver
@@ -43,6 +50,10 @@ class _Pending(NamedTuple):
     timings: dict[str, float]
     phase_digests: dict[str, Any]
 
+    def digests(self) -> tuple[Any, dict[str, Any]]:
+        """Returns what is recorded of a stepped iteration only: leaves' and phases' digests."""
+        return self.output.leaf_digests, self.phase_digests
+
 
 @attrs.define(kw_only=True, eq=False)
 class Attempt:
@@ -59,6 +70,7 @@ class Attempt:
     leaf_paths: tuple[str, ...]
     done: int
     _pending: list[_Pending] = attrs.field(factory=list, init=False)
+    _metric_names: dict[str, Any] = attrs.field(factory=dict, init=False)
     _chunk: int = attrs.field(default=1, init=False)
 
     def run(self, target: int) -> None:
@@ -72,6 +84,7 @@ class Attempt:
         while self.done < target and self.stop.signal is None:
             iteration = self.done
             self._dispatch(iteration)
+            resume_collector()
             self.done += 1
             in_chunk += 1
             if self._is_host_event(iteration) or self.done == target:
@@ -143,20 +156,21 @@ class Attempt:
             return
         pending, self._pending = self._pending[:count], self._pending[count:]
         started = time.perf_counter()
-        outputs, digests = jax.device_get(
-            ([each.output for each in pending], [each.phase_digests for each in pending])
+        fetched = jax.device_get(
+            [(each.output.words, each.digests() if each.timings else ()) for each in pending]
         )
         transfer = time.perf_counter() - started
         seconds = self.clock.lap() / count
         self._chunk = max(1, min(_MAX_CHUNK, int(_FETCH_SECONDS / seconds)))
-        for each, output, phase_digests in zip(pending, outputs, digests, strict=True):
-            if output.nonfinite:
+        for each, (words, digests) in zip(pending, fetched, strict=True):
+            row = unpack(words, self._names(each.regime))
+            if row.nonfinite:
                 self.done = each.iteration
                 raise NonFiniteUpdateError(each.iteration)
             timings = dict(each.timings)
             if timings:
                 timings["timings/transfer_metrics"] = transfer
-            metrics = self.recorder.unpack(each.regime.phases, output)
+            metrics = row.metrics
             evaluations, histograms = self._evaluate(each.iteration)
             timings |= {timer: took for timer, took, _ in evaluations}
             for _, _, emitted in evaluations:
@@ -165,16 +179,22 @@ class Attempt:
                 self.recorder.iteration(
                     each.iteration,
                     metrics,
-                    output.digest,
+                    row.digest,
                     seconds=seconds + sum(took for _, took, _ in evaluations),
                     timings=timings,
                 )
                 for name, counts in histograms.items():
                     self.recorder.histogram(each.iteration, name, counts)
-                if phase_digests:
-                    leaves = dict(zip(self.leaf_paths, output.leaf_digests, strict=True))
+                if digests:
+                    of_leaves, of_phases = digests
+                    leaves = dict(zip(self.leaf_paths, of_leaves, strict=True))
                     self.recorder.digests(each.iteration, "leaf", leaves)
-                    self.recorder.digests(each.iteration, "phase", phase_digests)
+                    self.recorder.digests(each.iteration, "phase", of_phases)
+
+    def _names(self, regime: Regime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if regime.name not in self._metric_names:
+            self._metric_names[regime.name] = metric_names(regime.phases)
+        return self._metric_names[regime.name]
 
     def _evaluate(self, iteration: int) -> tuple[list[tuple[str, float, dict[str, float]]], dict]:
         """Runs the evaluators that are due; the state is then that after `iteration`.

@@ -44,14 +44,24 @@ def leaf_digests(tree: Any, *, prefix: str = "") -> tuple[tuple[str, ...], jax.A
         TypeError: A leaf is of a dtype that has no 32-bit pattern.
         ValueError: Two leaves have one path, or a leaf has an empty one.
     """
+    named = _named(tree, prefix)
+    paths = tuple(sorted(named))
+    return paths, _digests(paths, [named[path] for path in paths])
+
+
+def leaf_paths(tree: Any, *, prefix: str = "") -> tuple[str, ...]:
+    """Returns the paths that `leaf_digests` would; the tree may hold shapes instead of arrays."""
+    return tuple(sorted(_named(tree, prefix)))
+
+
+def _named(tree: Any, prefix: str) -> dict[str, Any]:
     flat = jax.tree_util.tree_flatten_with_path(tree)[0]
     named = {prefix + jax.tree_util.keystr(p, simple=True, separator="/"): x for p, x in flat}
     if len(named) != len(flat):
         raise ValueError("two leaves of the state have the same path: a key holds a '/'")
     if _STATE in named:
         raise ValueError("a state is a tree: a bare array has no path; give a prefix")
-    paths = tuple(sorted(named))
-    return paths, _digests(paths, [named[path] for path in paths])
+    return named
 
 
 def combine(digests: Any, paths: Sequence[str]) -> jax.Array:

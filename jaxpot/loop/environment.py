@@ -1,7 +1,10 @@
 """Settings that must stand before jax is imported; this module itself never imports it early."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,6 +39,30 @@ def prepare(runtime: Runtime, *, nproc: int | None = None) -> None:
         _add_flags(_GPU_FLAGS)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     _configure(compilation_cache=runtime.compilation_cache)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Stops Python's cyclic garbage collector while a run is imported, traced and lowered.
+
+    It would walk a million objects, none of them garbage, dozens of times: a tenth of the time to
+    the first iteration. `resume_collector` ends the pause early.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if was_on:
+            gc.enable()
+
+
+def resume_collector() -> None:
+    """Starts the collector again, with every object that there is by now left out of its walks."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def _add_flags(flags: tuple[str, ...]) -> None:

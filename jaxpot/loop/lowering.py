@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxpot.errors import UserError
@@ -24,16 +25,20 @@ class PhaseError(UserError):
 class IterationOutput(NamedTuple):
     """What an iteration leaves on the device beside the state; fetched in batches."""
 
-    ints: Array
-    """`[I]` int32: the integer metrics, in the order of `metric_names`."""
-    floats: Array
-    """`[F]` float32: the others."""
-    digest: Array
-    """`[2]` uint32: the state's digest."""
+    words: Array
+    """`[3 + I + F]` uint32: what `unpack` reads. One array, since each one fetched has its cost."""
     leaf_digests: Array
-    """`[L, 2]` uint32."""
-    nonfinite: Array
-    """bool: whether this update, or one before it, was non-finite."""
+    """`[L, 2]` uint32; fetched only where they are recorded."""
+
+
+class IterationRow(NamedTuple):
+    """An iteration's `words` on the host."""
+
+    metrics: dict[str, int | float]
+    digest: np.ndarray
+    """`[2]` uint32: the state's digest."""
+    nonfinite: bool
+    """Whether this update, or one before it, was non-finite."""
 
 
 class Given(Mapping[str, Any]):
@@ -127,14 +132,27 @@ def finish(
 ) -> tuple[State, IterationOutput]:
     """Returns the next state, and the iteration's outputs packed into few arrays."""
     ints, floats = metric_names(phases)
-    output = IterationOutput(
-        ints=_pack(metrics, ints, jnp.int32),
-        floats=_pack(metrics, floats, jnp.float32),
-        digest=values["digest"],
-        leaf_digests=values["leaf_digests"],
-        nonfinite=values["nonfinite"],
-    )
+    words = [
+        values["nonfinite"].astype(jnp.uint32)[None],
+        values["digest"],
+        _words(_pack(metrics, ints, jnp.int32)),
+        _words(_pack(metrics, floats, jnp.float32)),
+    ]
+    output = IterationOutput(words=jnp.concatenate(words), leaf_digests=values["leaf_digests"])
     return {field.name: values[field.name] for field in graph.fields}, output
+
+
+def unpack(words: np.ndarray, names: tuple[Sequence[str], Sequence[str]]) -> IterationRow:
+    """Reads an iteration's `words`; `names` is what `metric_names` gave for its phases."""
+    ints, floats = names
+    cut = 3 + len(ints)
+    metrics = dict(zip(ints, words[3:cut].view(np.int32).tolist(), strict=True))
+    metrics |= zip(floats, words[cut:].view(np.float32).tolist(), strict=True)
+    return IterationRow(metrics=metrics, digest=words[1:3], nonfinite=bool(words[0]))
+
+
+def _words(packed: Array) -> Array:
+    return jax.lax.bitcast_convert_type(packed, jnp.uint32)
 
 
 def _pack(metrics: Values, names: Sequence[str], dtype: Any) -> Array:
@@ -142,7 +160,9 @@ def _pack(metrics: Values, names: Sequence[str], dtype: Any) -> Array:
         if jnp.ndim(metrics[name]) or not _same_kind(metrics[name].dtype, dtype):
             given = jax.typeof(metrics[name])
             raise PhaseError(f"metric {name!r} is {given}, declared {jnp.dtype(dtype).name}[]")
-    return jnp.stack([metrics[name].astype(dtype) for name in names] or [jnp.zeros((), dtype)])
+    if not names:
+        return jnp.zeros((0,), dtype)
+    return jnp.stack([metrics[name].astype(dtype) for name in names])
 
 
 def _same_kind(actual: Any, declared: Any) -> bool:

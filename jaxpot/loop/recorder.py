@@ -1,13 +1,12 @@
 """Completes payloads, appends them to the journal and shows them to the observer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
-from jaxpot.graph import Phase, PhaseGraph
+from jaxpot.graph import PhaseGraph
 from jaxpot.loop.digest import to_hex
-from jaxpot.loop.lowering import IterationOutput, metric_names
 from jaxpot.loop.observer import Observer
 
 CUMULATIVE = {"num_rollouts": "iteration/rollouts", "num_episodes": "iteration/episodes"}
@@ -53,12 +52,6 @@ class Recorder:
     def done(self) -> int:
         """Iterations recorded in all."""
         return self.last.get("iter", -1) + 1
-
-    def unpack(self, phases: Sequence[Phase], output: IterationOutput) -> dict[str, Any]:
-        """Returns the metrics that an iteration's program computed, as Python numbers."""
-        ints, floats = metric_names(phases)
-        unpacked: dict[str, Any] = dict(zip(ints, output.ints.tolist(), strict=False))
-        return unpacked | dict(zip(floats, output.floats.tolist(), strict=False))
 
     def iteration(
         self,

@@ -10,7 +10,7 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph
-from jaxpot.loop.environment import prepare
+from jaxpot.loop.environment import collector_paused, prepare
 from jaxpot.loop.gates import judge, status_of
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, payloads, read_record
@@ -46,8 +46,8 @@ def run(
     """
     given = what if isinstance(what, Experiment) else what.experiment
     experiment = _extended(given, iterations)
-    prepare(experiment.runtime)
-    with StopRequest() as stop:
+    with collector_paused(), StopRequest() as stop:
+        prepare(experiment.runtime)
         from jaxpot.loop.session import Session
 
         built = Session.build(experiment, graph, observer=observer or Observers(), stop=stop)
@@ -80,7 +80,7 @@ def resume(
         UserError: There is no such run, it is running, or its iterations are past `iterations`.
     """
     found = find(runs_dir, selector)
-    with StopRequest() as stop, RunLock(found.path):
+    with collector_paused(), StopRequest() as stop, RunLock(found.path):
         record = read_record(found.path)
         experiment = _extended(from_resolved(record.spec), iterations)
         planned = experiment.iterations

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxpot.graph import Phase, PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
-from jaxpot.loop.digest import leaf_digests
+from jaxpot.loop.digest import leaf_paths
 from jaxpot.loop.lowering import inputs_of, lower_iteration, lower_phase, start_values
 from jaxpot.loop.state import State, init_state
 from jaxpot.loop.streams import IMPLEMENTATION
@@ -28,15 +28,7 @@ def abstract_state(graph: PhaseGraph, context: Context) -> State:
 
 def digest_paths(graph: PhaseGraph, shapes: State) -> tuple[str, ...]:
     """Returns the paths of the leaves that the state's digest covers, in its order."""
-    paths: tuple[str, ...] = ()
-
-    def trace(state: State) -> Any:
-        nonlocal paths
-        paths, digests = leaf_digests({f.name: state[f.name] for f in graph.fields if f.digested})
-        return digests
-
-    jax.eval_shape(trace, shapes)
-    return paths
+    return leaf_paths({f.name: shapes[f.name] for f in graph.fields if f.digested})
 
 
 def check_shapes(experiment: Experiment) -> None:

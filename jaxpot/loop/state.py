@@ -34,6 +34,8 @@ def init_network(context: Context, values: Mapping[str, Any], root_key: Array) -
 def init_model_state(context: Context, values: Mapping[str, Any], root_key: Array) -> Any:
     """Makes the network's untrained variables, from the same draw as the parameters."""
     del values
+    if not context.network.abstract_state:
+        return {}  # tracing the network's start once more would only add to the run's
     return context.network.init(stream_key(root_key, "init", 0))[1]
 
 

@@ -1,7 +1,7 @@
 """A 2-D convolution whose gradients stay fast inside a loop on CPU.
 
-XLA's CPU backend runs the gradients of `lax.conv_general_dilated` about a hundred times slower
-inside a loop than outside (jax 0.10), and a training update is a loop. On CPU this module
+XLA's CPU backend runs the gradients of `lax.conv_general_dilated` dozens of times slower inside
+a loop than outside (jax 0.10), and a training update is a loop. On CPU this module
 therefore writes the convolution and both gradients as one matrix product each. Other platforms
 keep the plain convolution. See docs/performance.md, "Convolutions on CPU".
 
@@ -47,14 +47,14 @@ def product_convolution(x: Array, kernel: Array) -> Array:
     """Is what `convolution` computes, as one matrix product.
 
     The Q horizontal taps are gathered before the product and the P vertical ones summed after
-    it: Q + P copies of the image pass through memory, where gathering all taps first (im2col)
-    takes P * Q.
+    it: Q * I + P * O rows of columns pass through memory, where gathering all taps first
+    (im2col) takes P * Q * I + O. A few input channels, a board's planes, make the latter less.
     """
-    height, width, inputs, outputs = kernel.shape
-    _, *image = x.shape
-    taps = _gather_taps(x, width, axis=2).reshape(width * inputs, -1)
-    weights = kernel.transpose(0, 3, 1, 2).reshape(height * outputs, width * inputs)
-    return _sum_taps((weights @ taps).reshape(height, outputs, *image), axis=1)
+    gathered, summed, width, inputs, outputs = _split(kernel)
+    weights = kernel.reshape(gathered, summed, width * inputs, outputs)
+    weights = weights.transpose(1, 3, 0, 2).reshape(summed * outputs, -1)
+    terms = weights @ _gather(x, gathered, width)
+    return _sum_taps(terms.reshape(summed, outputs, *x.shape[1:]), axis=1)
 
 
 def product_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, Array]:
@@ -69,14 +69,19 @@ def product_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, 
         The cotangents of `x` and of `kernel`. The gathered taps are built again rather than
         kept from the forward pass: copying them costs less than holding Q times the image.
     """
-    height, width, inputs, outputs = kernel.shape
-    _, *image = x.shape
-    spread = _gather_taps(gradient, height, axis=1, flip=True).reshape(height * outputs, -1)
-    weights = kernel.transpose(1, 2, 0, 3).reshape(width * inputs, height * outputs)
-    x_gradient = _sum_taps((weights @ spread).reshape(width, inputs, *image), axis=2, flip=True)
-    taps = _gather_taps(x, width, axis=2).reshape(width * inputs, -1)
+    gathered, summed, width, inputs, outputs = _split(kernel)
+    spread = _gather_taps(gradient, summed, axis=1, flip=True).reshape(summed * outputs, -1)
+    weights = kernel.reshape(gathered, summed, width * inputs, outputs)
+    weights = weights.transpose(0, 2, 1, 3).reshape(-1, summed * outputs)
+    terms = (weights @ spread).reshape(gathered, width, *x.shape)
+    rows = [_sum_taps(row, axis=2, flip=True) for row in terms]
+    taps = _gather(x, gathered, width)
     kernel_gradient = lax.dot_general(taps, spread, (((1,), (1,)), ((), ())))
-    return x_gradient, kernel_gradient.reshape(width, inputs, height, outputs).transpose(2, 0, 1, 3)
+    kernel_gradient = kernel_gradient.reshape(gathered, width * inputs, summed, outputs)
+    return (
+        _sum_taps(rows, axis=1, flip=True),
+        kernel_gradient.transpose(0, 2, 1, 3).reshape(kernel.shape),
+    )
 
 
 def _plain_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, Array]:
@@ -108,14 +113,27 @@ def _pull_back(operands: tuple[Array, Array], gradient: Array) -> tuple[Array, A
 convolution.defvjp(_keep_operands, _pull_back)
 
 
+def _split(kernel: Array) -> tuple[int, int, int, int, int]:
+    """Returns how many vertical taps are gathered and how many summed, then Q, I and O."""
+    height, width, inputs, outputs = kernel.shape
+    sums = width * inputs + height * outputs < height * width * inputs + outputs
+    return (1, height, width, inputs, outputs) if sums else (height, 1, width, inputs, outputs)
+
+
+def _gather(x: Array, height: int, width: int) -> Array:
+    """Gathers vertical and horizontal taps of `[I, H, W, B]`: `[height * width * I, M]`."""
+    taps = _gather_taps(_gather_taps(x, width, axis=2), height, axis=1)
+    return taps.reshape(taps.shape[0], -1)
+
+
 def _gather_taps(x: Array, taps: int, *, axis: int, flip: bool = False) -> Array:
     """Stacks `taps` shifted copies of `x` along its first axis."""
     return jnp.concatenate([_shift(x, o, axis=axis) for o in _offsets(taps, flip=flip)])
 
 
-def _sum_taps(terms: Array, *, axis: int, flip: bool = False) -> Array:
-    """Sums the terms `[taps, ...]`, each shifted as `_gather_taps` shifts its copy."""
-    offsets = _offsets(terms.shape[0], flip=flip)
+def _sum_taps(terms: Array | list[Array], *, axis: int, flip: bool = False) -> Array:
+    """Sums the terms, one a tap, each shifted as `_gather_taps` shifts its copy."""
+    offsets = _offsets(len(terms), flip=flip)
     shifted = [_shift(term, o, axis=axis) for term, o in zip(terms, offsets, strict=True)]
     return functools.reduce(jnp.add, shifted)
 

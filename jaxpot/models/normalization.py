@@ -38,16 +38,16 @@ def normalize_relu(x: Array, scale: Array, bias: Array) -> Array:
 def _forward(x: Array, scale: Array, bias: Array) -> tuple[Array, _Residuals]:
     mean = x.mean(axis=0, keepdims=True)
     inverse_std = lax.rsqrt(jnp.square(x - mean).mean(axis=0, keepdims=True) + EPSILON)
-    affine = (x - mean) * inverse_std * _over_columns(scale, x) + _over_columns(bias, x)
+    affine = (x - mean) * inverse_std * _column(scale) + _column(bias)
     return jax.nn.relu(affine), (x, scale, bias, mean, inverse_std)
 
 
 @jax.jit
 def _backward(residuals: _Residuals, gradient: Array) -> tuple[Array, Array, Array]:
     x, scale, bias, mean, inverse_std = residuals
-    wide_scale = _over_columns(scale, x)
+    wide_scale = _column(scale)
     normal = (x - mean) * inverse_std
-    gradient = jnp.where(normal * wide_scale + _over_columns(bias, x) > 0, gradient, 0)
+    gradient = jnp.where(normal * wide_scale + _column(bias) > 0, gradient, 0)
     weighted = gradient * normal
     along_mean = _project(scale, gradient)
     along_normal = _project(scale, weighted)
@@ -58,9 +58,9 @@ def _backward(residuals: _Residuals, gradient: Array) -> tuple[Array, Array, Arr
 normalize_relu.defvjp(_forward, _backward)
 
 
-def _over_columns(channels: Array, x: Array) -> Array:
-    """Broadcasts `[C]` to the shape of `x`, `[C, H, W, B]`."""
-    return lax.broadcast_in_dim(channels, x.shape, (0,))
+def _column(channels: Array) -> Array:
+    """Reshapes `[C]` to `[C, 1, 1, 1]`."""
+    return channels.reshape(-1, 1, 1, 1)
 
 
 def _project(scale: Array, x: Array) -> Array:

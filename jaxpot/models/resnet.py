@@ -15,7 +15,7 @@ from jax import Array, lax
 
 from jaxpot.models.base import Network, from_module
 from jaxpot.models.convolution import convolution
-from jaxpot.models.mlp import dense
+from jaxpot.models.mlp import dense, orthogonal
 from jaxpot.models.normalization import normalize_relu
 from jaxpot.models.tiling import over_tiles
 
@@ -70,7 +70,7 @@ class SquareFeatures(nnx.Module):
     """A dense layer at each square: a 1x1 convolution with bias."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
-        initialize = nnx.initializers.orthogonal(math.sqrt(2.0))
+        initialize = orthogonal(math.sqrt(2.0))
         self.kernel = nnx.Param(initialize(rngs.params(), (inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs))
 
