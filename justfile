@@ -24,7 +24,7 @@ bench *options:
 
 # Write every snapshot anew; read the difference before you keep it.
 snapshots:
-    pytest --snapshot-update
+    pytest -n 0 --snapshot-update
 
 # Format, and fix what the linter can.
 fmt:
