@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import subprocess
 
-INTERVAL_SECONDS = 5.0
+INTERVAL_SECONDS = 10.0
 
 
 class IngestChild:
