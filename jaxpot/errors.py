@@ -2,4 +2,10 @@
 
 
 class UserError(Exception):
-    """Something the user gave is wrong; the text says where, which rule, what, and the way out."""
+    """Something the user gave is wrong; the text says where, which rule, what, and the way out.
+
+    Attributes:
+        exit_code: What the process ends with; a failure that is no fault of the input says 1.
+    """
+
+    exit_code = 2

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from tests.compiled import release_if_many
+
 # Set before any test imports jax; child processes inherit them.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot" / "tests"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
@@ -32,3 +34,8 @@ def pytest_runtest_setup(item):
         sys.modules["jax"].config.update(
             "jax_numpy_rank_promotion", "allow" if allowed else "raise"
         )
+
+
+def pytest_runtest_teardown():
+    """Keeps the process within what Linux lets it map."""
+    release_if_many()

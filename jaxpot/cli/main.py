@@ -141,7 +141,7 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USER
     except UserError as error:
         _complain(user_text(error))
-        return EXIT_USER
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except OSError as error:

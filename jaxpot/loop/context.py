@@ -53,6 +53,12 @@ def build_context(experiment: Experiment) -> Context:
     )
 
 
+def parts_of(experiment: Experiment) -> tuple[Any, ...]:
+    """Returns the configs of every part that may be a user's own."""
+    parts = (experiment.env, experiment.model, experiment.algorithm)
+    return (*parts, *experiment.eval.values())
+
+
 def resolve(what: Implementation) -> Any:
     """Returns an implementation itself, importing `"module:function"` where it is a name."""
     if not isinstance(what, str):

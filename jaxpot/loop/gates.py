@@ -60,6 +60,14 @@ def reason_of(status: str, done: int, planned: int) -> str:
             return f"stopped as asked after {done} of {planned} iterations"
 
 
+def too_few(uid: str, done: int, asked: int) -> str:
+    """Says in words that a run has done more iterations than it is asked to stop after."""
+    return (
+        f"run {uid} has done {done} iterations, more than the {asked} asked for; "
+        f"to go on, ask for more: jaxpot resume {uid} --iterations {done + 1}"
+    )
+
+
 def _choose(gate: Expect, kept: float | None, value: float, iteration: int) -> float | None:
     match gate.at:
         case "last":

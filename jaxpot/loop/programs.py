@@ -73,11 +73,14 @@ class Programs:
         return {name: program.compiles for name, program in self._programs.items()}
 
     def init(self) -> Program:
-        """Makes the state: `(root_key) -> state`."""
+        """Makes the state: `(root_key) -> (state, digest)`."""
 
-        def init(root_key: Any) -> State:
+        def init(root_key: Any) -> tuple[State, Any]:
             key = jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION)
-            return init_state(self._graph, self._context, key)
+            state = init_state(self._graph, self._context, key)
+            digested = {f.name: state[f.name] for f in self._graph.fields if f.digested}
+            paths, leaves = leaf_digests(digested)
+            return state, combine(leaves, paths)
 
         return self._program("init", lambda: init)
 

@@ -67,11 +67,13 @@ class Recorder:
         Raises:
             RuntimeError: A key is missing or undeclared.
         """
-        for total, addend in CUMULATIVE.items():
-            self.counters[total] = self.counters.get(total, 0) + metrics[addend]
+        counters = {
+            total: self.counters.get(total, 0) + metrics[addend]
+            for total, addend in CUMULATIVE.items()
+        }
         values = {
             "iter": iteration,
-            **self.counters,
+            **counters,
             **metrics,
             "iteration/sps": metrics["iteration/num_samples"] / seconds,
             "timings/total": seconds,
@@ -81,9 +83,10 @@ class Recorder:
         if values.keys() != expected:
             wrong = sorted(values.keys() ^ expected)
             raise RuntimeError(f"iteration {iteration}: undeclared or missing keys: {wrong}")
-        self.digest = to_hex(digest)
+        text = to_hex(digest)
+        self._append("payload", iter=iteration, values=values, digest=text)
+        self.digest, self.counters = text, counters
         self.last.update(values)
-        self._append("payload", iter=iteration, values=values, digest=self.digest)
         self._observer.payload(values)
 
     def digests(self, iteration: int, scope: str, values: Mapping[str, np.ndarray]) -> None:

@@ -11,7 +11,7 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph
 from jaxpot.loop.environment import collector_paused, prepare
-from jaxpot.loop.gates import judge, status_of
+from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, payloads, read_record
 from jaxpot.loop.signals import StopRequest
@@ -120,10 +120,7 @@ def recorded_result(
         UserError: More iterations are done than were asked for.
     """
     if record.done > target:
-        raise UserError(
-            f"run {uid} has done {record.done} iterations, more than the {target} asked for; "
-            f"to go on, ask for more: jaxpot resume {uid} --iterations {record.done + 1}"
-        )
+        raise UserError(too_few(uid, record.done, target))
     complete = record.done >= experiment.iterations
     expect = judge(experiment.expect, payloads(record.path), complete=complete)
     status = status_of(expect, complete=complete)

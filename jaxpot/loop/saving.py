@@ -8,7 +8,7 @@ from jaxpot.graph import Cadence, PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.state import State
-from jaxpot.spec import Checkpoint, best_cadence
+from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
 
 
 class Durable(Protocol):
@@ -38,10 +38,12 @@ class Saver:
         self._journal = journal
         self._clock = clock
         self._metadata = dict(metadata)
+        self._ranked_by: PayloadKey | None = None
         self._cadences = {"periodic": policy.every, "milestone": policy.milestone_every}
         if policy.best is not None:
             ranked_by = next(key for key in graph.keys if key.name == policy.best.metric)
             self._cadences["best"] = best_cadence(policy, ranked_by)
+            self._ranked_by = ranked_by
         self._saved_at = saved_at
 
     def fires(self, iteration: int) -> bool:
@@ -60,13 +62,17 @@ class Saver:
             self._save(frozenset({kind}), done, state, recorder)
         with self._clock.spending("wait"):
             self._writer.wait()
+            self._journal.sync()
 
     def _due(self, iteration: int) -> set[str]:
-        return {
+        due = {
             kind
             for kind, every in self._cadences.items()
             if every is not None and Cadence(every=every).fires(iteration)
         }
+        # "best" ranks by this payload's own value; where it has none there is nothing to rank.
+        unranked = self._ranked_by is not None and not self._ranked_by.present_at(iteration)
+        return due - {"best"} if unranked else due
 
     def _save(self, types: frozenset[str], done: int, state: State, recorder: Recorder) -> None:
         score = None

@@ -1,18 +1,22 @@
 """A built experiment and what surrounds an attempt at it: journal, ingest, checkpoints, result."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import attrs
 import jax
+import numpy as np
 
 from jaxpot.checkpoints import CheckpointError, CheckpointWriter
+from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.context import Context, build_context
-from jaxpot.loop.gates import judge, reason_of, status_of
+from jaxpot.loop.context import Context, build_context, parts_of
+from jaxpot.loop.digest import to_hex
+from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.loop.programs import Programs
@@ -20,7 +24,7 @@ from jaxpot.loop.record import RunRecord, payloads
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_newest
 from jaxpot.loop.saving import Saver
-from jaxpot.loop.shapes import abstract_state, digest_paths, trace_evaluators
+from jaxpot.loop.shapes import abstract_state, digest_paths, trace_programs
 from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.streams import CONTRACT, root_key_data
@@ -62,12 +66,16 @@ class Session:
     ) -> "Session":
         """Builds every part and traces the state's shapes; compiles and writes nothing.
 
-        A user's own game is put before the evaluators too, which may refuse it.
+        With a part of the user's own every program is traced, so that what it does otherwise than
+        it declares is told before anything is written.
         """
-        graph = graph or compile_graph(experiment)
+        if graph is None:
+            graph = compile_graph(experiment)
+        else:
+            graph = attrs.evolve(graph, iterations=experiment.iterations)
         context = build_context(experiment)
-        if isinstance(experiment.env, ImportedPart):
-            trace_evaluators(graph, context)
+        if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
+            trace_programs(graph, context)
         return cls(
             experiment=experiment,
             graph=graph,
@@ -106,6 +114,8 @@ class Session:
         planned = self.experiment.iterations
         goal = planned if target is None else min(target, planned)
         restored = restore_newest(folder, self.shapes) if record else START
+        if restored.iteration > goal:
+            raise UserError(too_few(uid, restored.iteration, goal))
         number = record.attempt + 1 if record else 1
         here = surroundings()
         changed = {} if record is None else changed_spec(record, self.experiment)
@@ -155,7 +165,9 @@ class Session:
             # A bug, or a second Ctrl-C: the record says so, and the error goes on to the caller.
             stopped = isinstance(error, KeyboardInterrupt | SystemExit)
             status = "interrupted" if stopped else "failed"
-            recorder.end(status=status, reason=repr(error), iterations=recorder.done)
+            with suppress(JournalError):
+                recorder.end(status=status, reason=repr(error), iterations=recorder.done)
+                journal.sync()
             raise
         finally:
             undone = child.stop() if child is not None else None
@@ -182,7 +194,10 @@ class Session:
             "spec_digest": spec_digest(self.experiment),
             "versions": dict(versions),
         }
-        writer = CheckpointWriter(folder, folder.parent, policy, recorder.saved)
+        try:
+            writer = CheckpointWriter(folder, folder.parent, policy, recorder.saved)
+        except (JournalError, CheckpointError) as error:
+            return _Outcome(status="failed", reason=str(error), exit_code=1, done=recorder.done)
         saver = Saver(
             policy,
             self.graph,
@@ -200,10 +215,12 @@ class Session:
                 attempt.run(goal)
             except NonFiniteUpdateError as error:
                 recorder.event("nonfinite", {"iteration": error.iteration})
-                saver.last("emergency", attempt.done, attempt.state, recorder)
+                before = attempt.state | {"nonfinite": np.bool_(False)}
+                saver.last("emergency", attempt.done, before, recorder)
                 reason = f"{error}; the state before it is saved in {recorder.checkpoint}"
                 return _Outcome(status="failed", reason=reason, exit_code=1, done=attempt.done)
-            signal = self.stop.signal
+            # A signal that came once everything was done has cut nothing short.
+            signal = self.stop.signal if attempt.done < goal else None
             kind = "final" if signal is None else "emergency"
             if signal is not None:
                 self.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
@@ -225,7 +242,8 @@ class Session:
         programs = Programs(self.graph, self.context, self._on_compile(recorder))
         root_key = jax.device_put(root_key_data(self.experiment.seed))
         if restored.state is None:
-            state = programs.init()(root_key)
+            state, digest = programs.init()(root_key)
+            recorder.digest = to_hex(jax.device_get(digest))
         else:
             state = jax.device_put(restored.state)
         return Attempt(

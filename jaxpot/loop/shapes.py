@@ -1,12 +1,11 @@
 """Shapes without arrays: the state's, the programs', and what `plan` tells of them."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxpot.graph import Phase, PhaseGraph, compile_graph
+from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
 from jaxpot.loop.digest import leaf_paths
 from jaxpot.loop.lowering import inputs_of, lower_iteration, lower_phase, start_values
@@ -40,26 +39,27 @@ def check_shapes(experiment: Experiment) -> None:
     Raises:
         UserError: Parts do not fit one another.
     """
-    graph = compile_graph(experiment)
-    context = build_context(experiment)
+    trace_programs(compile_graph(experiment), build_context(experiment), helpers=False)
+
+
+def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True) -> None:
+    """Traces every regime's iteration and every evaluator.
+
+    Args:
+        graph: The graph.
+        context: Its parts.
+        helpers: Whether to trace those evaluators too that compile helpers as they are traced.
+
+    Raises:
+        UserError: Parts do not fit one another, or one does otherwise than it declares.
+    """
     state = abstract_state(graph, context)
     for regime in graph.regimes():
         jax.eval_shape(lower_iteration(graph, regime, context), state, _ROOT_KEY)
-    without_helpers = [phase for phase in graph.evaluators if not phase.helpers]
-    trace_evaluators(graph, context, only=without_helpers)
-
-
-def trace_evaluators(
-    graph: PhaseGraph, context: Context, *, only: Sequence[Phase] | None = None
-) -> None:
-    """Traces the evaluators' programs.
-
-    Raises:
-        UserError: An evaluator refuses the game.
-    """
-    values = start_values(abstract_state(graph, context), _ROOT_KEY)
-    for phase in graph.evaluators if only is None else only:
-        jax.eval_shape(lower_phase(phase, context), inputs_of(phase, values))
+    values = start_values(state, _ROOT_KEY)
+    for phase in graph.evaluators:
+        if helpers or not phase.helpers:
+            jax.eval_shape(lower_phase(phase, context), inputs_of(phase, values))
 
 
 def plan_details(experiment: Experiment, graph: PhaseGraph) -> dict[str, Any]:

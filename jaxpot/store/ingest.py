@@ -175,6 +175,7 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
         except (FutureJournalError, OSError) as error:
             reason = f"its journal: {error.strerror}" if isinstance(error, OSError) else str(error)
             report.refused[state.uid] = reason
+            all_read = False  # those that it kept out of this burst have the next, without it
             continue
         all_read = all_read and piece.finished
         piece.settle()

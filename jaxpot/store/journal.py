@@ -28,6 +28,8 @@ _TAIL_BLOCK = 1 << 16
 class JournalError(UserError):
     """A line that could not be written: the journal is whole, the line is not in it."""
 
+    exit_code = 1
+
 
 class Journal:
     """Appends records to one journal; safe to share between threads of one process.

@@ -120,8 +120,12 @@ def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str,
 def _sweep(runs_dir: Path) -> None:
     """Remove what runs that were killed while they were made left behind."""
     for left in runs_dir.glob(f"{_MAKING}*"):
+        try:
+            age = time.time() - left.stat().st_mtime
+        except FileNotFoundError:
+            continue  # its run has its own name by now
         # Younger ones may be about to be locked.
-        if time.time() - left.stat().st_mtime > _MAKING_SECONDS and not is_running(left):
+        if age > _MAKING_SECONDS and not is_running(left):
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -7,9 +7,9 @@ import pytest
 from jaxpot.loop import session
 from jaxpot.loop.programs import Programs
 from jaxpot.spec import Checkpoint, resolved, to_json
+from tests.compiled import SHARED
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"
-_SHARED: dict[str, Programs] = {}
 # What no program depends on: the seed is an argument, and the rest is the host's business.
 _BESIDE = {
     "name": "any",
@@ -27,7 +27,7 @@ def shared_programs(monkeypatch):
 
     def reuse(graph, context, on_compile):
         same = to_json(resolved(attrs.evolve(context.experiment, **_BESIDE)))
-        programs = _SHARED.setdefault(same, Programs(graph, context, on_compile))
+        programs = SHARED.setdefault(same, Programs(graph, context, on_compile))
         programs.on_compile = on_compile
         return programs
 

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxpot.graph import Phase, compile_graph
+from jaxpot.loop.runner import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train, train_graph
 
@@ -52,6 +53,15 @@ def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, itera
     assert trace(result) == trace(whole)[:iteration]
     if iteration:
         assert result.digest == trace(whole)[iteration - 1][1]
+
+
+def test_once_the_cause_is_gone_the_run_goes_on_to_the_bits_it_would_have_had(tmp_path):
+    experiment = tiny_experiment()
+    graph = compile_graph(experiment).with_phase(poison_at(5, "params"), after="training")
+    failed = train_graph(experiment, graph, tmp_path)
+    mended = resume(tmp_path, failed.uid, ingest=False)
+    assert mended.status == "completed"
+    assert trace(mended) == trace(train(experiment, tmp_path))
 
 
 def test_a_learning_rate_that_blows_up_fails_honestly(tmp_path):

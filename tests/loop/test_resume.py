@@ -151,6 +151,21 @@ def test_fewer_iterations_than_done_are_refused(tmp_path):
         resume(tmp_path, short.uid, iterations=3, ingest=False)
 
 
+def test_fewer_iterations_than_its_checkpoint_has_are_refused_for_a_killed_run(tmp_path):
+    stopped = train(tiny_experiment(), tmp_path, iterations=5)
+    lines = journal(stopped).read_text().splitlines(keepends=True)
+    journal(stopped).write_text("".join(line for line in lines if '"kind":"end"' not in line))
+    with pytest.raises(UserError, match="has done 5 iterations, more than the 3 asked for"):
+        resume(tmp_path, stopped.uid, iterations=3, ingest=False)
+
+
+def test_best_ranks_only_by_a_value_of_its_own_iteration(tmp_path):
+    best = {"metric": "eval_vs_random/win_rate", "keep": 9, "every": 2}
+    run = train(tiny_experiment(overrides={"checkpoint": {"best": best}}), tmp_path)
+    saved = sorted(path.name for path in (run.run_dir / "checkpoints" / "best").glob("0*"))
+    assert saved == ["000004", "000008"]  # the evaluator's cadence is 4
+
+
 def test_a_run_that_is_running_is_refused(plain, tmp_path):
     stopped = train(tiny_experiment(), tmp_path, iterations=1)
     with RunLock(stopped.run_dir), pytest.raises(UserError, match="is being written by"):
