@@ -208,10 +208,6 @@ def _record_nothing() -> None:
             """Does nothing."""
 
     class SilentRecorder(Recorder):
-        def unpack(self, phases: Any, output: Any) -> dict[str, Any]:
-            """Leaves the metrics packed."""
-            return {}
-
         def iteration(self, iteration: int, metrics: Any, digest: Any, **timed: Any) -> None:
             """Only counts."""
             self.last["iter"] = iteration
