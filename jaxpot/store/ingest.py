@@ -159,7 +159,7 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
     gone = [run_id_of(uid) for uid in due if uid not in files]
     if gone:
         forget(connection, gone)
-    here = [uid for uid in due if uid in files]
+    here = [uid for uid in due if uid in files and uid not in report.refused]
     chosen = _some(here, files, positions)
     batch = Batch()
     states: list[RunState] = []
