@@ -11,6 +11,7 @@ NAMES = (
     "recording",
     "first_iteration",
     "read_commands",
+    "league",
     "arithmetic",
     "convolution",
     "store",

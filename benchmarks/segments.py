@@ -160,18 +160,22 @@ def run_program(experiment: Experiment, segment: int) -> None:
 
     from jaxpot.graph import compile_graph
     from jaxpot.loop.context import build_context
+    from jaxpot.loop.lowering import split_state
     from jaxpot.loop.programs import Programs
     from jaxpot.loop.streams import root_key_data
 
     graph = compile_graph(experiment)
-    programs = Programs(graph, build_context(experiment), lambda *_: None)
+    programs = Programs(graph, build_context(experiment, Path("runs")), lambda *_: None)
     root_key = jax.device_put(root_key_data(experiment.seed))
-    state = programs.init()(root_key)
+    state, _ = programs.init()(root_key)
 
     def run(first: int, count: int) -> None:
         nonlocal state
         for t in range(first, first + count):
-            state, output = programs.iteration(graph.regime_at(t))(state, root_key)
+            regime = graph.regime_at(t)
+            changing, fixed = split_state(graph, regime, state)
+            changed, output = programs.iteration(regime)(changing, fixed, root_key)
+            state = fixed | changed
         jax.block_until_ready((state, output))
 
     done = warm_up(experiment, segment)

@@ -2,7 +2,8 @@
 
     python docs/dashboard.py [SPEC [ITERATION]]
 
-The run goes to a temporary folder and stops after ITERATION iterations (230 of specs/ttt.toml).
+SPEC is a path from the repository's root. The picture is of ITERATION (230 of specs/ttt.toml); the
+run goes to a temporary folder.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ WIDTH, HEIGHT = 82, 30
 class Picture(Dashboard):
     """A dashboard that draws one picture of itself, at an iteration, and is closed otherwise."""
 
-    def __init__(self, iteration: int) -> None:
+    def __init__(self, spec: str, iteration: int) -> None:
         console = Console(file=io.StringIO(), record=True, width=WIDTH, height=HEIGHT)
         super().__init__(console, live=False)
-        self._iteration = iteration
+        self._spec, self._iteration = spec, iteration
         self.svg = ""
 
     def payload(self, payload: Mapping[str, float | int]) -> None:
@@ -40,7 +41,7 @@ class Picture(Dashboard):
         if self.progress.done == self._iteration:
             self.console.print(self)
             svg = self.console.export_svg(
-                title="jaxpot run specs/ttt.toml", theme=MONOKAI, unique_id="dashboard"
+                title=f"jaxpot run {self._spec}", theme=MONOKAI, unique_id="dashboard"
             )
             # A picture should fetch nothing: any monospaced font will do.
             self.svg = re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL)
@@ -48,10 +49,10 @@ class Picture(Dashboard):
 
 def main() -> None:
     """Runs the spec and writes the picture."""
-    spec = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "specs" / "ttt.toml")
-    picture = Picture(int(sys.argv[2]) if len(sys.argv) > 2 else 230)
+    spec = sys.argv[1] if len(sys.argv) > 1 else "specs/ttt.toml"
+    picture = Picture(spec, int(sys.argv[2]) if len(sys.argv) > 2 else 230)
     with tempfile.TemporaryDirectory() as runs_dir:
-        runner.run(load(spec), runs_dir=Path(runs_dir), observer=picture, ingest=False)
+        runner.run(load(ROOT / spec), runs_dir=Path(runs_dir), observer=picture, ingest=False)
     (ROOT / "docs" / "dashboard.svg").write_text(picture.svg, encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout
 from jaxpot.algorithms.losses import PPOTerms, normalize, ppo_terms
 from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
 from jaxpot.algorithms.optimizers import clipped_norm, init_optimizer, make_optimizer
-from jaxpot.algorithms.policy import log_prob_of, mask_illegal
+from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.schedules import schedule_value
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.spec.optimizers import OptimizerConfig
@@ -43,9 +43,9 @@ class PPO:
     ) -> Decision:
         """Samples from the policy; records the action's log-probability and the value."""
         logits, value = self.network.apply(params, model_state, observation)
-        logits = mask_illegal(logits, legal_action_mask)
-        action = jax.random.categorical(key, logits).astype(jnp.int32)
-        log_prob = log_prob_of(jax.nn.log_softmax(logits), action)
+        action = sample_action(key, logits, legal_action_mask)
+        log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
+        log_prob = log_prob_of(log_probs, action)
         return Decision(action, {"log_prob": log_prob, "value": value})
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:

@@ -6,7 +6,8 @@ Listing and verifying import neither jax nor orbax, nor does importing this pack
 from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint, StateMismatch
 from jaxpot.checkpoints.layout import CheckpointInfo, list_checkpoints
 from jaxpot.checkpoints.metadata import Metadata
-from jaxpot.checkpoints.restore import newest_whole, restore
+from jaxpot.checkpoints.restore import newest_whole, restore, restore_network
+from jaxpot.checkpoints.selector import select_checkpoint
 from jaxpot.checkpoints.verify import read_metadata, verify
 from jaxpot.checkpoints.writer import CheckpointWriter
 
@@ -21,5 +22,7 @@ __all__ = [
     "newest_whole",
     "read_metadata",
     "restore",
+    "restore_network",
+    "select_checkpoint",
     "verify",
 ]

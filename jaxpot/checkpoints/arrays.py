@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint, StateMismatch
-from jaxpot.checkpoints.layout import STATE
+from jaxpot.checkpoints.layout import LEAGUE_STATES, STATE
 from jaxpot.checkpoints.metadata import Leaf, Metadata
 
 _DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -74,19 +74,25 @@ def copy_to_host(state: Any) -> HostState:
 
 
 def write_arrays(directory: Path, host: HostState) -> None:
-    """Writes the arrays under `directory/state`, reads them back, and compares every bit.
+    """Writes the arrays below `directory`, reads them back, and compares every bit.
+
+    The league's networks go to `league_states/`, which is there only with a league, all else to
+    `state/`.
 
     Raises:
         CheckpointError: What was read is not what was written.
     """
     import numpy as np
 
-    stored = {path: array for path, array in host.arrays.items() if array.size}
-    folder = directory.absolute() / STATE  # orbax takes no other
-    folder.mkdir()
-    with _orbax() as (handler, ocp):
-        if stored:
-            handler.save(folder, args=ocp.args.PyTreeSave(stored))
+    names = [STATE]
+    if any(_in_pool(path) for path in host.leaves):
+        names.append(LEAGUE_STATES)
+    for name in names:
+        (directory / name).mkdir()
+    for name, paths in _stored(directory, host.leaves):
+        with _orbax() as (handler, ocp):
+            folder = directory.absolute() / name  # orbax takes no other
+            handler.save(folder, args=ocp.args.PyTreeSave({p: host.arrays[p] for p in paths}))
             # Merges the process's database into the checkpoint's, as orbax's checkpointers do.
             handler.finalize(folder)
     found = read_arrays(directory, host.leaves)
@@ -96,25 +102,33 @@ def write_arrays(directory: Path, host: HostState) -> None:
 
 
 def read_arrays(directory: Path, leaves: Mapping[str, Leaf]) -> dict[str, Any]:
-    """Reads the arrays under `directory/state` as numpy arrays (of a typed PRNG key, its data)."""
+    """Reads those arrays below `directory` as numpy arrays (of a typed PRNG key, its data)."""
     import numpy as np
 
     # Orbax stores no array without elements; such a one is its dtype and shape.
     empty = {path: leaf for path, leaf in leaves.items() if 0 in leaf.shape}
     arrays = {path: np.zeros(leaf.shape, np.dtype(leaf.dtype)) for path, leaf in empty.items()}
-    stored = [path for path in leaves if path not in empty]
-    if stored:
+    for name, paths in _stored(directory, leaves):
         with _orbax() as (handler, ocp):
-            restore = {path: ocp.RestoreArgs(restore_type=np.ndarray) for path in stored}
-            item = dict.fromkeys(stored, 0)
-            args = ocp.args.PyTreeRestore(item=item, restore_args=restore)
-            found = handler.restore(directory.absolute() / STATE, args=args)
+            restore = {path: ocp.RestoreArgs(restore_type=np.ndarray) for path in paths}
+            item = dict.fromkeys(paths, 0)
+            args = ocp.args.PyTreeRestore(item=item, restore_args=restore, partial_restore=True)
+            found = handler.restore(directory.absolute() / name, args=args)
         arrays |= {path: np.ascontiguousarray(x).reshape(x.shape) for path, x in found.items()}
     return arrays
 
 
-def load_state(path: Path, metadata: Metadata, abstract_state: Any) -> Any:
+def load_state(
+    path: Path, metadata: Metadata, abstract_state: Any, *, only: tuple[str, ...] | None = None
+) -> Any:
     """Reads a whole checkpoint's arrays into the tree of `abstract_state`.
+
+    Args:
+        path: The checkpoint's directory.
+        metadata: What its `metadata.json` says, its files verified.
+        abstract_state: The tree to read into.
+        only: The fields of the state that `abstract_state` has; all when None. No other field's
+            arrays are read.
 
     Raises:
         StateMismatch: The checkpoint has other leaves than `abstract_state`, or other dtypes or
@@ -124,16 +138,39 @@ def load_state(path: Path, metadata: Metadata, abstract_state: Any) -> Any:
     import jax
 
     wanted = {name: Leaf(str(x.dtype), tuple(x.shape)) for name, x in _flatten(abstract_state)}
-    if faults := tuple(_mismatches(wanted, metadata.leaves)):
+    leaves = {
+        name: leaf
+        for name, leaf in metadata.leaves.items()
+        if only is None or name.partition("/")[0] in only
+    }
+    if faults := tuple(_mismatches(wanted, leaves)):
         raise StateMismatch(path, faults)
-    arrays = read_arrays(path, metadata.leaves)
-    if HostState(metadata.leaves, arrays).content_sha256() != metadata.content_sha256:
+    arrays = read_arrays(path, leaves)
+    # The sum is over all leaves; a part of them rests on the sums of the files alone.
+    if only is None and HostState(leaves, arrays).content_sha256() != metadata.content_sha256:
         raise DamagedCheckpoint(path, STATE, "its arrays are not those that were saved")
-    for name, leaf in metadata.leaves.items():
+    for name, leaf in leaves.items():
         if leaf.dtype in _KEY_IMPLS:
             arrays[name] = jax.random.wrap_key_data(arrays[name], impl=_KEY_IMPLS[leaf.dtype])
     structure = jax.tree.structure(abstract_state)
     return jax.tree.unflatten(structure, [arrays[name] for name in wanted])
+
+
+def _stored(directory: Path, leaves: Mapping[str, Leaf]) -> Iterator[tuple[str, list[str]]]:
+    """Yields each folder of arrays that holds some of `leaves`, and the paths of those."""
+    stored = [path for path, leaf in leaves.items() if 0 not in leaf.shape]
+    # Where there is no folder for them, a field called `pool` is one like any other.
+    apart = {path for path in stored if _in_pool(path)} if _has_league(directory) else set()
+    parts = {STATE: [p for p in stored if p not in apart], LEAGUE_STATES: sorted(apart)}
+    yield from ((name, paths) for name, paths in parts.items() if paths)
+
+
+def _has_league(directory: Path) -> bool:
+    return (directory / LEAGUE_STATES).is_dir()
+
+
+def _in_pool(path: str) -> bool:
+    return path.startswith("pool/")
 
 
 def _describe(path: str, leaf: Any) -> Leaf:

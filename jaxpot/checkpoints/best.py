@@ -8,8 +8,10 @@ from pathlib import Path
 import attrs
 
 from jaxpot.checkpoints import durable
-from jaxpot.checkpoints.layout import MANIFEST
+from jaxpot.checkpoints.errors import DamagedCheckpoint
+from jaxpot.checkpoints.layout import MANIFEST, CheckpointInfo
 from jaxpot.checkpoints.metadata import canonical
+from jaxpot.checkpoints.verify import read_metadata
 from jaxpot.spec import Best
 
 FORMAT_VERSION = 1
@@ -56,16 +58,36 @@ def read_manifest(directory: Path) -> dict[int, BestEntry]:
 
     Every entry's score is in its checkpoint's metadata too: a lost manifest loses nothing.
     """
+    return read_policy(directory)[1]
+
+
+def read_policy(directory: Path) -> tuple[Best | None, dict[int, BestEntry]]:
+    """Reads `best/manifest.json`: what ranks the checkpoints, and the entries by iteration."""
     try:
         with open(directory / MANIFEST, "rb") as file:
             body = json.loads(file.read(_MAX_MANIFEST))
+        best, mode = body["best"], body["best"]["mode"]
+        if mode not in ("max", "min"):
+            return None, {}
+        policy = Best(metric=str(best["metric"]), mode=mode, keep=int(best["keep"]))
         entries = [
             BestEntry(int(e["iteration"]), float(e["score"]), str(e["metric"]))
             for e in body["checkpoints"]
         ]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return {}
-    return {entry.iteration: entry for entry in entries if math.isfinite(entry.score)}
+        return None, {}
+    return policy, {entry.iteration: entry for entry in entries if math.isfinite(entry.score)}
+
+
+def scored(info: CheckpointInfo) -> BestEntry | None:
+    """Reads what a checkpoint was ranked by from its own metadata."""
+    try:
+        metadata = read_metadata(info.path)
+    except DamagedCheckpoint:
+        return None
+    if metadata.score is None or metadata.metric is None:
+        return None
+    return BestEntry(info.iteration, metadata.score, metadata.metric)
 
 
 def write_manifest(directory: Path, entries: Iterable[BestEntry], policy: Best) -> None:

@@ -1,6 +1,6 @@
 """One checkpoint directory, written so that its final name appears only when it is whole."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,8 @@ import attrs
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.arrays import HostState, write_arrays
 from jaxpot.checkpoints.errors import DamagedCheckpoint
-from jaxpot.checkpoints.layout import METADATA
-from jaxpot.checkpoints.metadata import Metadata, encode
+from jaxpot.checkpoints.layout import LEAGUE, METADATA
+from jaxpot.checkpoints.metadata import Metadata, canonical, encode
 from jaxpot.checkpoints.verify import describe_files, verify
 
 _OVERHEAD = 2**16  # bytes of a checkpoint beside its arrays,
@@ -25,6 +25,7 @@ def write_checkpoint(
     created: float,
     types: Iterable[str],
     metadata: Mapping[str, Any],
+    league: Sequence[Mapping[str, Any]] | None = None,
     score: float | None = None,
     metric: str | None = None,
 ) -> Metadata:
@@ -57,6 +58,8 @@ def write_checkpoint(
     try:
         temporary.mkdir()
         write_arrays(temporary, host)
+        if league is not None:
+            (temporary / LEAGUE).write_bytes(canonical({"entries": list(league)}))
         fresh = attrs.evolve(fresh, files=describe_files(temporary))
         (temporary / METADATA).write_bytes(encode(fresh))
         durable.sync_tree(temporary)

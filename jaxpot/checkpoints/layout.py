@@ -4,6 +4,7 @@
     <run>/checkpoints/milestones/000100/  hard links, never pruned
     <run>/checkpoints/best/000100/        hard links, the top k by a metric, and manifest.json
     .../000100/{metadata.json, state/}    the state after 100 iterations
+    .../000100/{league.json, league_states/}    with a league: its entries, and their networks
 
 A directory with such a name is whole. One that is being written, replaced or deleted has a name
 that starts with a dot (`jaxpot.checkpoints.durable`).
@@ -32,6 +33,8 @@ PLACE_OF: dict[str, Place] = {
 METADATA = "metadata.json"
 MANIFEST = "manifest.json"
 STATE = "state"
+LEAGUE = "league.json"
+LEAGUE_STATES = "league_states"
 
 _NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,17}")
 

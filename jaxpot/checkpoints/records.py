@@ -1,7 +1,7 @@
 """Checkpoint records: what the journal learns of each stage of each checkpoint."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Records:
         path: Path,
         *,
         bytes: int | None = None,
+        digest: str | None = None,
         sha256: str | None = None,
         score: float | None = None,
         seconds: float | None = None,
@@ -48,10 +49,11 @@ class Records:
             iteration: Iterations done in it.
             path: Its directory.
             bytes: The size of all its files.
+            digest: The state's digest, 16 hex digits, as the metadata given with it has it.
             sha256: Of its `metadata.json`, which names the SHA-256 of every other file.
             score: What a best one is ranked by.
             seconds: From the start of writing it, in the background, to this record.
-            blocking_seconds: For which the training loop was held up.
+            blocking_seconds: For which the training loop was held up, the save before included.
             error: Why it failed, or why it was deleted other than by the policy.
         """
         self.record(
@@ -62,6 +64,7 @@ class Records:
                 "state": state,
                 "path": self.relative(path),
                 "bytes": bytes,
+                "digest": digest,
                 "sha256": sha256,
                 "score": score,
                 "seconds": seconds,
@@ -69,3 +72,9 @@ class Records:
                 "error": error,
             }
         )
+
+
+def digest_of(metadata: Mapping[str, Any]) -> str | None:
+    """Returns the state's digest from what was given to `save` with it, if it is there."""
+    digest = metadata.get("digest")
+    return digest if isinstance(digest, str) else None

@@ -9,10 +9,16 @@ from jaxpot.checkpoints.layout import METADATA, CheckpointInfo, list_checkpoints
 from jaxpot.checkpoints.verify import verify
 
 
-def newest_whole(run_dir: Path) -> tuple[CheckpointInfo | None, list[tuple[Path, str]]]:
+def newest_whole(
+    run_dir: Path, *, limit: int | None = None
+) -> tuple[CheckpointInfo | None, list[tuple[Path, str]]]:
     """Finds the checkpoint to resume from: the one of the highest iteration that is whole.
 
     All three places are looked at: a run may have saved a milestone or a best one only.
+
+    Args:
+        run_dir: The run's directory.
+        limit: No checkpoint beyond that iteration is looked at.
 
     Returns:
         The checkpoint, or None, and those newer than it that are damaged, as (path, reason).
@@ -20,6 +26,8 @@ def newest_whole(run_dir: Path) -> tuple[CheckpointInfo | None, list[tuple[Path,
     skipped: list[tuple[Path, str]] = []
     newest_first = sorted(list_checkpoints(run_dir), key=lambda info: -info.iteration)
     for info in newest_first:
+        if limit is not None and info.iteration > limit:
+            continue
         try:
             metadata = verify(info.path)
             if metadata.iteration != info.iteration:
@@ -52,3 +60,25 @@ def restore(path: Path, abstract_state: Any) -> tuple[Any, Mapping[str, Any]]:
 
     metadata = verify(path)
     return load_state(path, metadata, abstract_state), metadata.metadata
+
+
+def restore_network(path: Path, params: Any, model_state: Any) -> tuple[Any, Any]:
+    """Restores a checkpoint's network alone, after checking every bit of the checkpoint.
+
+    Args:
+        path: The checkpoint's directory.
+        params: The parameters' tree, of anything with `shape` and `dtype`.
+        model_state: The tree of the network's untrained variables, likewise.
+
+    Returns:
+        Parameters and model state in those trees, with numpy arrays.
+
+    Raises:
+        DamagedCheckpoint: The checkpoint is not what was written.
+        StateMismatch: Its network has other leaves, shapes or dtypes; the error names each.
+    """
+    from jaxpot.checkpoints.arrays import load_state
+
+    wanted = {"params": params, "model_state": model_state}
+    found = load_state(path, verify(path), wanted, only=tuple(wanted))
+    return found["params"], found["model_state"]

@@ -4,7 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from jaxpot.checkpoints import durable
-from jaxpot.checkpoints.best import BestEntry, is_best, ranked, read_manifest, write_manifest
+from jaxpot.checkpoints.best import (
+    BestEntry,
+    is_best,
+    ranked,
+    read_manifest,
+    scored,
+    write_manifest,
+)
 from jaxpot.checkpoints.errors import DamagedCheckpoint
 from jaxpot.checkpoints.layout import (
     PLACE_OF,
@@ -15,8 +22,11 @@ from jaxpot.checkpoints.layout import (
     list_checkpoints,
     place_dir,
 )
+from jaxpot.checkpoints.metadata import Metadata
 from jaxpot.checkpoints.verify import read_metadata
 from jaxpot.spec import Best, Checkpoint
+
+Deleted = Callable[[str, int, Path, Metadata | None, str | None], None]
 
 
 def beyond_last(iterations: Sequence[int], keep_last: int, newest: int) -> list[int]:
@@ -36,14 +46,15 @@ class Retention:
     Args:
         run_dir: The run's directory.
         policy: How many are kept.
-        deleted: Is told the type, iteration and path of what is gone, and why unless by the policy.
+        deleted: Is told the type, iteration and path of what is gone, what its `metadata.json` said
+            if that could be read, and why it is gone unless by the policy.
     """
 
     def __init__(
         self,
         run_dir: Path,
         policy: Checkpoint,
-        deleted: Callable[[str, int, Path, str | None], None],
+        deleted: Deleted,
     ) -> None:
         self._run_dir = run_dir
         self._policy = policy
@@ -95,7 +106,7 @@ class Retention:
         listed = read_manifest(place_dir(self._run_dir, "best"))
         found: list[BestEntry] = []
         for info in in_place(self._run_dir, "best"):
-            entry = listed.get(info.iteration) or _scored(info)
+            entry = listed.get(info.iteration) or scored(info)
             if entry is None:
                 self._delete(info, "nothing says what it scored")
             else:
@@ -120,6 +131,7 @@ class Retention:
 
     def _tell(self, gone: Path, place: Place, path: Path, reason: str | None) -> None:
         """Tells of a deletion, once for each type that the checkpoint was in its place."""
+        metadata: Metadata | None = None
         try:
             metadata = read_metadata(gone)
         except DamagedCheckpoint:
@@ -127,15 +139,4 @@ class Retention:
         else:
             types = [kind for kind in metadata.types if PLACE_OF[kind] == place]
         for kind in types:
-            self._deleted(kind, int(path.name), path, reason)
-
-
-def _scored(info: CheckpointInfo) -> BestEntry | None:
-    """Reads a best checkpoint's score from its metadata."""
-    try:
-        metadata = read_metadata(info.path)
-    except DamagedCheckpoint:
-        return None
-    if metadata.score is None or metadata.metric is None:
-        return None
-    return BestEntry(info.iteration, metadata.score, metadata.metric)
+            self._deleted(kind, int(path.name), path, metadata, reason)

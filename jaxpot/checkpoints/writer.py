@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from jaxpot.checkpoints.commit import link_checkpoint, write_checkpoint
 from jaxpot.checkpoints.errors import CheckpointError
 from jaxpot.checkpoints.layout import PLACE_OF, PLACES, checkpoint_path
 from jaxpot.checkpoints.metadata import Metadata
-from jaxpot.checkpoints.records import Record, Records
+from jaxpot.checkpoints.records import Record, Records, digest_of
 from jaxpot.checkpoints.retention import Retention
 from jaxpot.spec import Checkpoint
 
@@ -30,6 +30,7 @@ class _Save:
     iteration: int
     types: frozenset[str]
     metadata: Mapping[str, Any]
+    league: Sequence[Mapping[str, Any]] | None
     score: float | None
     created: float
     blocking_seconds: float
@@ -69,7 +70,9 @@ class CheckpointWriter:
         iteration: int,
         types: frozenset[str],
         metadata: Mapping[str, Any],
+        league: Sequence[Mapping[str, Any]] | None = None,
         score: float | None = None,
+        waiting_since: float | None = None,
     ) -> None:
         """Copies a state and has it written; waits while the save before is still being written.
 
@@ -78,13 +81,18 @@ class CheckpointWriter:
             iteration: Iterations done in it.
             types: Which of periodic, milestone, best, emergency and final it is. As "best" it is
                 written only if its score is among the best.
-            metadata: Plain data to keep beside it: counters, spec digest, versions.
+            metadata: Plain data to keep beside it: counters, spec digest, versions, and the state's
+                `digest`, which the records then have.
+            league: The league's entries as plain data, for people to read in `league.json`; None
+                without a league.
             score: The value that "best" is ranked by.
+            waiting_since: When the caller began to be held up by this save, by
+                `time.perf_counter`; now when None.
 
         Raises:
             CheckpointError: The state cannot be saved, or the save before has failed.
         """
-        started = time.perf_counter()
+        started = time.perf_counter() if waiting_since is None else waiting_since
         if not types or not types <= PLACE_OF.keys():
             raise ValueError(f"types are some of {', '.join(PLACE_OF)}, not {sorted(types)}")
         if "best" in types and (self._policy.best is None or score is None):
@@ -100,6 +108,7 @@ class CheckpointWriter:
             iteration=iteration,
             types=types,
             metadata=json.loads(json.dumps(dict(metadata), allow_nan=False)),
+            league=None if league is None else _plain(league),
             score=score if "best" in types else None,
             created=time.time(),
             blocking_seconds=time.perf_counter() - started,
@@ -182,6 +191,7 @@ class CheckpointWriter:
             created=save.created,
             types=save.types,
             metadata=save.metadata,
+            league=save.league,
             score=save.score,
             metric=best.metric if best else None,
         )
@@ -201,13 +211,25 @@ class CheckpointWriter:
             kind,
             save.iteration,
             self._path(kind, save),
+            digest=digest_of(save.metadata),
             score=save.score if kind == "best" else None,
             blocking_seconds=save.blocking_seconds,
             **fields,
         )
 
-    def _deleted(self, kind: str, iteration: int, path: Path, reason: str | None) -> None:
-        self._records.tell("deleted", kind, iteration, path, error=reason)
+    def _deleted(
+        self, kind: str, iteration: int, path: Path, was: Metadata | None, reason: str | None
+    ) -> None:
+        known: dict[str, Any] = {}
+        if was is not None:
+            known = {"bytes": was.bytes, "sha256": was.sha256, "digest": digest_of(was.metadata)}
+            known["score"] = was.score if kind == "best" else None
+        self._records.tell("deleted", kind, iteration, path, error=reason, **known)
+
+
+def _plain(league: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Copies entries; a score that is not finite is written as a text, since JSON has none."""
+    return json.loads(json.dumps([dict(entry) for entry in league]), parse_constant=str)
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jaxpot.cli.options import json_option, set_option
+from jaxpot.cli.options import json_option, runs_dir_option, set_option
 from jaxpot.cli.output import emit, json_text, note
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ EXIT_USER = 2
 @click.option("--import", "imports", is_flag=True, help="Import the classes that the specs name.")
 @click.option("--shapes", is_flag=True, help="Trace the whole program too (imports jax).")
 @json_option("An array with one object for each spec.")
+@runs_dir_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -43,9 +44,11 @@ def command(
       jaxpot check specs/ttt.toml --shapes
 
     Every fault is told, with its file, line and code; `jaxpot explain CODE` says more. A spec's
-    own classes (`kind = "package.module:Name"`) are listed, and imported only with --import.
+    own classes (`kind = "package.module:Name"`) are listed, and imported only with --import. With
+    --shapes the runs that evaluators play against are looked up in --runs-dir and must fit.
     """
-    reports = [_check(spec, overrides, imports=imports, shapes=shapes) for spec in specs]
+    runs_dir = ctx.obj["runs_dir"] if shapes else None
+    reports = [_check(spec, overrides, imports=imports, runs_dir=runs_dir) for spec in specs]
     if as_json:
         emit(json_text(reports, indent=2))
     for report in reports:
@@ -58,16 +61,17 @@ def command(
 
 
 def _check(
-    spec: Path, overrides: tuple[str, ...], *, imports: bool, shapes: bool
+    spec: Path, overrides: tuple[str, ...], *, imports: bool, runs_dir: Path | None
 ) -> dict[str, Any]:
+    """Reports on a spec; with the folder of all runs its programs are traced too."""
     from jaxpot.errors import UserError
     from jaxpot.spec import Fault, Origin, SpecError, load
 
     report: dict[str, Any] = {"file": str(spec), "ok": False}
     try:
         loaded = load(spec, overrides=overrides, import_user_code=imports)
-        if shapes:
-            _check_shapes(loaded, imports=imports)
+        if runs_dir is not None:
+            _check_shapes(loaded, runs_dir, imports=imports)
     except SpecError as error:
         return {**report, "faults": [_fault(fault) for fault in error.faults]}
     except UserError as error:
@@ -89,7 +93,7 @@ def _facts(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _check_shapes(loaded: Loaded, *, imports: bool) -> None:
+def _check_shapes(loaded: Loaded, runs_dir: Path, *, imports: bool) -> None:
     from jaxpot.errors import UserError
 
     if loaded.import_paths and not imports:
@@ -102,7 +106,7 @@ def _check_shapes(loaded: Loaded, *, imports: bool) -> None:
     prepare(attrs.evolve(loaded.experiment.runtime, nproc=None))
     from jaxpot.loop.shapes import check_shapes
 
-    check_shapes(loaded.experiment)
+    check_shapes(loaded.experiment, runs_dir)
 
 
 def _line(report: dict[str, Any], *, imported: bool) -> str:

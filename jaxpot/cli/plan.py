@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from jaxpot.cli.options import json_option, load_prepared, set_option, spec_argument
+from jaxpot.cli.options import (
+    json_option,
+    load_prepared,
+    runs_dir_option,
+    set_option,
+    spec_argument,
+)
 from jaxpot.cli.output import emit, json_text
 
 
@@ -15,7 +21,11 @@ from jaxpot.cli.output import emit, json_text
 @set_option
 @json_option("The plan as JSON.")
 @click.option("--mermaid", is_flag=True, help="The phase graph as a Mermaid flowchart.")
-def command(spec: Path, overrides: tuple[str, ...], as_json: bool, mermaid: bool) -> None:
+@runs_dir_option
+@click.pass_context
+def command(
+    ctx: click.Context, spec: Path, overrides: tuple[str, ...], as_json: bool, mermaid: bool
+) -> None:
     """Show what SPEC compiles to: phases in order, programs, shapes, memory.
 
     \b
@@ -25,7 +35,8 @@ def command(spec: Path, overrides: tuple[str, ...], as_json: bool, mermaid: bool
       jaxpot plan specs/ttt.toml --mermaid
 
     For each phase: when it runs, the state it reads and writes, its random stream, its timer and
-    the payload keys that it emits. Shapes are traced; nothing is compiled or run.
+    the payload keys that it emits. Shapes are traced; nothing is compiled or run. Evaluators that
+    play a checkpoint find its run in --runs-dir.
     """
     if as_json and mermaid:
         raise click.UsageError("--json and --mermaid exclude each other")
@@ -34,7 +45,7 @@ def command(spec: Path, overrides: tuple[str, ...], as_json: bool, mermaid: bool
     from jaxpot.loop.shapes import plan_details
 
     graph = compile_graph(experiment)
-    details = plan_details(experiment, graph)
+    details = plan_details(experiment, graph, ctx.obj["runs_dir"])
     if as_json:
         emit(json_text(plan.render_json(graph, details), indent=2))
     elif mermaid:

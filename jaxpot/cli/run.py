@@ -23,6 +23,12 @@ from jaxpot.cli.session import conclude, display, display_options
 @iterations_option("Stop after N iterations in all; the spec stays as it is.")
 @seed_option
 @click.option("--name", help="Override the spec's name.")
+@click.option(
+    "--init-from",
+    metavar="PARENT",
+    help="Start with the network of another run's checkpoint: RUN (its newest), RUN:best, "
+    "RUN:milestone:N, RUN:N, or a checkpoint's path.",
+)
 @set_option
 @display_options
 @runs_dir_option
@@ -33,6 +39,7 @@ def command(
     iterations: int | None,
     seed: int | None,
     name: str | None,
+    init_from: str | None,
     overrides: tuple[str, ...],
     as_json: bool,
     plain: bool,
@@ -45,6 +52,7 @@ def command(
       jaxpot run specs/ttt.toml
       jaxpot run specs/ttt.toml --seed 7 -s optimizer.learning_rate=3e-4
       jaxpot run specs/ttt.toml --iterations 20 --json | tail -n 1
+      jaxpot run specs/ttt.toml --init-from ttt:best
 
     On a terminal a live display shows the training; elsewhere plain lines do, on stderr. Ctrl-C
     saves a checkpoint and stops; `jaxpot resume` goes on from there, to the same bits.
@@ -56,5 +64,11 @@ def command(
     from jaxpot.loop import runner
 
     with display(plain=plain, quiet=quiet) as observers:
-        result = runner.run(loaded, runs_dir=runs_dir, iterations=iterations, observer=observers)
+        result = runner.run(
+            loaded,
+            runs_dir=runs_dir,
+            iterations=iterations,
+            init_from=init_from,
+            observer=observers,
+        )
     conclude(ctx, result, as_json=as_json)

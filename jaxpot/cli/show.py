@@ -32,7 +32,10 @@ def command(run: str, as_json: bool) -> None:
         emit(json_text(store.show(run), indent=2))
         return
     found = store.describe(run)
-    sections = (_result, _gates, _metrics, _time, _checkpoints, _provenance, _told, _spec)
+    sections = (
+        *(_result, _gates, _metrics, _league, _time, _checkpoints),
+        *(_provenance, _told, _spec),
+    )
     emit("\n\n".join(text for section in sections if (text := section(found))))
 
 
@@ -79,6 +82,31 @@ def _metrics(run: dict[str, Any]) -> str:
         rows.append([key, _number(value), *extremes])
     headers = ["metric", "last", "min", "at", "max", "at"]
     return table(headers, rows, right=(1, 2, 3, 4, 5)) if rows else ""
+
+
+def _league(run: dict[str, Any]) -> str:
+    league = run["league"]
+    if league is None:
+        return ""
+    sizes = (
+        f"{league['league_size']} in the league, {league['league_archive_size']} in the archive, "
+        f"{league['active_archive_size']} of these active"
+    )
+    changes = ", ".join(f"{name} {count}" for name, count in league["events"].items())
+    lines = ["league", ("at iteration", league["iter"]), ("entries", sizes), ("changes", changes)]
+    rows = [
+        [
+            row["name"],
+            row["place"] or "",
+            "-" if row["score"] is None else _number(row["score"]),
+            "-" if row["rollouts"] is None else str(row["rollouts"]),
+            "yes" if row["active"] else "no",
+        ]
+        for row in league["standings"]
+    ]
+    headers = ["entry", "place", "score", "rollouts", "active"]
+    standings = f"\n\n{table(headers, rows, right=(2, 3))}" if rows else ""
+    return f"{_named(lines)}{standings}"
 
 
 def _time(run: dict[str, Any]) -> str:

@@ -9,14 +9,17 @@ chance, and `k` is the next ply's.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.envs.auto_reset import where_lane
 from jaxpot.envs.base import Environment
+from jaxpot.models.base import ModelState, Network, Params
 
 Player: TypeAlias = Callable[[Any, Array], Array]
 """Chooses actions `[N]` int32 for batched states `[N]`, given a key for all of them."""
@@ -37,12 +40,42 @@ class Games(NamedTuple):
     """The batched states in which the games stopped."""
 
 
+class Outcomes(NamedTuple):
+    """Finished games by how they ended for the agent, scalars float32."""
+
+    wins: Array
+    draws: Array
+    losses: Array
+
+
 class _Lanes(NamedTuple):
     key: Array
     state: Any
     steps: Array  # [N] int32
     returns: Array  # [N] float32
     action_counts: Array  # [A] int32
+
+
+def policy_player(
+    env: Environment[Any],
+    network: Network,
+    params: Params,
+    model_state: ModelState,
+    *,
+    greedy: bool,
+) -> Player:
+    """Returns the player that a network's policy is.
+
+    Greedy, it takes the likeliest legal action and draws nothing; otherwise it samples.
+    """
+
+    def choose(state: Any, key: Array) -> Array:
+        observation = jax.vmap(env.observe)(state, state.current_player)
+        logits, _ = network.apply(params, model_state, observation)
+        pick = greedy_action if greedy else partial(sample_action, key)
+        return pick(logits, state.legal_action_mask)
+
+    return choose
 
 
 def play_games(
@@ -111,15 +144,30 @@ def play_games(
     )
 
 
-def rates(games: Games) -> dict[str, Array]:
+def outcomes(games: Games) -> Outcomes:
+    """Counts the finished games that the agent won, drew and lost.
+
+    A game is won if the agent's rewards add up to more than zero, lost if to less.
+    """
+    return _outcomes_of(games, jnp.ones_like(games.agent_first))
+
+
+def rates(games: Games, *, played: Array | None = None) -> dict[str, Array]:
     """Sums games up as float32 rates: overall, under `p0/` (agent first) and `p1/` (second).
 
     `win_rate`, `lose_rate`, `draw_rate` and `avg_reward` are over finished games, and NaN where
-    none finished; `done_rate` is finished over started. A game is won if the agent's rewards add
-    up to more than zero, lost if to less.
+    none finished; `done_rate` is finished over started. What is won and lost, `outcomes` says.
+
+    Args:
+        games: The games.
+        played: `[N]` bool: the lanes that held a game at all; every lane if not given.
     """
-    everyone = jnp.ones_like(games.agent_first)
-    parts = (("", everyone), ("p0/", games.agent_first), ("p1/", ~games.agent_first))
+    everyone = jnp.ones_like(games.agent_first) if played is None else played
+    parts = (
+        ("", everyone),
+        ("p0/", everyone & games.agent_first),
+        ("p1/", everyone & ~games.agent_first),
+    )
     return {
         f"{prefix}{name}": value
         for prefix, lanes in parts
@@ -128,15 +176,26 @@ def rates(games: Games) -> dict[str, Array]:
 
 
 def _rates_of(games: Games, lanes: Array) -> dict[str, Array]:
-    def count(condition: Array) -> Array:
-        return jnp.sum(condition, dtype=jnp.float32)
-
     over = games.finished & lanes
-    finished = count(over)
+    finished = _count(over)
+    wins, draws, losses = _outcomes_of(games, lanes)
     return {
-        "win_rate": count(over & (games.returns > 0)) / finished,
-        "lose_rate": count(over & (games.returns < 0)) / finished,
-        "draw_rate": count(over & (games.returns == 0)) / finished,
+        "win_rate": wins / finished,
+        "lose_rate": losses / finished,
+        "draw_rate": draws / finished,
         "avg_reward": jnp.sum(jnp.where(over, games.returns, 0.0)) / finished,
-        "done_rate": finished / count(lanes),
+        "done_rate": finished / _count(lanes),
     }
+
+
+def _outcomes_of(games: Games, lanes: Array) -> Outcomes:
+    over = games.finished & lanes
+    return Outcomes(
+        wins=_count(over & (games.returns > 0)),
+        draws=_count(over & (games.returns == 0)),
+        losses=_count(over & (games.returns < 0)),
+    )
+
+
+def _count(condition: Array) -> Array:
+    return jnp.sum(condition, dtype=jnp.float32)

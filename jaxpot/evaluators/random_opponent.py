@@ -3,18 +3,15 @@
 Axis letters: N lanes, A actions.
 """
 
-from functools import partial
 from typing import Any
 
 import attrs
-import jax
 from jax import Array
 
-from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.envs.actions import uniform_legal_action
 from jaxpot.envs.base import Environment
 from jaxpot.evaluators.base import EvaluatorOutput
-from jaxpot.evaluators.play import Games, play_games, rates
+from jaxpot.evaluators.play import Games, play_games, policy_player, rates
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.spec import RandomEvaluator
 
@@ -38,12 +35,7 @@ class RandomOpponent:
 
     def play(self, params: Params, model_state: ModelState, key: Array) -> Games:
         """Plays the games that `run` sums up."""
-
-        def agent(state: Any, key: Array) -> Array:
-            observation = jax.vmap(self.env.observe)(state, state.current_player)
-            logits, _ = self.network.apply(params, model_state, observation)
-            choose = greedy_action if self.greedy else partial(sample_action, key)
-            return choose(logits, state.legal_action_mask)
+        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
 
         def opponent(state: Any, key: Array) -> Array:
             return uniform_legal_action(state.legal_action_mask, key)

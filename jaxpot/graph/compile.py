@@ -1,13 +1,18 @@
 """Compiles an experiment into its phase graph; the order here is the design's contract."""
 
+from collections.abc import Callable, Iterator, Mapping
+
 from jaxpot.errors import UserError
 from jaxpot.graph.graph import PhaseGraph, check
 from jaxpot.graph.phase import Cadence, Field, Phase
-from jaxpot.spec import Experiment, PayloadKey, payload_keys
-from jaxpot.spec.payload import evaluator_prefix
-from jaxpot.spec.registry import part_programs
+from jaxpot.spec import AddSchedule, Collect, Experiment, PayloadKey, payload_keys
+from jaxpot.spec.league import League
+from jaxpot.spec.payload import collector_timer, evaluator_prefix
+from jaxpot.spec.registry import part_row
+from jaxpot.spec.windows import Window, collector_windows, evaluator_start
 
 _PHASES = "jaxpot.loop.phases:"
+_COLLECTORS = "jaxpot.loop.collectors:"
 _FIELDS = "jaxpot.loop.state:"
 
 
@@ -15,9 +20,9 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     """Compiles `experiment` into a phase graph: data only, no array and no import of jax.
 
     The order of an iteration is: the keys advance, the collectors collect, their rows are
-    concatenated, training, the counter advances, a non-finite update is undone, the state is
-    digested; then, on the host, metrics are fetched, evaluators run, the payload is completed,
-    checkpoints are written, and the loop ticks.
+    concatenated, training, the target follows, the counter advances, a non-finite update is undone,
+    the state is digested; then, on the host, metrics are fetched, evaluators run, the payload is
+    completed, checkpoints are written, the league takes a copy, and the loop ticks.
     """
     declared: dict[str, list[PayloadKey]] = {}
     for key in payload_keys(experiment):
@@ -26,7 +31,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     def phase(name: str, **options) -> Phase:
         return Phase(name=name, keys=tuple(declared.pop(name, ())), **options)
 
-    fields = _fields()
+    fields, league = _fields(experiment), experiment.league
     digested = tuple(field.name for field in fields if field.digested)
     guarded = tuple(field.name for field in fields if field.guarded)
     profiled = Cadence(every=experiment.runtime.profile_every or 1)
@@ -43,25 +48,13 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             implementation=_PHASES + "advance_keys",
             doc="Folds the iteration into the run's key and splits it five ways.",
         ),
-        *(
-            phase(
-                f"collect_{name}",
-                where="device",
-                program="iteration",
-                cadence=Cadence(until=until),
-                reads=(f"key.{name}", "params", "model_state"),
-                writes=(f"rollout.{name}",),
-                timer=f"timings/collect_{name}",
-                implementation=_PHASES + f"collect_{name}",
-                doc=doc,
-            )
-            for name, until, doc in _collectors(experiment)
-        ),
+        *([_league_sizes(phase)] if league is not None else []),
+        *_collectors(experiment, phase),
         phase(
             "concatenate_batches",
             where="device",
             program="iteration",
-            reads_if_present=tuple(f"rollout.{name}" for name, _, _ in _collectors(experiment)),
+            reads_if_present=tuple(f"rollout.{name}" for name in _windows(experiment)),
             writes=("batch",),
             timer="timings/concatenate_batches",
             implementation=_PHASES + "concatenate_batches",
@@ -78,6 +71,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             implementation=_PHASES + "training",
             doc="Shuffles the valid rows and makes the epochs of minibatch updates.",
         ),
+        *([_target_update(phase)] if experiment.target is not None else []),
         phase(
             "advance_iteration",
             where="device",
@@ -114,24 +108,11 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             timer="timings/transfer_metrics",
             doc="Fetches the metrics of a batch of iterations in one transfer.",
         ),
-        *(
-            phase(
-                evaluator_prefix(name),
-                where="device",
-                program="own",
-                cadence=Cadence(every=evaluator.every),
-                reads=("params", "model_state"),
-                writes=("histograms",),
-                stream=f"eval/{name}",
-                timer=f"timings/{evaluator_prefix(name)}",
-                helpers=part_programs(evaluator),
-                implementation=_PHASES + "evaluation",
-                doc=f"Evaluates the agent: {evaluator.kind}.",
-            )
-            for name, evaluator in experiment.eval.items()
-        ),
+        *_evaluators(experiment, phase),
         phase("log_payload", where="host", doc="Completes the payload and appends it."),
+        *([_standings(league, phase)] if league is not None else []),
         phase("persistence", where="host", doc="Saves periodic, milestone and best checkpoints."),
+        *([_freeze(league, experiment.collect, phase)] if league is not None else []),
         phase("tick", where="host", doc="Goes on to the next iteration."),
     ]
     graph = PhaseGraph(
@@ -149,8 +130,8 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     return graph
 
 
-def _fields() -> tuple[Field, ...]:
-    return (
+def _fields(experiment: Experiment) -> tuple[Field, ...]:
+    fields = [
         Field(name="params", init=_FIELDS + "init_network", doc="The network's parameters."),
         Field(
             name="model_state",
@@ -171,15 +152,128 @@ def _fields() -> tuple[Field, ...]:
             guarded=False,
             doc="Whether an update was non-finite; once set it stays.",
         ),
+    ]
+    if experiment.target is not None:
+        fields.append(
+            Field(
+                name="target",
+                init=_FIELDS + "init_target",
+                doc="The target: a slow copy of parameters and untrained variables.",
+            )
+        )
+    if experiment.league is not None:
+        fields += [
+            Field(
+                name="league",
+                init=_FIELDS + "init_league",
+                doc="Its entries by slot: place, activity, score, games, age, digest.",
+            ),
+            Field(
+                name="pool",
+                init=_FIELDS + "init_pool",
+                digested=False,  # by its entries' digests, which `league` holds
+                guarded=False,  # no phase of an iteration writes it
+                doc="The entries' parameters and untrained variables, stacked by slot.",
+            ),
+        ]
+    return tuple(fields)
+
+
+def _windows(experiment: Experiment) -> Mapping[str, Window]:
+    return collector_windows(experiment.collect, experiment.league, experiment.eval)
+
+
+def _collectors(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator[Phase]:
+    selfplay = experiment.collect.selfplay
+    against_target = selfplay is not None and selfplay.opponent == "target"
+    reads = {
+        "selfplay": ("target",) if against_target else (),
+        "random": (),
+        "league": ("league", "pool"),
+        "archive": ("league", "pool"),
+    }
+    docs = {
+        "selfplay": "The agent plays the target, first in half of the lanes."
+        if against_target
+        else "The agent plays itself; both seats are trained.",
+        "random": "The agent plays uniformly random moves, first in half of the lanes.",
+        "league": "The agent plays the league's entries, first in half of each one's lanes.",
+        "archive": "The agent plays the archive's active entries, likewise.",
+    }
+    for name, window in _windows(experiment).items():
+        yield phase(
+            f"collect_{name}",
+            where="device",
+            program="iteration",
+            cadence=Cadence(start=window.start, until=window.until),
+            when=window.when,
+            reads=(f"key.{name}", "params", "model_state", *reads[name]),
+            writes=(f"rollout.{name}", *(["league"] if "league" in reads[name] else [])),
+            timer=f"timings/{collector_timer(name)}",
+            implementation=_COLLECTORS + f"collect_{name}",
+            doc=docs[name],
+        )
+
+
+def _league_sizes(phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        "league_sizes",
+        where="device",
+        program="iteration",
+        reads=("league",),
+        implementation=_PHASES + "league_sizes",
+        doc="Counts the league's entries, the archive's, and the active ones of those.",
     )
 
 
-def _collectors(experiment: Experiment) -> list[tuple[str, int | None, str]]:
-    collect = experiment.collect
-    rows: list[tuple[str, int | None, str]] = []
-    if collect.selfplay is not None:
-        rows.append(("selfplay", None, "The agent plays itself; both seats are trained."))
-    if collect.random is not None:
-        doc = "The agent plays uniformly random moves, first in half of the lanes."
-        rows.append(("random", collect.random.until, doc))
-    return rows
+def _target_update(phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        "target_update",
+        where="device",
+        program="iteration",
+        reads=("params", "model_state", "target", "iteration"),
+        writes=("target",),
+        implementation=_PHASES + "target_update",
+        doc="Moves the target towards the network, at its own cadence.",
+    )
+
+
+def _evaluators(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator[Phase]:
+    for name, evaluator in experiment.eval.items():
+        row = part_row(evaluator)
+        start = evaluator_start(evaluator, experiment.collect, experiment.league)
+        yield phase(
+            evaluator_prefix(name),
+            where="device",
+            program="own",
+            cadence=Cadence(every=evaluator.every, start=start),
+            reads=("params", "model_state", *(row.reads if row else ())),
+            writes=("histograms", *(row.writes if row else ())),
+            stream=f"eval/{name}",
+            timer=f"timings/{evaluator_prefix(name)}",
+            helpers=row.programs if row else (),
+            implementation=_PHASES + "evaluation",
+            doc=f"Evaluates the agent: {evaluator.kind}.",
+        )
+
+
+def _standings(league: League, phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        "standings",
+        where="host",
+        cadence=Cadence(every=league.log_every),
+        doc="Records every entry's score.",
+    )
+
+
+def _freeze(league: League, collect: Collect, phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        "league_freeze",
+        where="device",
+        program="between",
+        cadence=AddSchedule.of(league, collect),
+        reads=("params", "model_state", "pool", "league", "iteration"),
+        writes=("pool", "league", "frozen"),
+        implementation=_PHASES + "league_freeze",
+        doc="Adds a copy of the agent to the league, and prunes league and archive.",
+    )

@@ -1,22 +1,37 @@
 """The phase graph: phases in order, the state they share, and the regimes they form."""
 
 from functools import cached_property
+from itertools import combinations
 
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.graph.phase import Field, Phase
+from jaxpot.graph.phase import Cadence, Field, Phase
 from jaxpot.spec.payload import PayloadKey
 
 
 @attrs.frozen(kw_only=True)
 class Regime:
-    """A span of iterations in which the same phases form the iteration's program."""
+    """A span of iterations in which the same phases form the iteration's program.
+
+    Attributes:
+        name: The collectors that are on.
+        start: First iteration of the span.
+        until: First iteration behind it.
+        phases: The phases, in order.
+        conditions: What holds of the run's state in this regime.
+    """
 
     name: str
     start: int
     until: int
     phases: tuple[Phase, ...]
+    conditions: frozenset[str] = frozenset()
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """Every value that its phases write."""
+        return frozenset(name for phase in self.phases for name in phase.writes)
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +65,15 @@ class PhaseGraph:
         """The device phases that are programs of their own."""
         return tuple(phase for phase in self.phases if phase.program == "own")
 
+    @property
+    def between(self) -> tuple[Phase, ...]:
+        """The device phases that run between two iterations."""
+        return tuple(phase for phase in self.phases if phase.program == "between")
+
+    def find(self, name: str) -> Phase | None:
+        """Returns the phase called `name`, None where there is none."""
+        return next((phase for phase in self.phases if phase.name == name), None)
+
     def phase(self, name: str) -> Phase:
         """Returns the phase called `name`."""
         return next(phase for phase in self.phases if phase.name == name)
@@ -67,8 +91,11 @@ class PhaseGraph:
         names = [each.name for each in self.phases]
         if after not in names:
             raise UserError(f"no phase is called {after!r}; there are {', '.join(names)}")
-        if phase.where == "host":
-            raise UserError(f"phase {phase.name!r}: host phases are the runner's own")
+        if phase.where == "host" or phase.program == "between":
+            raise UserError(
+                f"phase {phase.name!r}: phases on the host and between two iterations are the "
+                "runner's own"
+            )
         place = names.index(after) + 1
         phases = (*self.phases[:place], phase, *self.phases[place:])
         graph = attrs.evolve(
@@ -79,9 +106,14 @@ class PhaseGraph:
         check(graph)
         return graph
 
-    def regime_at(self, iteration: int) -> Regime:
-        """Returns the regime in which `iteration`, one of the graph's own, lies."""
-        return next(r for r in self._regimes if r.start <= iteration < r.until)
+    def regime_at(self, iteration: int, conditions: frozenset[str] = frozenset()) -> Regime:
+        """Returns the regime of `iteration`, one of the graph's own, where `conditions` hold."""
+        return next(
+            regime
+            for regime in self._regimes
+            if regime.start <= iteration < regime.until
+            and regime.conditions == conditions & _conditions_at(self, regime.start)
+        )
 
     def regimes(self) -> tuple[Regime, ...]:
         """Returns the regimes in order; together they cover every iteration."""
@@ -95,12 +127,39 @@ class PhaseGraph:
         starts = sorted(edge for edge in edges if edge < self.iterations)
         regimes: list[Regime] = []
         for start, until in zip(starts, [*starts[1:], self.iterations], strict=True):
-            phases = tuple(phase for phase in self.traced if phase.cadence.in_window(start))
-            name = _regime_name(phases)
-            if any(other.name == name and other.phases != phases for other in regimes):
-                name = f"{name}@{start}"
-            regimes.append(Regime(name=name, start=start, until=until, phases=phases))
+            for conditions in _subsets(_conditions_at(self, start)):
+                phases = tuple(
+                    phase
+                    for phase in self.traced
+                    if phase.cadence.in_window(start)
+                    and (phase.when is None or phase.when in conditions)
+                )
+                name = _regime_name(phases)
+                if any(other.name == name and other.phases != phases for other in regimes):
+                    name = f"{name}@{start}"
+                regimes.append(
+                    Regime(
+                        name=name, start=start, until=until, phases=phases, conditions=conditions
+                    )
+                )
         return tuple(regimes)
+
+
+def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
+    """Returns the conditions that some phase of `iteration` waits for."""
+    return frozenset(
+        phase.when
+        for phase in graph.traced
+        if phase.when is not None and phase.cadence.in_window(iteration)
+    )
+
+
+def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
+    """Returns every choice of `conditions`, none of them first."""
+    names = sorted(conditions)
+    return [
+        frozenset(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)
+    ]
 
 
 def _covering(phase: Phase, fields: tuple[Field, ...]) -> Phase:
@@ -160,12 +219,12 @@ def _check_phase(phase: Phase, outside: set[str], *, profiled: bool) -> None:
     timed = phase.timer is not None and (profiled or phase.program == "own")
     if timed and phase.timer not in {key.name for key in phase.keys}:
         raise UserError(f"{place} has the timer {phase.timer!r}, which is none of its keys")
-    if phase.program == "own":
+    if phase.program in ("own", "between"):
         unknown = [name for name in phase.reads if name not in outside]
         if unknown:
             raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
         for key in phase.keys:
-            if (key.every, key.start, key.until) != attrs.astuple(phase.cadence):
+            if Cadence(key.every, key.start, key.until) != phase.cadence:
                 raise UserError(
                     f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
                 )

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import attrs
 
+from jaxpot.spec.league import AddSchedule
 from jaxpot.spec.payload import PayloadKey
 
 Implementation = str | Callable[..., Any]
@@ -61,14 +62,17 @@ class Phase:
 
     A device phase is a pure function that is handed exactly the values it reads and must give
     back exactly the values it writes and the metrics it declares; tracing enforces it. A phase
-    with a cadence of its own is a program of its own, as evaluators are; the others are traced
-    together into the iteration's program, in order.
+    with a cadence of its own is a program of its own: `"own"`, as evaluators are, or `"between"`,
+    run after the iteration is saved. The others are traced together into the iteration's program,
+    in order.
 
     Attributes:
         name: Unique name; programs, timers and `plan` use it.
         where: `"device"` for traced phases, `"host"` for the runner's own.
-        program: `"iteration"` or `"own"`; host phases have none.
+        program: `"iteration"`, `"own"` or `"between"`; host phases have none.
         cadence: When it runs.
+        when: A condition of the run's state on which it runs; what holds changes at evaluations
+            only, and makes a regime.
         reads: Values it is given: fields, and what earlier phases of the iteration wrote.
         reads_if_present: Values that it is given where an earlier phase of this regime wrote them.
         writes: Values it gives back.
@@ -85,8 +89,9 @@ class Phase:
 
     name: str
     where: Literal["device", "host"]
-    program: Literal["iteration", "own"] | None = None
-    cadence: Cadence = Cadence()
+    program: Literal["iteration", "own", "between"] | None = None
+    cadence: Cadence | AddSchedule = Cadence()
+    when: str | None = None
     reads: tuple[str, ...] = ()
     reads_if_present: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

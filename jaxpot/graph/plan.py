@@ -7,6 +7,9 @@ from jaxpot.graph.graph import PhaseGraph, Regime
 from jaxpot.graph.phase import Phase
 from jaxpot.spec.payload import PayloadKey
 
+POOL_DIGESTS = "pool_digests"
+"""The program that checks the league's parameters before a checkpoint is written."""
+
 
 def programs(graph: PhaseGraph) -> list[str]:
     """Lists every program that a whole run compiles, each at most once."""
@@ -16,10 +19,12 @@ def programs(graph: PhaseGraph) -> list[str]:
         if _is_profiled(graph, regime):
             names += [f"step[{regime.name}]/{last.name}" for last, _ in step_groups(regime)]
             names += [f"step[{regime.name}]/pack", f"phase_digests[{regime.name}]"]
-    for phase in graph.evaluators:
-        # Two evaluators of a kind share what they compile beside themselves.
-        names += [each for each in (phase.name, *phase.helpers) if each not in names]
-    return names
+    for phase in (*graph.evaluators, *graph.between):
+        names += [phase.name, *phase.helpers]
+    if graph.between:
+        names.append(POOL_DIGESTS)
+    # Two windows may have the same regime, and two evaluators of a kind share their helpers.
+    return list(dict.fromkeys(names))
 
 
 def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
@@ -57,6 +62,7 @@ def render_json(graph: PhaseGraph, details: Mapping[str, Any]) -> dict[str, Any]
                 "name": regime.name,
                 "start": regime.start,
                 "until": regime.until,
+                "conditions": sorted(regime.conditions),
                 "phases": [phase.name for phase in regime.phases],
             }
             for regime in graph.regimes()
@@ -74,6 +80,7 @@ def _phase_data(phase: Phase) -> dict[str, Any]:
         "every": phase.cadence.every,
         "start": phase.cadence.start,
         "until": phase.cadence.until,
+        "when": phase.when,
         "reads": [*phase.reads, *phase.reads_if_present],
         "writes": list(phase.writes),
         "stream": phase.stream,
@@ -90,8 +97,10 @@ def presence(key: PayloadKey) -> str:
     """Says in words on which iterations a key is there."""
     text = "always" if key.every == 1 else f"every {key.every}"
     if key.until is not None:
-        return f"{text}, iterations {key.start}..{key.until - 1}"
-    return f"{text}, from iteration {key.start}" if key.start else text
+        text += f", iterations {key.start}..{key.until - 1}"
+    elif key.start:
+        text += f", from iteration {key.start}"
+    return f"{text}, while {key.when}" if key.when else text
 
 
 def render_mermaid(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
@@ -137,10 +146,9 @@ def _section(title: str, lines: Sequence[str]) -> str:
 def _phase_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
     rows = [("phase", "where", "cadence", "stream", "timer")]
     for phase in graph.phases:
-        where = "device, own program" if phase.program == "own" else phase.where
-        rows.append(
-            (phase.name, where, str(phase.cadence), phase.stream or "-", phase.timer or "-")
-        )
+        where = phase.where if phase.program in (None, "iteration") else "device, own program"
+        cadence = f"{phase.cadence}, while {phase.when}" if phase.when else str(phase.cadence)
+        rows.append((phase.name, where, cadence, phase.stream or "-", phase.timer or "-"))
     return rows
 
 
@@ -156,6 +164,8 @@ def _key_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
 
 def _regime_line(regime: Regime) -> str:
     span = f"iterations {regime.start}..{regime.until - 1}"
+    if regime.conditions:
+        span += f", while {' and '.join(sorted(regime.conditions))}"
     return f"{regime.name}: {span}: {' -> '.join(phase.name for phase in regime.phases)}"
 
 
@@ -169,6 +179,13 @@ def _size_lines(details: Mapping[str, Any]) -> list[str]:
         f"parameters: {details['parameters']:,}",
         f"state on each device: {_bytes_text(memory['state_bytes'])}",
     ]
+    if "pool_bytes" in memory:
+        size, entries = memory["pool_bytes"], memory["pool_entries"]
+        each = _bytes_text(size // entries)
+        lines.append(
+            f"league pool on each device: {_bytes_text(size)}, {entries} entries of {each}; "
+            "part of the state"
+        )
     lines += [
         f"values of an iteration on each device [{regime}]: {_bytes_text(size)}"
         for regime, size in memory["iteration_bytes"].items()

@@ -10,15 +10,18 @@ import numpy as np
 from jaxpot.graph import PhaseGraph, Regime
 from jaxpot.graph.plan import step_groups
 from jaxpot.loop.clock import Clock
+from jaxpot.loop.context import Context
 from jaxpot.loop.environment import resume_collector
+from jaxpot.loop.league import LeagueKeeper
 from jaxpot.loop.lowering import (
     IterationOutput,
-    inputs_of,
+    evaluation_inputs,
     metric_names,
+    split_state,
     start_values,
     unpack,
 )
-from jaxpot.loop.programs import Programs, group_inputs
+from jaxpot.loop.programs import Program, Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.saving import Saver
 from jaxpot.loop.signals import StopRequest
@@ -60,11 +63,13 @@ class Attempt:
     """Runs iterations `start` to `target`; `state` is always that after `done` iterations."""
 
     graph: PhaseGraph
+    context: Context
     programs: Programs
     state: State
     root_key: Any
     recorder: Recorder
     saver: Saver
+    league: LeagueKeeper
     clock: Clock
     stop: StopRequest
     leaf_paths: tuple[str, ...]
@@ -83,13 +88,18 @@ class Attempt:
         in_chunk = 0
         while self.done < target and self.stop.signal is None:
             iteration = self.done
+            # The add after an iteration waits for the next one: so a run that ends or is stopped in
+            # between saves the state before it, and whoever resumes that performs it.
+            self.state = self.league.add(iteration - 1, self.state)
             self._dispatch(iteration)
             resume_collector()
             self.done += 1
             in_chunk += 1
             if self._is_host_event(iteration) or self.done == target:
                 self._fetch(len(self._pending))
-                self.saver.after(iteration, self.state, self.recorder)
+                if self.saver.fires(iteration):
+                    self.league.check(self.state)
+                    self.saver.after(iteration, self.state, self.recorder)
                 in_chunk = 0
             elif in_chunk >= self._chunk:
                 # The chunk before is ready or nearly so, and this one keeps the device busy.
@@ -98,7 +108,7 @@ class Attempt:
         self._fetch(len(self._pending))
 
     def _dispatch(self, iteration: int) -> None:
-        regime = self.graph.regime_at(iteration)
+        regime = self.graph.regime_at(iteration, self.league.conditions)
         profiled = self.graph.profile_every and (iteration + 1) % self.graph.profile_every == 0
         if profiled:
             self._fetch(len(self._pending))
@@ -107,9 +117,14 @@ class Attempt:
             program = self.programs.iteration(regime)
             if not program.compiles:
                 self._fetch(len(self._pending))
-            self.state, output = program(self.state, self.root_key)
-            pending = _Pending(iteration, regime, output, {}, {})
+            pending = _Pending(iteration, regime, self._iterate(program, regime), {}, {})
         self._pending.append(pending)
+
+    def _iterate(self, program: Program, regime: Regime) -> IterationOutput:
+        changing, fixed = split_state(self.graph, regime, self.state)
+        changed, output = program(changing, fixed, self.root_key)
+        self.state = fixed | changed
+        return output
 
     def _step(self, iteration: int, regime: Regime) -> _Pending:
         """Runs one iteration phase by phase and times each.
@@ -138,9 +153,10 @@ class Attempt:
         collect = sum(s for timer, s in timings.items() if timer.startswith("timings/collect_"))
         self.clock.profiled(collect, sum(timings.values()) - collect)
         if jax.default_backend() == "cpu":
-            self.state, output = self.programs.finish(regime)(values, metrics)
+            changed, output = self.programs.finish(regime)(values, metrics)
+            self.state = self.state | changed
         else:
-            self.state, output = self.programs.iteration(regime)(self.state, self.root_key)
+            output = self._iterate(self.programs.iteration(regime), regime)
         return _Pending(iteration, regime, output, timings, digests)
 
     def _is_host_event(self, iteration: int) -> bool:
@@ -148,6 +164,7 @@ class Attempt:
             bool(self.graph.profile_every and (iteration + 1) % self.graph.profile_every == 0)
             or any(phase.cadence.fires(iteration) for phase in self.graph.evaluators)
             or self.saver.fires(iteration)
+            or self.league.fires(iteration)
         )
 
     def _fetch(self, count: int) -> None:
@@ -182,7 +199,9 @@ class Attempt:
                     row.digest,
                     seconds=seconds + sum(took for _, took, _ in evaluations),
                     timings=timings,
+                    conditions=each.regime.conditions,
                 )
+                self.league.log(each.iteration, self.state)
                 for name, counts in histograms.items():
                     self.recorder.histogram(each.iteration, name, counts)
                 if digests:
@@ -206,12 +225,18 @@ class Attempt:
             if not phase.cadence.fires(iteration):
                 continue
             program = self.programs.evaluation(phase)
-            values = start_values(self.state, self.root_key) | {"now": np.int32(iteration)}
+            given = evaluation_inputs(
+                phase, self.context, self.state, self.root_key, np.int32(iteration)
+            )
             compiling = self.clock.seconds["compile"]
             started = time.perf_counter()
-            writes, emitted = jax.device_get(program(inputs_of(phase, values)))
+            output = program(given)
+            writes, emitted = jax.device_get(output)
             took = time.perf_counter() - started - (self.clock.seconds["compile"] - compiling)
             self.clock.spent("evaluate", took)
+            self.state |= {name: x for name, x in output[0].items() if name in self.state}
+            if "league" in writes:
+                self.league.evaluated(iteration, writes["league"])
             results.append((phase.timer, took, {name: x.item() for name, x in emitted.items()}))
             histograms |= writes.get("histograms", {})
         return results, histograms

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SPENT = ("compile", "collect", "update", "iterate", "evaluate", "record", "save", "wait")
+SPENT = ("compile", "collect", "update", "iterate", "evaluate", "league", "record", "save", "wait")
 """What seconds are spent on; `iterate` is collecting and updating where no iteration told them
 apart, `wait` is for the last save."""
 
@@ -26,12 +26,16 @@ class Clock:
 
     @contextmanager
     def spending(self, what: str) -> Iterator[None]:
-        """Charges the block's seconds to `what`, and not to the iterations around it."""
-        started = time.perf_counter()
+        """Charges the block's seconds to `what`, and not to the iterations around it.
+
+        What is compiled within is charged to compiling, not to `what`.
+        """
+        started, compiled = time.perf_counter(), self.seconds["compile"]
         try:
             yield
         finally:
-            self.spent(what, time.perf_counter() - started)
+            compiling = self.seconds["compile"] - compiled
+            self.spent(what, time.perf_counter() - started - compiling)
 
     @contextmanager
     def recording(self) -> Iterator[None]:

@@ -1,6 +1,9 @@
 """The parts of an experiment, built once; what every phase's builder is given."""
 
 import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -13,7 +16,7 @@ from jaxpot.graph.phase import Implementation
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment
 from jaxpot.spec.payload import evaluator_prefix
-from jaxpot.spec.registry import implementation
+from jaxpot.spec.registry import implementation, part_row
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -26,9 +29,23 @@ class Context:
     algorithm: Algorithm
     evaluators: dict[str, Evaluator]
 
+    def constants(self, evaluator: str) -> Mapping[str, Any]:
+        """Returns the arrays that an evaluator is handed from outside the state."""
+        return getattr(self.evaluators[evaluator], "constants", {})
 
-def build_context(experiment: Experiment) -> Context:
+
+def build_context(
+    experiment: Experiment,
+    runs_dir: Path,
+    opponents: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Context:
     """Builds every part that `experiment` names.
+
+    Args:
+        experiment: The experiment.
+        runs_dir: Folder of all runs, in which an evaluator may find its opponent.
+        opponents: The opponents that a run has played so far, by the evaluators' prefixes: these
+            and no others, whatever the spec's selectors mean by now.
 
     Raises:
         UserError: A part refuses its config, or parts do not fit one another.
@@ -42,12 +59,19 @@ def build_context(experiment: Experiment) -> Context:
     algorithm = implementation(experiment.algorithm)(
         experiment.algorithm, network=network, optimizer=experiment.optimizer
     )
-    evaluators = {
-        evaluator_prefix(name): implementation(config)(
-            config, name=evaluator_prefix(name), env=env, network=network
-        )
-        for name, config in experiment.eval.items()
+    offered: dict[str, Any] = {
+        "experiment": experiment,
+        "league": experiment.league,
+        "runs_dir": runs_dir,
     }
+    evaluators = {}
+    for name, config in experiment.eval.items():
+        row = part_row(config)
+        prefix = evaluator_prefix(name)
+        offered["recorded"] = opponents.get(prefix)
+        more = {each: offered[each] for each in (row.needs if row else ())}
+        build = implementation(config)
+        evaluators[prefix] = build(config, name=prefix, env=env, network=network, **more)
     return Context(
         experiment=experiment, env=env, network=network, algorithm=algorithm, evaluators=evaluators
     )

@@ -75,6 +75,14 @@ def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
     return given
 
 
+def evaluation_inputs(
+    phase: Phase, context: Context, state: State, root_key: Any, now: Any
+) -> Values:
+    """Returns what the evaluator of `phase` is given after the iteration `now`."""
+    values = start_values(state, root_key) | {"now": now}
+    return inputs_of(phase, values) | {"constants": context.constants(phase.name)}
+
+
 def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Values, Values]]:
     """Returns `phase` as a pure function of `inputs_of(phase, values)`.
 
@@ -127,11 +135,20 @@ def start_values(state: State, root_key: Any) -> Values:
     return {**state, **previous, "root_key": root_key, "now": state["iteration"]}
 
 
+def changing(graph: PhaseGraph, regime: Regime) -> tuple[str, ...]:
+    """Returns the state's fields that the regime's phases write.
+
+    The others are handed to its program beside these and never come out of it: nothing can copy
+    them, however large they are.
+    """
+    return tuple(field.name for field in graph.fields if field.name in regime.writes)
+
+
 def finish(
-    graph: PhaseGraph, phases: Sequence[Phase], values: Values, metrics: Values
+    graph: PhaseGraph, regime: Regime, values: Values, metrics: Values
 ) -> tuple[State, IterationOutput]:
-    """Returns the next state, and the iteration's outputs packed into few arrays."""
-    ints, floats = metric_names(phases)
+    """Returns the fields that changed, and the iteration's outputs packed into few arrays."""
+    ints, floats = metric_names(regime.phases)
     words = [
         values["nonfinite"].astype(jnp.uint32)[None],
         values["digest"],
@@ -139,7 +156,7 @@ def finish(
         _words(_pack(metrics, floats, jnp.float32)),
     ]
     output = IterationOutput(words=jnp.concatenate(words), leaf_digests=values["leaf_digests"])
-    return {field.name: values[field.name] for field in graph.fields}, output
+    return {name: values[name] for name in changing(graph, regime)}, output
 
 
 def unpack(words: np.ndarray, names: tuple[Sequence[str], Sequence[str]]) -> IterationRow:
@@ -172,17 +189,28 @@ def _same_kind(actual: Any, declared: Any) -> bool:
 
 def lower_iteration(
     graph: PhaseGraph, regime: Regime, context: Context
-) -> Callable[[State, Array], tuple[State, IterationOutput]]:
-    """Returns one iteration of `regime` as a pure function of the state and the root key's data."""
+) -> Callable[[State, State, Array], tuple[State, IterationOutput]]:
+    """Returns one iteration of `regime` as a pure function.
+
+    It takes the fields that change, those that do not, and the root key's data, and gives the
+    fields that changed and the iteration's output.
+    """
     functions = [(phase, lower_phase(phase, context)) for phase in regime.phases]
 
-    def iteration(state: State, root_key: Array) -> tuple[State, IterationOutput]:
-        values = start_values(state, root_key)
+    def iteration(state: State, fixed: State, root_key: Array) -> tuple[State, IterationOutput]:
+        values = start_values(state | fixed, root_key)
         metrics: Values = {}
         for phase, function in functions:
             writes, emitted = function(inputs_of(phase, values))
             values.update(writes)
             metrics.update(emitted)
-        return finish(graph, regime.phases, values, metrics)
+        return finish(graph, regime, values, metrics)
 
     return iteration
+
+
+def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State, State]:
+    """Cuts a state into the fields that change in `regime` and those that do not."""
+    names = changing(graph, regime)
+    rest = {name: value for name, value in state.items() if name not in names}
+    return {name: state[name] for name in names}, rest

@@ -6,7 +6,7 @@ program, and one that raises is detached rather than allowed to end the training
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -108,6 +108,14 @@ class Observer(Protocol):
         """Takes a checkpoint record of the journal (begun, committed, deleted or failed)."""
         ...
 
+    def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
+        """Takes what the league and its archive hold, as the journal has it, the strongest first.
+
+        Each has `name`, `place` (league or archive), `score`, `rollouts` and `active`. Comes after
+        the payload of the iteration that it follows.
+        """
+        ...
+
     def warning(self, text: str) -> None:
         """Takes a warning in words."""
         ...
@@ -148,6 +156,10 @@ class Observers:
     def checkpoint(self, record: Mapping[str, Any]) -> None:
         """Passes on `Observer.checkpoint`."""
         self._each(lambda observer: observer.checkpoint(record))
+
+    def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
+        """Passes on `Observer.standings`."""
+        self._each(lambda observer: observer.standings(iteration, standings))
 
     def warning(self, text: str) -> None:
         """Passes on `Observer.warning`."""

@@ -14,11 +14,11 @@ from jax import Array
 from jaxpot.algorithms.base import Batch, Rollout
 from jaxpot.errors import UserError
 from jaxpot.graph import Phase
-from jaxpot.loop.collect import Opponent, random_opponent, rollout
+from jaxpot.league import ARCHIVE, Table, freeze
 from jaxpot.loop.context import Context
 from jaxpot.loop.digest import combine, leaf_digests
+from jaxpot.loop.state import NETWORK, league_of
 from jaxpot.loop.streams import IMPLEMENTATION, advance_chain
-from jaxpot.spec import RandomCollector, SelfplayCollector
 
 Values = Mapping[str, Any]
 PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
@@ -37,54 +37,20 @@ def advance_keys(context: Context, phase: Phase) -> PhaseFunction:
     return run
 
 
-def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
-    """Builds the phase in which the agent holds both seats."""
-    del phase
-    play = _collector(context, context.experiment.collect.selfplay)
+def league_sizes(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that counts the entries which this iteration finds."""
+    del context, phase
 
     def run(values: Values):
-        rows, _ = play(values["key.selfplay"], values["params"], values["model_state"])
-        return {"rollout.selfplay": rows}, {}
+        table: Table = values["league"]
+        counted = {
+            "league_size": table.in_league,
+            "league_archive_size": table.place == ARCHIVE,
+            "active_archive_size": table.recalled,
+        }
+        return {}, {f"iteration/{n}": x.sum(dtype=jnp.int32) for n, x in counted.items()}
 
     return run
-
-
-def collect_random(context: Context, phase: Phase) -> PhaseFunction:
-    """Builds the phase in which the agent meets uniformly random moves."""
-    del phase
-    play = _collector(context, context.experiment.collect.random, opponent=random_opponent)
-
-    def run(values: Values):
-        rows, standing = play(values["key.random"], values["params"], values["model_state"])
-        reward = standing.reward / standing.games.astype(jnp.float32)
-        return {"rollout.random": rows}, {"train_vs_random/reward": reward}
-
-    return run
-
-
-def _collector(
-    context: Context,
-    config: SelfplayCollector | RandomCollector | None,
-    *,
-    opponent: Opponent | None = None,
-):
-    if config is None:
-        raise UserError("the graph has a collector that the experiment does not configure")
-
-    def play(key: Array, params: Any, model_state: Any):
-        return rollout(
-            key,
-            params,
-            model_state,
-            env=context.env,
-            network=context.network,
-            algorithm=context.algorithm,
-            num_envs=config.num_envs,
-            num_steps=context.experiment.collect.num_steps,
-            opponent=opponent,
-        )
-
-    return play
 
 
 def concatenate_batches(context: Context, phase: Phase) -> PhaseFunction:
@@ -148,6 +114,52 @@ def training(context: Context, phase: Phase) -> PhaseFunction:
     return run
 
 
+def target_update(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that moves the target: `tau * live + (1 - tau) * target`."""
+    del phase
+    config = context.experiment.target
+    if config is None:
+        raise UserError("the graph has a target that the experiment does not configure")
+    every, tau = config.every, config.tau
+
+    def move(live: Array, slow: Array) -> Array:
+        if not jnp.issubdtype(live.dtype, jnp.floating):
+            return live  # a count, say, of which there is no average
+        return (tau * live + (1 - tau) * slow).astype(slow.dtype)
+
+    def run(values: Values):
+        due = (values["iteration"] + 1) % every == 0
+        live = {name: values[name] for name in NETWORK}
+        target = jax.tree.map(
+            lambda x, slow: jnp.where(due, move(x, slow), slow), live, values["target"]
+        )
+        return {"target": target}, {}
+
+    return run
+
+
+def league_freeze(context: Context, phase: Phase) -> PhaseFunction:
+    """Builds the phase that adds a copy of the agent to the league."""
+    del phase
+    league = league_of(context)
+
+    def run(values: Values):
+        network = {name: values[name] for name in NETWORK}
+        paths, leaves = leaf_digests(network)
+        pool, table, frozen = freeze(
+            values["pool"],
+            values["league"],
+            network,
+            combine(leaves, paths),
+            born=values["iteration"],
+            size=league.size,
+            archive_size=league.archive_size,
+        )
+        return {"pool": pool, "league": table, "frozen": frozen}, {}
+
+    return run
+
+
 def advance_iteration(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase that counts the iteration as done."""
     del context, phase
@@ -187,12 +199,14 @@ def digest(context: Context, phase: Phase) -> PhaseFunction:
 def evaluation(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase that runs one evaluator; its histograms are written, not logged."""
     evaluator = context.evaluators[phase.name]
+    fields = tuple(name for name in phase.reads if name not in NETWORK)
 
     def run(values: Values):
-        output = evaluator.run(values["params"], values["model_state"], values["stream"])
+        more = {**values["constants"], **{name: values[name] for name in fields}}
+        output = evaluator.run(values["params"], values["model_state"], values["stream"], **more)
         metrics = {f"{phase.name}/{name}": value for name, value in output.metrics.items()}
         histograms = {f"{phase.name}/{name}": each for name, each in output.histograms.items()}
-        return {"histograms": histograms}, metrics
+        return {"histograms": histograms, **output.fields}, metrics
 
     return run
 

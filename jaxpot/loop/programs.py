@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jaxpot.graph import Phase, PhaseGraph, Regime
-from jaxpot.graph.plan import step_groups
+from jaxpot.graph.plan import POOL_DIGESTS, step_groups
 from jaxpot.loop.context import Context
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.lowering import (
@@ -76,16 +76,23 @@ class Programs:
         """Makes the state: `(root_key) -> (state, digest)`."""
 
         def init(root_key: Any) -> tuple[State, Any]:
-            key = jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION)
-            state = init_state(self._graph, self._context, key)
-            digested = {f.name: state[f.name] for f in self._graph.fields if f.digested}
-            paths, leaves = leaf_digests(digested)
-            return state, combine(leaves, paths)
+            return self._fresh(root_key, None)
 
         return self._program("init", lambda: init)
 
+    def init_from(self) -> Program:
+        """Makes the state around a given network: `(root_key, network) -> (state, digest)`."""
+
+        def init_from(root_key: Any, network: Values) -> tuple[State, Any]:
+            return self._fresh(root_key, network)
+
+        return self._program("init_from", lambda: init_from)
+
     def iteration(self, regime: Regime) -> Program:
-        """Runs one iteration: `(state, root_key) -> (state, output)`; the state is donated."""
+        """Runs one iteration: `(changing, fixed, root_key) -> (changed, output)`.
+
+        The fields that change are donated.
+        """
         return self._program(
             f"iteration[{regime.name}]",
             lambda: lower_iteration(self._graph, regime, self._context),
@@ -109,6 +116,28 @@ class Programs:
         """Runs an evaluator: `(values) -> (writes, metrics)`."""
         return self._program(phase.name, lambda: lower_phase(phase, self._context))
 
+    def between(self, phase: Phase) -> Program:
+        """Runs a phase between two iterations: `(changing, given) -> writes`.
+
+        The fields that it writes are donated.
+        """
+
+        def make() -> Callable[[Values, Values], Values]:
+            function = lower_phase(phase, self._context)
+            return lambda changing, given: function(changing | given)[0]
+
+        return self._program(phase.name, make, donate=True)
+
+    def pool_digests(self) -> Program:
+        """Digests every network of the league's pool: `(pool) -> [S, 2] uint32`."""
+
+        def network_digest(network: Values) -> Any:
+            paths, leaves = leaf_digests(network)
+            return combine(leaves, paths)
+
+        # One slot after the other: all at once would hold the digest's words for the whole pool.
+        return self._program(POOL_DIGESTS, lambda: lambda pool: jax.lax.map(network_digest, pool))
+
     def phase_digests(self, regime: Regime) -> Program:
         """Digests what every timed phase wrote: `({phase: writes}) -> {phase: [2] uint32}`."""
 
@@ -122,12 +151,19 @@ class Programs:
         return self._program(f"phase_digests[{regime.name}]", lambda: phase_digests)
 
     def finish(self, regime: Regime) -> Program:
-        """Packs a stepped iteration's values: `(values, metrics) -> (state, output)`."""
+        """Packs a stepped iteration's values: `(values, metrics) -> (changed, output)`."""
 
         def pack(values: Values, metrics: Values) -> Any:
-            return finish(self._graph, regime.phases, values, metrics)
+            return finish(self._graph, regime, values, metrics)
 
         return self._program(f"step[{regime.name}]/pack", lambda: pack)
+
+    def _fresh(self, root_key: Any, network: Values | None) -> tuple[State, Any]:
+        key = jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION)
+        state = init_state(self._graph, self._context, key, network)
+        digested = {f.name: state[f.name] for f in self._graph.fields if f.digested}
+        paths, leaves = leaf_digests(digested)
+        return state, combine(leaves, paths)
 
     def _group(self, phases: tuple[Phase, ...]) -> Callable[[Values], tuple[Values, Values]]:
         functions = [(phase, lower_phase(phase, self._context)) for phase in phases]

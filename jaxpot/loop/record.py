@@ -11,6 +11,9 @@ from jaxpot.errors import UserError
 from jaxpot.store.history import live_payloads, records
 from jaxpot.store.journal import JOURNAL_NAME
 
+SUPERSEDED = "superseded"
+"""Event: every checkpoint beyond the start of an attempt is deleted."""
+
 _NOT_JSON = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -28,6 +31,11 @@ class RunRecord:
         digest: Digest of the state it ended with.
         checkpoint: The newest committed checkpoint, relative to the runs directory.
         time: Seconds of the newest attempt by what they went on.
+        opponents: Where the opponents of evaluators come from, by the evaluators' prefixes.
+        parent: The checkpoint whose network the run started with, relative to the runs directory.
+        parent_sha256: Of that checkpoint's arrays.
+        limit: Where an attempt started that chose an older checkpoint and was killed before the
+            newer ones were deleted: what lies beyond it is superseded. None otherwise.
     """
 
     path: Path
@@ -40,6 +48,10 @@ class RunRecord:
     digest: str
     checkpoint: str | None
     time: dict[str, float]
+    opponents: dict[str, dict[str, Any]]
+    parent: str | None
+    parent_sha256: str | None
+    limit: int | None
 
     def last(self, *, below: int | None = None) -> dict[str, Any]:
         """Returns each key's last value, of live rows before iteration `below` only."""
@@ -67,8 +79,10 @@ def read_record(folder: Path) -> RunRecord:
     header: dict[str, Any] | None = None
     attempts: list[dict[str, Any]] = []
     end: dict[str, Any] | None = None
-    checkpoint: str | None = None
+    committed: list[str] = []
+    limit: int | None = None
     spent: dict[str, float] = {}
+    opponents: dict[str, dict[str, Any]] = {}
     for row in records(path, kinds=kinds):
         match row["kind"]:
             case "header":
@@ -76,12 +90,18 @@ def read_record(folder: Path) -> RunRecord:
             case "attempt":
                 attempts.append(row)
                 end, spent = None, {}
+                if row.get("from") or limit is not None:
+                    limit = row["start_iter"]
             case "checkpoint" if row["state"] == "committed" and row["type"] != "best":
-                checkpoint = row["path"]
-            case "checkpoint" if row["state"] == "deleted" and row["path"] == checkpoint:
-                checkpoint = None
+                committed.append(row["path"])
+            case "checkpoint" if row["state"] == "deleted":
+                committed = [path for path in committed if path != row["path"]]
+            case "event" if row["name"] == SUPERSEDED:
+                limit = None
             case "event" if row["name"] == "time":
                 spent = row["payload"]
+            case "event" if row["name"] == "opponent":
+                opponents.setdefault(row["payload"]["evaluator"], row["payload"])
             case "end":
                 end = row
     if header is None:
@@ -96,6 +116,10 @@ def read_record(folder: Path) -> RunRecord:
         finished=end is not None and end["status"] in ("completed", "gate_missed", "stopped"),
         done=end["iterations"] if end is not None else 0,
         digest=end["digest"] if end is not None else "",
-        checkpoint=checkpoint,
+        checkpoint=committed[-1] if committed else None,
         time=spent,
+        opponents=opponents,
+        parent=header.get("parent"),
+        parent_sha256=header.get("parent_sha256"),
+        limit=limit,
     )

@@ -1,6 +1,6 @@
 """Completes payloads, appends them to the journal and shows them to the observer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,11 +40,14 @@ class Recorder:
         self.attempt = attempt
         self._keys = graph.keys
         self._always = frozenset(
-            key.name for key in graph.keys if key.every == 1 and not key.start and key.until is None
+            key.name
+            for key in graph.keys
+            if key.every == 1 and not key.start and key.until is None and key.when is None
         )
         self._sometimes = [key for key in graph.keys if key.name not in self._always]
         self.counters = dict(counters)
         self.last = dict(last)
+        self.newest: Mapping[str, Any] = {}
         self.digest = digest
         self.checkpoint = checkpoint
 
@@ -61,8 +64,17 @@ class Recorder:
         *,
         seconds: float,
         timings: dict[str, float],
+        conditions: frozenset[str] = frozenset(),
     ) -> None:
         """Completes an iteration's payload, advances the cumulative counts, and appends it.
+
+        Args:
+            iteration: Its number.
+            metrics: What its programs emitted.
+            digest: The state's, `[2]` uint32.
+            seconds: How long it took.
+            timings: Further times by key.
+            conditions: Those that held, on which some keys depend.
 
         Raises:
             RuntimeError: A key is missing or undeclared.
@@ -79,13 +91,18 @@ class Recorder:
             "timings/total": seconds,
             **timings,
         }
-        expected = self._always | {k.name for k in self._sometimes if k.present_at(iteration)}
+        expected = self._always | {
+            key.name
+            for key in self._sometimes
+            if key.present_at(iteration) and (key.when is None or key.when in conditions)
+        }
         if values.keys() != expected:
             wrong = sorted(values.keys() ^ expected)
             raise RuntimeError(f"iteration {iteration}: undeclared or missing keys: {wrong}")
         text = to_hex(digest)
         self._append("payload", iter=iteration, values=values, digest=text)
         self.digest, self.counters = text, counters
+        self.newest = values
         self.last.update(values)
         self._observer.payload(values)
 
@@ -97,6 +114,15 @@ class Recorder:
     def histogram(self, iteration: int, name: str, counts: np.ndarray) -> None:
         """Appends a histogram."""
         self._append("histogram", iter=iteration, name=name, counts=counts.tolist())
+
+    def standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Appends the league's standings and shows them."""
+        self._append("standings", iter=iteration, standings=list(rows))
+        self.show_standings(iteration, rows)
+
+    def show_standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Shows the league's standings."""
+        self._observer.standings(iteration, rows)
 
     def event(self, name: str, payload: Mapping[str, Any], *, iteration: int | None = None) -> None:
         """Appends an event."""

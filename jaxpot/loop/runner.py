@@ -14,6 +14,7 @@ from jaxpot.loop.environment import collector_paused, prepare
 from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, payloads, read_record
+from jaxpot.loop.restoring import START, Restored, choose, find_parent, restore_parent
 from jaxpot.loop.signals import StopRequest
 from jaxpot.spec import Experiment, SpecError, from_resolved, resolved, validate
 from jaxpot.store.runs import RunLock, create_run, find
@@ -27,6 +28,7 @@ def run(
     *,
     runs_dir: Path,
     iterations: int | None = None,
+    init_from: str | None = None,
     observer: Observer | None = None,
     graph: PhaseGraph | None = None,
     ingest: bool = True,
@@ -37,22 +39,31 @@ def run(
         what: What `jaxpot.spec.load` gave, or an experiment.
         runs_dir: Folder of all runs; made if it is not there.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
+        init_from: Whose network to start with: `RUN`, `RUN:SELECTOR` or a checkpoint's path; one
+            drawn from the seed when None.
         observer: Who watches.
         graph: A graph with phases of one's own; the experiment's without them otherwise.
         ingest: Whether a child process fills the database on the way.
 
     Raises:
-        UserError: The experiment cannot be built; nothing is left behind then.
+        UserError: The experiment cannot be built, or the network that it is to start with is not
+            there or not its own; nothing is left behind then.
     """
     given = what if isinstance(what, Experiment) else what.experiment
     experiment = _extended(given, iterations)
+    found = None if init_from is None else find_parent(runs_dir, init_from)
     with collector_paused(), StopRequest() as stop:
         prepare(experiment.runtime)
         from jaxpot.loop.session import Session
 
-        built = Session.build(experiment, graph, observer=observer or Observers(), stop=stop)
-        with create_run(runs_dir, built.header()) as (uid, folder):
-            return built.begin(uid, folder, target=iterations, ingest=ingest)
+        built = Session.build(
+            experiment, graph, runs_dir=runs_dir, observer=observer or Observers(), stop=stop
+        )
+        initial = START
+        if found is not None:
+            initial = Restored(parent=restore_parent(runs_dir, found, built.shapes))
+        with create_run(runs_dir, built.header(initial)) as (uid, folder):
+            return built.begin(uid, folder, initial=initial, target=iterations, ingest=ingest)
 
 
 def resume(
@@ -60,24 +71,29 @@ def resume(
     selector: str,
     *,
     iterations: int | None = None,
+    checkpoint: str | None = None,
     observer: Observer | None = None,
     graph: PhaseGraph | None = None,
     ingest: bool = True,
 ) -> RunResult:
     """Continues a run as a new attempt, from its newest whole checkpoint or from the start.
 
-    A run that has nothing left to do is left as it is, and its recorded result given back.
+    A run that has nothing left to do is left as it is, and its recorded result given back, unless a
+    checkpoint is chosen.
 
     Args:
         runs_dir: Folder of all runs.
         selector: A run's uid, the start of one, a name, or `latest`.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
+        checkpoint: Which of the run's checkpoints to start from: `latest`, `best`, `milestone:N`,
+            a number of iterations or a path. Those beyond it are deleted, and made again.
         observer: Who watches.
         graph: A graph with phases of one's own; the experiment's without them otherwise.
         ingest: Whether a child process fills the database on the way.
 
     Raises:
-        UserError: There is no such run, it is running, or its iterations are past `iterations`.
+        UserError: There is no such run or checkpoint, the run is running, or its iterations are
+            past `iterations`.
     """
     found = find(runs_dir, selector)
     with collector_paused(), StopRequest() as stop, RunLock(found.path):
@@ -85,15 +101,25 @@ def resume(
         experiment = _extended(from_resolved(record.spec), iterations)
         planned = experiment.iterations
         target = planned if iterations is None else min(iterations, planned)
-        if record.finished and record.done >= target:
+        chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
+        if chosen is None and record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.
         imported = from_resolved(resolved(experiment), import_user_code=True)
         from jaxpot.loop.session import Session
 
-        built = Session.build(imported, graph, observer=observer or Observers(), stop=stop)
-        return built.resume(found.uid, found.path, record, target=iterations, ingest=ingest)
+        built = Session.build(
+            imported,
+            graph,
+            runs_dir=runs_dir,
+            opponents=record.opponents,
+            observer=observer or Observers(),
+            stop=stop,
+        )
+        return built.resume(
+            found.uid, found.path, record, chosen=chosen, target=iterations, ingest=ingest
+        )
 
 
 def _extended(experiment: Experiment, iterations: int | None) -> Experiment:

@@ -1,11 +1,15 @@
 """When a run saves: periodic, milestone, best, final and emergency checkpoints."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+import jax
 
 from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.graph import Cadence, PhaseGraph
 from jaxpot.loop.clock import Clock
+from jaxpot.loop.entries import listing
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.state import State
 from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
@@ -53,6 +57,9 @@ class Saver:
     def after(self, iteration: int, state: State, recorder: Recorder) -> None:
         """Saves what is due after `iteration`, whose payload is complete."""
         due = self._due(iteration)
+        # "best" ranks by this payload's own value; where it has none there is nothing to rank.
+        if self._ranked_by is not None and self._ranked_by.name not in recorder.newest:
+            due -= {"best"}
         if due:
             self._save(frozenset(due), iteration + 1, state, recorder)
 
@@ -70,7 +77,6 @@ class Saver:
             for kind, every in self._cadences.items()
             if every is not None and Cadence(every=every).fires(iteration)
         }
-        # "best" ranks by this payload's own value; where it has none there is nothing to rank.
         unranked = self._ranked_by is not None and not self._ranked_by.present_at(iteration)
         return due - {"best"} if unranked else due
 
@@ -79,8 +85,10 @@ class Saver:
         if "best" in types and self._policy.best is not None:
             score = recorder.last[self._policy.best.metric]
         with self._clock.spending("save"):
+            began = time.perf_counter()
             # Every row that the checkpoint's state rests on is on the disk before it is.
             self._journal.sync()
+            league = listing(jax.device_get(state["league"])) if "league" in state else None
             self._writer.save(
                 state,
                 iteration=done,
@@ -90,7 +98,9 @@ class Saver:
                     "counters": dict(recorder.counters),
                     "digest": recorder.digest,
                 },
+                league=league,
                 score=score,
+                waiting_since=began,
             )
         if types - {"best"}:
             self._saved_at = done

@@ -6,41 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import jax
-import numpy as np
 
-from jaxpot.checkpoints import CheckpointError, CheckpointWriter
+from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph, compile_graph
-from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
-from jaxpot.loop.digest import to_hex
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
-from jaxpot.loop.programs import Programs
 from jaxpot.loop.record import RunRecord, payloads
 from jaxpot.loop.recorder import Recorder
-from jaxpot.loop.restoring import START, Restored, restore_newest
-from jaxpot.loop.saving import Saver
-from jaxpot.loop.shapes import abstract_state, digest_paths, trace_programs
+from jaxpot.loop.restoring import START, Restored, restore_chosen, restore_newest
+from jaxpot.loop.shapes import abstract_state, trace_programs
 from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
-from jaxpot.loop.streams import CONTRACT, root_key_data
-from jaxpot.spec import Experiment, ImportedPart, spec_digest
+from jaxpot.loop.training import Outcome, train
+from jaxpot.spec import Experiment, ImportedPart
 from jaxpot.store import start_child
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
-
-
-@attrs.frozen(kw_only=True)
-class _Outcome:
-    """How the iterations ended; `status` is None where they simply are done."""
-
-    status: str | None
-    reason: str
-    exit_code: int
-    done: int
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -61,10 +45,14 @@ class Session:
         experiment: Experiment,
         graph: PhaseGraph | None = None,
         *,
+        runs_dir: Path,
+        opponents: Mapping[str, Mapping[str, Any]] | None = None,
         observer: Observer,
         stop: StopRequest,
     ) -> "Session":
         """Builds every part and traces the state's shapes; compiles and writes nothing.
+
+        In `runs_dir` an evaluator may find its opponent; a resumed run has recorded which one.
 
         With a part of the user's own every program is traced, so that what it does otherwise than
         it declares is told before anything is written.
@@ -73,7 +61,7 @@ class Session:
             graph = compile_graph(experiment)
         else:
             graph = attrs.evolve(graph, iterations=experiment.iterations)
-        context = build_context(experiment)
+        context = build_context(experiment, runs_dir, opponents or {})
         if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
             trace_programs(graph, context)
         return cls(
@@ -85,21 +73,43 @@ class Session:
             stop=stop,
         )
 
-    def begin(self, uid: str, folder: Path, *, target: int | None, ingest: bool) -> RunResult:
+    def begin(
+        self,
+        uid: str,
+        folder: Path,
+        *,
+        initial: Restored = START,
+        target: int | None,
+        ingest: bool,
+    ) -> RunResult:
         """Runs the first attempt, in the run's fresh folder."""
         with Journal(folder / JOURNAL_NAME) as journal:
-            return self._attempt(uid, folder, journal, None, target=target, ingest=ingest)
+            return self._attempt(uid, folder, journal, None, initial, target=target, ingest=ingest)
 
     def resume(
-        self, uid: str, folder: Path, record: RunRecord, *, target: int | None, ingest: bool
+        self,
+        uid: str,
+        folder: Path,
+        record: RunRecord,
+        *,
+        chosen: CheckpointInfo | None = None,
+        target: int | None,
+        ingest: bool,
     ) -> RunResult:
-        """Runs a further attempt, from the newest whole checkpoint or from the start."""
+        """Runs a further attempt, from the chosen or the newest whole checkpoint, or the start."""
+        if chosen is not None:
+            restored = restore_chosen(folder, chosen, self.shapes)
+        else:
+            restored = restore_newest(folder, self.shapes, record)
         with Journal(folder / JOURNAL_NAME) as journal:
-            return self._attempt(uid, folder, journal, record, target=target, ingest=ingest)
+            return self._attempt(
+                uid, folder, journal, record, restored, target=target, ingest=ingest
+            )
 
-    def header(self) -> dict[str, Any]:
+    def header(self, initial: Restored = START) -> dict[str, Any]:
         """Returns the first record of a new run's journal, but for its uid."""
-        return header(self.experiment)
+        parent = initial.parent
+        return header(self.experiment) | (parent.heading if parent is not None else {})
 
     def _attempt(
         self,
@@ -107,13 +117,13 @@ class Session:
         folder: Path,
         journal: Journal,
         record: RunRecord | None,
+        restored: Restored,
         *,
         target: int | None,
         ingest: bool,
     ) -> RunResult:
         planned = self.experiment.iterations
         goal = planned if target is None else min(target, planned)
-        restored = restore_newest(folder, self.shapes) if record else START
         if restored.iteration > goal:
             raise UserError(too_few(uid, restored.iteration, goal))
         number = record.attempt + 1 if record else 1
@@ -125,6 +135,7 @@ class Session:
                 "attempt": number,
                 "start_iter": restored.iteration,
                 "iterations": goal,
+                **({"from": restored.path} if restored.chosen else {}),
                 **changed,
                 **here,
             }
@@ -155,11 +166,18 @@ class Session:
                 experiment=self.experiment,
             )
         )
+        if restored.parent is not None:
+            recorder.event("init_from", restored.parent.source)
         for text in (*restored.warnings, *moved(record, here)):
             recorder.warn(text)
+        for name, evaluator in self.context.evaluators.items():
+            if (source := getattr(evaluator, "source", None)) is not None:
+                recorder.event("opponent", {"evaluator": name, **source})
         child = start_child(folder.parent) if ingest else None
         try:
-            outcome = self._train(uid, folder, journal, recorder, restored, goal, here["versions"])
+            outcome = train(
+                self, uid, folder, journal, recorder, restored, goal, versions=here["versions"]
+            )
             result = self._conclude(uid, folder, journal, recorder, outcome)
         except BaseException as error:
             # A bug, or a second Ctrl-C: the record says so, and the error goes on to the caller.
@@ -176,102 +194,8 @@ class Session:
         self.observer.finished(result)
         return result
 
-    def _train(
-        self,
-        uid: str,
-        folder: Path,
-        journal: Journal,
-        recorder: Recorder,
-        restored: Restored,
-        goal: int,
-        versions: Mapping[str, str],
-    ) -> _Outcome:
-        policy = self.experiment.checkpoint
-        metadata = {
-            "uid": uid,
-            "contract": CONTRACT,
-            "seed": self.experiment.seed,
-            "spec_digest": spec_digest(self.experiment),
-            "versions": dict(versions),
-        }
-        try:
-            writer = CheckpointWriter(folder, folder.parent, policy, recorder.saved)
-        except (JournalError, CheckpointError) as error:
-            return _Outcome(status="failed", reason=str(error), exit_code=1, done=recorder.done)
-        saver = Saver(
-            policy,
-            self.graph,
-            writer,
-            journal,
-            self.clock,
-            metadata=metadata,
-            saved_at=restored.iteration if restored.path else None,
-        )
-        try:
-            if recorder.attempt > 1:
-                writer.supersede_after(restored.iteration)
-            attempt = self._start(recorder, saver, restored)
-            try:
-                attempt.run(goal)
-            except NonFiniteUpdateError as error:
-                recorder.event("nonfinite", {"iteration": error.iteration})
-                before = attempt.state | {"nonfinite": np.bool_(False)}
-                saver.last("emergency", attempt.done, before, recorder)
-                reason = f"{error}; the state before it is saved in {recorder.checkpoint}"
-                return _Outcome(status="failed", reason=reason, exit_code=1, done=attempt.done)
-            # A signal that came once everything was done has cut nothing short.
-            signal = self.stop.signal if attempt.done < goal else None
-            kind = "final" if signal is None else "emergency"
-            if signal is not None:
-                self.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
-            saver.last(kind, attempt.done, attempt.state, recorder)
-            if signal is None:
-                return _Outcome(status=None, reason="", exit_code=0, done=attempt.done)
-            return _Outcome(
-                status="interrupted",
-                reason=f"{signal.name} was received",
-                exit_code=self.stop.exit_code,
-                done=attempt.done,
-            )
-        except (JournalError, CheckpointError) as error:
-            return _Outcome(status="failed", reason=str(error), exit_code=1, done=recorder.done)
-        finally:
-            writer.close()
-
-    def _start(self, recorder: Recorder, saver: Saver, restored: Restored) -> Attempt:
-        programs = Programs(self.graph, self.context, self._on_compile(recorder))
-        root_key = jax.device_put(root_key_data(self.experiment.seed))
-        if restored.state is None:
-            state, digest = programs.init()(root_key)
-            recorder.digest = to_hex(jax.device_get(digest))
-        else:
-            state = jax.device_put(restored.state)
-        return Attempt(
-            graph=self.graph,
-            programs=programs,
-            state=state,
-            root_key=root_key,
-            recorder=recorder,
-            saver=saver,
-            clock=self.clock,
-            stop=self.stop,
-            leaf_paths=digest_paths(self.graph, self.shapes),
-            done=restored.iteration,
-        )
-
-    def _on_compile(self, recorder: Recorder):
-        def told(program: str, seconds: float | None) -> None:
-            if seconds is None:
-                self.observer.compiling(program)
-                return
-            self.clock.spent("compile", seconds)
-            recorder.event("compile", {"program": program, "seconds": seconds})
-            self.observer.compiled(program, seconds)
-
-        return told
-
     def _conclude(
-        self, uid: str, folder: Path, journal: Journal, recorder: Recorder, outcome: _Outcome
+        self, uid: str, folder: Path, journal: Journal, recorder: Recorder, outcome: Outcome
     ) -> RunResult:
         complete = outcome.status is None and outcome.done >= self.experiment.iterations
         gates = judge(self.experiment.expect, payloads(journal.path), complete=complete)

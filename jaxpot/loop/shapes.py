@@ -1,5 +1,6 @@
 """Shapes without arrays: the state's, the programs', and what `plan` tells of them."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,7 +9,14 @@ import numpy as np
 from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
 from jaxpot.loop.digest import leaf_paths
-from jaxpot.loop.lowering import inputs_of, lower_iteration, lower_phase, start_values
+from jaxpot.loop.lowering import (
+    evaluation_inputs,
+    inputs_of,
+    lower_iteration,
+    lower_phase,
+    split_state,
+    start_values,
+)
 from jaxpot.loop.state import State, init_state
 from jaxpot.loop.streams import IMPLEMENTATION
 from jaxpot.spec import Experiment
@@ -30,20 +38,25 @@ def digest_paths(graph: PhaseGraph, shapes: State) -> tuple[str, ...]:
     return leaf_paths({f.name: shapes[f.name] for f in graph.fields if f.digested})
 
 
-def check_shapes(experiment: Experiment) -> None:
+def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
     """Traces every program of `experiment` without compiling any.
 
     An evaluator that compiles helpers as it is traced is left out; the network that it asks is
     traced with the rest.
 
+    Args:
+        experiment: The experiment.
+        runs_dir: Folder of all runs, in which evaluators find their opponents.
+
     Raises:
-        UserError: Parts do not fit one another.
+        UserError: Parts do not fit one another, or an opponent is missing or does not fit.
     """
-    trace_programs(compile_graph(experiment), build_context(experiment), helpers=False)
+    context = build_context(experiment, runs_dir)
+    trace_programs(compile_graph(experiment), context, helpers=False)
 
 
 def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True) -> None:
-    """Traces every regime's iteration and every evaluator.
+    """Traces every regime's iteration, every evaluator, and what runs between two iterations.
 
     Args:
         graph: The graph.
@@ -55,20 +68,33 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
     """
     state = abstract_state(graph, context)
     for regime in graph.regimes():
-        jax.eval_shape(lower_iteration(graph, regime, context), state, _ROOT_KEY)
-    values = start_values(state, _ROOT_KEY)
+        changing, fixed = split_state(graph, regime, state)
+        jax.eval_shape(lower_iteration(graph, regime, context), changing, fixed, _ROOT_KEY)
     for phase in graph.evaluators:
         if helpers or not phase.helpers:
-            jax.eval_shape(lower_phase(phase, context), inputs_of(phase, values))
+            now = jax.ShapeDtypeStruct((), np.int32)
+            given = evaluation_inputs(phase, context, state, _ROOT_KEY, now)
+            jax.eval_shape(lower_phase(phase, context), given)
+    for phase in graph.between:
+        jax.eval_shape(lower_phase(phase, context), inputs_of(phase, state))
 
 
-def plan_details(experiment: Experiment, graph: PhaseGraph) -> dict[str, Any]:
+def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> dict[str, Any]:
     """Returns what only tracing tells: shapes, parameters, and bytes of the state and outputs.
 
     Bytes are of what one device holds: the state, and the values that an iteration's phases hand
-    to one another (an upper bound of what lives at a time, without temporaries).
+    to one another (an upper bound of what lives at a time, without temporaries). Where there is a
+    league, `pool_bytes` of the state are its entries' networks, `pool_entries` of them.
+
+    Args:
+        experiment: The experiment.
+        graph: Its graph.
+        runs_dir: Folder of all runs, in which evaluators find their opponents.
+
+    Raises:
+        UserError: A part refuses its config, or an opponent is missing or does not fit.
     """
-    context = build_context(experiment)
+    context = build_context(experiment, runs_dir)
     state = abstract_state(graph, context)
     values: dict[str, Any] = {}
     iteration_bytes = {}
@@ -81,11 +107,15 @@ def plan_details(experiment: Experiment, graph: PhaseGraph) -> dict[str, Any]:
             written |= {name: value for name, value in writes.items() if name not in state}
         values |= written
         iteration_bytes[regime.name] = _bytes(written)
+    memory: dict[str, Any] = {"state_bytes": _bytes(state), "iteration_bytes": iteration_bytes}
+    if experiment.league is not None:
+        memory["pool_bytes"] = _bytes(state["pool"])
+        memory["pool_entries"] = experiment.league.slots
     return {
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state["params"])),
         "state": _describe(state),
         "values": _describe(values),
-        "memory": {"state_bytes": _bytes(state), "iteration_bytes": iteration_bytes},
+        "memory": memory,
     }
 
 

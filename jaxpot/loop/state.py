@@ -10,18 +10,37 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph
+from jaxpot.league import Table, empty_pool, empty_table
 from jaxpot.loop.context import Context, resolve
 from jaxpot.loop.streams import stream_key
+from jaxpot.spec import League
 
 State = dict[str, Any]
 
+NETWORK = ("params", "model_state")
+"""The fields that make the network: what the target follows and the league freezes."""
 
-def init_state(graph: PhaseGraph, context: Context, root_key: Array) -> State:
-    """Makes the state before iteration 0: a pure, traceable function of the root key."""
+
+def init_state(
+    graph: PhaseGraph, context: Context, root_key: Array, network: Mapping[str, Any] | None = None
+) -> State:
+    """Makes the state before iteration 0: a pure, traceable function of the root key.
+
+    Args:
+        graph: The graph, whose fields they are.
+        context: The parts.
+        root_key: The run's key.
+        network: The fields of `NETWORK`, where they are given and not drawn; what is made from them
+            (the optimizer's state, the target) is made from those.
+    """
     state: State = {}
     for field in graph.fields:
-        state[field.name] = resolve(field.init)(context, state, root_key)
+        if network is not None and field.name in network:
+            state[field.name] = network[field.name]
+        else:
+            state[field.name] = resolve(field.init)(context, state, root_key)
     return state
 
 
@@ -61,3 +80,35 @@ def init_nonfinite(context: Context, values: Mapping[str, Any], root_key: Array)
     """Starts the flag unset."""
     del context, values, root_key
     return jnp.bool_(False)
+
+
+def init_target(context: Context, values: Mapping[str, Any], root_key: Array) -> Any:
+    """Copies the fresh network; the copy shares no buffer with it."""
+    del context, root_key
+    network = {name: values[name] for name in NETWORK}
+    return jax.tree.map(jnp.copy, network)
+
+
+def init_league(context: Context, values: Mapping[str, Any], root_key: Array) -> Table:
+    """Starts without entries."""
+    del values, root_key
+    return empty_table(league_of(context).slots)
+
+
+def init_pool(context: Context, values: Mapping[str, Any], root_key: Array) -> Any:
+    """Makes room for the entries' networks."""
+    del root_key
+    network = {name: values[name] for name in NETWORK}
+    return empty_pool(network, league_of(context).slots)
+
+
+def league_of(context: Context) -> League:
+    """Returns the experiment's league.
+
+    Raises:
+        UserError: The graph has phases or fields of a league, and the experiment has none.
+    """
+    league = context.experiment.league
+    if league is None:
+        raise UserError("the graph has a league that the experiment does not configure")
+    return league

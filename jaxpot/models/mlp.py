@@ -73,7 +73,9 @@ def orthogonal(gain: float) -> Callable[..., Array]:
 
     def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32, **_: Any) -> Array:
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        tall = jax.random.normal(key, (max(rows, columns), min(rows, columns)), dtype)
+        # Drawn flat, which gives the same bits and compiles in a fraction of the time on a CPU.
+        shape_of_tall = max(rows, columns), min(rows, columns)
+        tall = jax.random.normal(key, (rows * columns,), dtype).reshape(shape_of_tall)
 
         def step(_: int, x: Array) -> Array:
             gram = jnp.matmul(x.T, x, precision="highest")

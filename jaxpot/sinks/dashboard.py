@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -91,6 +91,10 @@ class Dashboard:
         failure = self.progress.checkpoint(record)
         if failure is not None:
             self.warning(failure)
+
+    def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
+        """Takes what the league holds for the next picture."""
+        self.progress.standings(standings)
 
     def warning(self, text: str) -> None:
         """Prints a warning above the picture, in full, where it stays."""

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from jaxpot.loop.observer import RunInfo
 from jaxpot.sinks import format as words
+from jaxpot.sinks.league import league_lines
 from jaxpot.sinks.progress import Evaluation, Payload, Progress
 
 if TYPE_CHECKING:
@@ -22,17 +23,21 @@ CURVES = {
     "entropy_loss": "entropy loss",
     "grad_norm": "gradient norm",
     "train_vs_random/reward": "random reward",
+    "train_vs_league/reward": "league reward",
+    "train_vs_archive/reward": "archive reward",
 }
 SIDE_BY_SIDE = 76
-_LABEL = 14
+_LABEL = 15
 _BEST = {"lost": "lost", "win_rate": "win", "avg_reward": "reward"}
 _VALUE = 10
 _GAP = "   "
 _LEAST_ROWS = 2
 _LEAST_DRAWN = 5
+_LEAGUE_SHARE = 4
 _HINT = "Ctrl-C saves a checkpoint and stops"
 
 Lines = list[Text]
+Section = Callable[[int], Lines]
 
 
 @attrs.frozen
@@ -59,7 +64,7 @@ def frame(progress: Progress, size: Size) -> Lines:
     for section in _middle(progress, info, size):
         room = size.height - len(lines) - len(foot) - 2
         if room >= _LEAST_ROWS:
-            lines += [Text(), *section[:room]]
+            lines += [Text(), *section(room)]
     if len(lines) > len(head):
         lines.append(Text())
     lines = [*lines, *foot][: max(1, size.height)]
@@ -68,18 +73,33 @@ def frame(progress: Progress, size: Size) -> Lines:
     return lines
 
 
-def _middle(progress: Progress, info: RunInfo, size: Size) -> list[Lines]:
+def _middle(progress: Progress, info: RunInfo, size: Size) -> list[Section]:
     """Returns the sections between head and foot, the most important first."""
-    evaluations, gates = _evaluation_lines(progress), _gates(progress, info)
+    evaluations, gates = _whole(_evaluation_lines(progress)), _whole(_gates(progress, info))
+    league = _league(progress, size)
     if size.width >= SIDE_BY_SIDE:
         half = Size((size.width - len(_GAP)) // 2, size.height, size.ascii_only)
         left, right = _curves(progress, half), _phases(progress, half)
         both = _beside(left, right, half.width) if left and right else left or right
-        sections = [both, evaluations, gates]
+        sections = [_whole(both), evaluations, league, gates]
     else:
-        curves = _curves(progress, size)
-        sections = [curves, evaluations, gates, _phases(progress, size)]
-    return [section for section in sections if section]
+        curves, phases = _whole(_curves(progress, size)), _whole(_phases(progress, size))
+        sections = [curves, evaluations, league, gates, phases]
+    return [section for section in sections if section is not None]
+
+
+def _whole(lines: Lines) -> Section | None:
+    """Returns a section that is cut where it does not fit; None where there is nothing in it."""
+    return (lambda room: lines[:room]) if lines else None
+
+
+def _league(progress: Progress, size: Size) -> Section | None:
+    """Returns the league's section, which is drawn for the room that it gets."""
+    standings = progress.league
+    if standings is None or not standings.entries:
+        return None
+    share = max(_LEAST_ROWS, size.height // _LEAGUE_SHARE)
+    return lambda room: league_lines(standings, min(room, share))
 
 
 def _header(info: RunInfo, size: Size) -> Text:
@@ -157,7 +177,7 @@ def _phases(progress: Progress, size: Size) -> Lines:
     total = sum(phases.values())
     if not total > 0:
         return []
-    label, value = 20, 9
+    label, value = max(20, *(len(name) + 1 for name in phases)), 9
     room = size.width - label - value - 1
     lines = [Text.assemble(("phase times", "bold"), (_at(timed), "dim"))]
     for name, seconds in phases.items():

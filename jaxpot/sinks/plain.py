@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 from jaxpot.loop.observer import RunInfo, RunResult
@@ -80,6 +80,12 @@ class Plain:
             ]
             listed = f" ({', '.join(facts)})" if facts else ""
             self._write(f"checkpoint {record['iteration']:06d}{listed}")
+
+    def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
+        """Writes who joined the league and who was recalled from its archive."""
+        news = self._progress.standings(standings)
+        if news:
+            self._write(f"league at {self._progress.done}: {news}")
 
     def warning(self, text: str) -> None:
         """Writes a warning."""

@@ -8,12 +8,13 @@ changed in place, or is a list that only grows and is copied before it is walked
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from jaxpot.loop.observer import RunInfo, RunResult
+from jaxpot.sinks.standings import Standings
 
 Payload = Mapping[str, float | int]
 Item = TypeVar("Item")
@@ -109,6 +110,7 @@ class Progress:
         self.evaluations: tuple[Evaluation, ...] = ()
         self.compile: tuple[str, float] | None = None
         self.saved: tuple[Mapping[str, Any], float] | None = None
+        self.league: Standings | None = None
         self.started_at = clock()
         self.ended_at: float | None = None
         self._marks: tuple[tuple[float, int], ...] = ()
@@ -162,6 +164,18 @@ class Progress:
         if record.get("state") == "failed":
             return f"checkpoint {record.get('iteration')} failed: {record.get('error')}"
         return None
+
+    def standings(self, entries: Sequence[Mapping[str, Any]]) -> str:
+        """Keeps what the league holds; returns what is new in it, in words, or nothing.
+
+        The first of a resumed attempt is compared with nothing: it is new as a whole.
+        """
+        before, now = self.league, Standings(self.done, entries)
+        self.league = now
+        if before is None and self.info is not None and self.info.start_iter:
+            return now.sizes
+        news = now.news(before or Standings(self.done))
+        return f"{news}; {now.sizes}" if news else ""
 
     def finished(self, result: RunResult) -> None:
         """Stops the clock."""

@@ -3,13 +3,26 @@
 from jaxpot.spec.algorithms import PPO, AlgorithmConfig
 from jaxpot.spec.checkpoint import Best, Checkpoint
 from jaxpot.spec.codes import CODES, describe_code
-from jaxpot.spec.collect import Collect, RandomCollector, SelfplayCollector
+from jaxpot.spec.collect import (
+    ArchiveCollector,
+    Collect,
+    LeagueCollector,
+    RandomCollector,
+    SelfplayCollector,
+)
 from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
 from jaxpot.spec.envs import EnvConfig, PgxEnv
-from jaxpot.spec.evaluators import Evaluator, GameTreeEvaluator, RandomEvaluator
+from jaxpot.spec.evaluators import (
+    ArchiveEvaluator,
+    CheckpointEvaluator,
+    Evaluator,
+    GameTreeEvaluator,
+    RandomEvaluator,
+)
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.faults import Fault, Origin, SpecError
+from jaxpot.spec.league import AddSchedule, League, Target
 from jaxpot.spec.load import Loaded, load
 from jaxpot.spec.metrics import best_cadence
 from jaxpot.spec.models import MLP, ModelConfig, ResNet
@@ -31,9 +44,13 @@ __all__ = [
     "SPEC_VERSION",
     "Adam",
     "AdamW",
+    "AddSchedule",
     "AlgorithmConfig",
+    "ArchiveCollector",
+    "ArchiveEvaluator",
     "Best",
     "Checkpoint",
+    "CheckpointEvaluator",
     "Collect",
     "Constant",
     "Cosine",
@@ -45,6 +62,8 @@ __all__ = [
     "GameTreeEvaluator",
     "ImportedEvaluator",
     "ImportedPart",
+    "League",
+    "LeagueCollector",
     "Linear",
     "Loaded",
     "ModelConfig",
@@ -59,6 +78,7 @@ __all__ = [
     "Schedule",
     "SelfplayCollector",
     "SpecError",
+    "Target",
     "best_cadence",
     "describe_code",
     "diff",

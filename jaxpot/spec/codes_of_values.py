@@ -65,7 +65,9 @@ VALUE_CODES: Final = (
         "A name has characters that names do not have.",
         "Experiments and tags are named in letters, digits, `.`, `_` and `-`, at most 100 of them, "
         "the first a letter or a digit; evaluators, whose names become payload keys, in lower-case "
-        "letters, digits and `_`, the first a letter.",
+        "letters, digits and `_`, the first a letter. An evaluator of kind `checkpoint` names its "
+        "opponent by a run, as any command does, and by `latest`, `best`, `milestone:N` or `N`, "
+        "iterations done.",
         'name = "tic tac toe"',
         'name = "tic_tac_toe"',
     ),
@@ -164,9 +166,53 @@ VALUE_CODES: Final = (
         "no-collector",
         "Some iteration collects nothing.",
         "At every iteration at least one collector is on: self-play, or random games without an "
-        "`until` before the run's end.",
+        "`until` before the run's end. The league does not count: it begins empty.",
         '[collect]\nnum_steps = 9\nselfplay = "none"\nrandom = "none"',
         "[collect]\nnum_steps = 9\n[collect.selfplay]\nnum_envs = 1024",
+    ),
+    Code(
+        "needs-league",
+        "Something plays the league or its archive, and there is no league.",
+        "`[collect.league]`, `[collect.archive]` and an evaluator of kind `archive` need a "
+        "`[league]` section, which says what the league holds.",
+        "[collect.league]\nnum_envs = 128",
+        "[collect.league]\nnum_envs = 128\n[league]\nsize = 8\nadd_every = 100",
+    ),
+    Code(
+        "needs-archive-evaluator",
+        "The archive is played, but nothing says which of its entries are forgotten.",
+        "`[collect.archive]` plays the archive's active entries. An evaluator of kind `archive` "
+        "decides which those are, so there is at least one.",
+        "[collect.archive]\nnum_envs = 128\n[league]\nsize = 8\nadd_every = 100",
+        "[collect.archive]\nnum_envs = 128\n[league]\nsize = 8\nadd_every = 100\n"
+        '[eval.archive]\nkind = "archive"\nevery = 50\nnum_games = 64',
+    ),
+    Code(
+        "no-archive",
+        "The archive is played or evaluated, but it holds nothing.",
+        "With `[collect.archive]` or an evaluator of kind `archive`, `league.archive_size` is at "
+        "least 1.",
+        "[league]\nsize = 8\nadd_every = 100\narchive_size = 0\n"
+        '[eval.archive]\nkind = "archive"\nevery = 50\nnum_games = 64',
+        "[league]\nsize = 8\nadd_every = 100\narchive_size = 32\n"
+        '[eval.archive]\nkind = "archive"\nevery = 50\nnum_games = 64',
+    ),
+    Code(
+        "needs-target",
+        "Self-play is against the target, and there is none.",
+        '`collect.selfplay.opponent = "target"` needs a `[target]` section, which says how fast '
+        "the target follows the network.",
+        '[collect.selfplay]\nopponent = "target"',
+        '[collect.selfplay]\nopponent = "target"\n[target]\ntau = 0.01',
+    ),
+    Code(
+        "uneven-envs",
+        "A collector's environments cannot be shared out evenly.",
+        "The league and the archive are played by groups of `league.base_unit` environments, a "
+        "group against one entry: their `num_envs` is a positive multiple of it. Against the "
+        "target it is even, since the target moves first in one half of the games.",
+        "[collect.league]\nnum_envs = 100\n[league]\nsize = 8\nadd_every = 100",
+        "[collect.league]\nnum_envs = 128\n[league]\nsize = 8\nadd_every = 100",
     ),
     Code(
         "too-many-rows",
@@ -179,8 +225,9 @@ VALUE_CODES: Final = (
         "batch-too-large",
         "A minibatch is larger than what one iteration collects.",
         "An iteration collects `num_steps` rows for each self-play environment and half as many, "
-        "the network's own moves, for each one against random moves. `batch_size` is at most that, "
-        "at the iteration that collects least.",
+        "the network's own moves, for each one against random moves or the target. `batch_size` is "
+        "at most that, at the iteration that collects least; what it collects against the league "
+        "and the archive does not count, since they begin empty.",
         '[algorithm]\nkind = "ppo"\nbatch_size = 1_000_000_000',
         '[algorithm]\nkind = "ppo"\nbatch_size = 16',
     ),
@@ -221,7 +268,10 @@ VALUE_CODES: Final = (
         "A metric is not emitted at the iterations that are looked at.",
         "An evaluator emits at its cadence: `every = n` at the iterations t with (t + 1) divisible "
         "by n. A gate on the last iteration's value needs `iterations` divisible by it; "
-        '`at = "any"` and `at = "best"` need one evaluation in the run.',
+        '`at = "any"` and `at = "best"` need one evaluation in the run. The league is played from '
+        "the iteration after its first entry, the archive evaluated once it can have an entry. "
+        "When the archive is played depends on scores, so a gate on `train_vs_archive/reward` has "
+        '`at = "any"` or `at = "best"`.',
         '[[expect]]\nmetric = "train_vs_random/reward"\nat = 999_999_998\nmin = 0\n'
         "[collect.random]\nnum_envs = 2\nuntil = 1",
         '[[expect]]\nmetric = "train_vs_random/reward"\nat = "any"\nmin = 0\n'

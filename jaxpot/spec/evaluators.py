@@ -1,10 +1,10 @@
 """Configs of evaluators, and the payload keys that they emit."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import attrs
 
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import INT32_MAX, RUN, SELECTOR, option
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.parts import ImportedEvaluator
 
@@ -41,7 +41,55 @@ class GameTreeEvaluator:
     )
 
 
-Evaluator = RandomEvaluator | GameTreeEvaluator | ImportedEvaluator
+@attrs.frozen(kw_only=True)
+class ArchiveEvaluator:
+    """Plays against every archived entry of the league and updates their scores.
+
+    It decides which of them are forgotten, and so are played again by `[collect.archive]`. There
+    is none before the league has archived its first entry.
+    """
+
+    kind: ClassVar[str] = "archive"
+
+    every: int = option(ge=1, le=INT32_MAX, unit="iterations", doc=_EVERY)
+    num_games: int = option(
+        ge=2, le=INT32_MAX, multiple_of=2, unit="games", doc="Games played against each entry."
+    )
+    greedy: bool = option(
+        default=False, doc="Whether both networks play their likeliest moves or sample."
+    )
+
+
+@attrs.frozen(kw_only=True)
+class CheckpointEvaluator:
+    """Plays against the network of another run's checkpoint, and says how many Elo points apart.
+
+    The other run is of the same game; its network may have another form.
+    """
+
+    kind: ClassVar[str] = "checkpoint"
+
+    every: int = option(ge=1, le=INT32_MAX, unit="iterations", doc=_EVERY)
+    num_games: int = option(
+        ge=2, le=INT32_MAX, multiple_of=2, unit="games", doc="Games played per evaluation."
+    )
+    run: str = option(
+        name=RUN, doc="The opponent's run: its uid, the start of one, or a name, for the newest."
+    )
+    checkpoint: str = option(
+        default="latest",
+        name=SELECTOR,
+        doc='Which of its checkpoints: `"latest"`, `"best"`, `"milestone:N"` or `"N"`, where N is '
+        "iterations done.",
+    )
+    greedy: bool = option(
+        default=False, doc="Whether both networks play their likeliest moves or sample."
+    )
+
+
+Evaluator = (
+    RandomEvaluator | GameTreeEvaluator | ArchiveEvaluator | CheckpointEvaluator | ImportedEvaluator
+)
 
 _SEATS = (("", ""), ("p0/", ", moving first"), ("p1/", ", moving second"))
 _RATES = (
@@ -56,9 +104,13 @@ _LEAVES = (
     ("drawn", "positions", "Distinct final positions that are drawn"),
     ("lost", "positions", "Distinct final positions that are lost"),
 )
+_ELO = (
+    ("elo", "Elo points above the opponent; infinite where all games were won or all lost."),
+    ("elo_stderr", "Standard error of `elo`; infinite where that is."),
+)
 
 
-def random_keys(config: RandomEvaluator, prefix: str) -> tuple[PayloadKey, ...]:
+def rate_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
     """Returns the rates over all games, over those moved first in, and second."""
     return tuple(
         PayloadKey(
@@ -72,6 +124,22 @@ def random_keys(config: RandomEvaluator, prefix: str) -> tuple[PayloadKey, ...]:
         for seat, words in _SEATS
         for name, unit, doc in _RATES
     )
+
+
+def checkpoint_keys(config: CheckpointEvaluator, prefix: str) -> tuple[PayloadKey, ...]:
+    """Returns the rates and the difference in Elo that they amount to."""
+    elo = tuple(
+        PayloadKey(
+            name=f"{prefix}/{name}",
+            dtype="float",
+            unit="elo",
+            doc=doc,
+            every=config.every,
+            phase=prefix,
+        )
+        for name, doc in _ELO
+    )
+    return (*rate_keys(config, prefix), *elo)
 
 
 def game_tree_keys(config: GameTreeEvaluator, prefix: str) -> tuple[PayloadKey, ...]:

@@ -12,6 +12,7 @@ from jaxpot.spec.evaluators import Evaluator
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.fields import IDENTIFIER, LABEL, option
 from jaxpot.spec.frozen import FrozenMap
+from jaxpot.spec.league import League, Target
 from jaxpot.spec.models import ModelConfig
 from jaxpot.spec.optimizers import AdamW, OptimizerConfig
 from jaxpot.spec.runtime import Runtime
@@ -40,6 +41,12 @@ class Experiment:
         default=AdamW(), doc="How gradients become updates; AdamW with its defaults if absent."
     )
     collect: Collect = option(doc="Where the training data comes from.")
+    league: League | None = option(
+        default=None, doc="Frozen copies of the agent to play against; absent is off."
+    )
+    target: Target | None = option(
+        default=None, doc="A slow copy of the network to play against; absent is off."
+    )
     eval: Mapping[str, Evaluator] = option(
         default=FrozenMap(),
         converter=FrozenMap,

@@ -25,6 +25,13 @@ LABEL = Name(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     "a name: letters, digits, `.`, `_` and `-`, a letter or a digit first, at most 100",
 )
+RUN = Name(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a run: its uid, the start of one, a name or `latest`"
+)
+SELECTOR = Name(
+    r"(latest|best|(milestone:)?[0-9]{1,10})",
+    "a checkpoint: `latest`, `best`, `milestone:N`, or `N`, where N is iterations done",
+)
 IDENTIFIER = Name(
     r"[a-z][a-z0-9_]{0,63}",
     "a name: lower-case letters, digits and `_`, a letter first, at most 64",
@@ -52,6 +59,8 @@ class Rules:
         others, with more to say.
       max_items: most items of an array.
       unique: whether an array's items must differ.
+      later: whether the field is younger than its class, whose digests its default leaves as they
+        were.
     """
 
     doc: str
@@ -66,6 +75,7 @@ class Rules:
     choices: tuple[str, ...] = ()
     max_items: int | None = None
     unique: bool = False
+    later: bool = False
 
     def admit(self, number: float) -> bool:
         """Says whether a number is within the bounds."""

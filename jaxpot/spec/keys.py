@@ -10,7 +10,8 @@ import attrs
 class PayloadKey:
     """One key of the per-iteration payload.
 
-    It is there at iteration `t` if `start <= t < until` and `(t + 1) % every == 0`.
+    It is there at iteration `t` if `start <= t < until` and `(t + 1) % every == 0`, and, with a
+    condition, if that holds.
 
     Attributes:
       name: the key, such as `eval_vs_random/win_rate`.
@@ -20,6 +21,8 @@ class PayloadKey:
       every: its cadence.
       start: first iteration of its window.
       until: first iteration behind its window; None for no end.
+      when: the condition of the run's state on which it is there; None for none. What holds is
+        known to the running loop only.
       phase: the phase that emits it.
       wall_clock: whether its values are times, which no two runs share.
     """
@@ -32,10 +35,11 @@ class PayloadKey:
     every: int = 1
     start: int = 0
     until: int | None = None
+    when: str | None = None
     wall_clock: bool = False
 
     def present_at(self, t: int) -> bool:
-        """Says whether the payload of iteration `t` has the key."""
+        """Says whether the payload of iteration `t` has the key; with a condition, can have it."""
         in_window = self.start <= t and (self.until is None or t < self.until)
         return in_window and (t + 1) % self.every == 0
 

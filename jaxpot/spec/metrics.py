@@ -1,17 +1,27 @@
 """The rules on metrics: what `best` and `expect` name is emitted, and when they look at it."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import attrs
 
 from jaxpot.spec.checkpoint import Checkpoint
-from jaxpot.spec.collect import collect_keys
+from jaxpot.spec.collect import Collect
 from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.faults import Fault, Path, nearest
 from jaxpot.spec.keys import PayloadKey
-from jaxpot.spec.payload import evaluation_time, evaluator_prefix, loop_keys, timing_keys
+from jaxpot.spec.payload import (
+    collect_keys,
+    collector_timer,
+    evaluator_keys,
+    evaluator_prefix,
+    league_keys,
+    loop_keys,
+    timing_keys,
+)
 from jaxpot.spec.registry import part_keys
+from jaxpot.spec.windows import CONDITIONS, Window, collector_windows, evaluator_start
 from jaxpot.spec.wording import listed, shown
 
 _EVALUATOR = evaluator_prefix("")
@@ -64,14 +74,27 @@ def _emitted(draft: Draft) -> Emitted:
     if algorithm is None:
         unsure.append("")
     try:
+        league = draft.sound("league")
+        keys += league_keys(league)
         collect = draft.sound("collect")
+        windows = collector_windows(collect, league, draft.part("eval"))
         profile_every = draft.sound("runtime", "profile_every")
-        keys += [*collect_keys(collect), *timing_keys(collect, profile_every)]
+        keys += [*collect_keys(windows), *timing_keys(windows, profile_every)]
+        unsure += _lacking(collect, windows)
     except Unknown:
-        unsure += ["train_vs_", "timings/"]
+        unsure += ["train_vs_", "timings/", "iteration/"]
     emitted, more = _evaluator_keys(draft)
     keys += [*(algorithm or ()), *emitted]
     return Emitted({key.name: key for key in keys}, (*unsure, *more))
+
+
+def _lacking(collect: Collect, windows: Mapping[str, Window]) -> Iterator[str]:
+    """Yields prefixes of the keys of collectors that lack what they need: a fault already."""
+    for name in ("league", "archive"):
+        if getattr(collect, name) is not None and name not in windows:
+            yield f"train_vs_{name}/"
+            yield f"timings/{collector_timer(name)}"
+            yield from ("iteration/league_", "iteration/active_archive_size")
 
 
 def _evaluator_keys(draft: Draft) -> tuple[list[PayloadKey], list[str]]:
@@ -88,12 +111,15 @@ def _evaluator_keys(draft: Draft) -> tuple[list[PayloadKey], list[str]]:
     for name, evaluator in evaluators.items():
         if name in refused:
             continue
-        prefix = evaluator_prefix(name)
-        emitted = part_keys(evaluator, prefix)
+        emitted = None
+        with suppress(Unknown):
+            start = evaluator_start(evaluator, draft.sound("collect"), draft.sound("league"))
+            emitted = evaluator_keys(name, evaluator, start)
         if emitted is None:
+            prefix = evaluator_prefix(name)
             unsure += [f"{prefix}/", f"timings/{prefix}"]
         else:
-            keys += [*emitted, evaluation_time(name, evaluator.every)]
+            keys += emitted
     return keys, unsure
 
 
@@ -113,8 +139,12 @@ def _expect_one(draft: Draft, emitted: Emitted, index: int) -> Iterator[Fault]:
         yield _unknown_metric((*path, "metric"), draft.part(*path, "metric"), emitted)
     expect: Expect = draft.sound(*path)
     yield from _bounds(expect, path)
-    message = _misses(expect, key, draft.sound("iterations")) if key else ""
-    if key and message:
+    if key is None:
+        return
+    if key.when is not None and expect.at not in ("any", "best"):
+        message = f"whether that iteration has {key.name} shows only when it runs"
+        yield Fault("metric-not-present", (*path, "at"), message, listed(["any", "best"]))
+    elif message := _misses(expect, key, draft.sound("iterations")):
         yield Fault("metric-not-present", (*path, "at"), message, _presence(key))
 
 
@@ -172,8 +202,10 @@ def _unknown_metric(path: Path, name: str, emitted: Emitted) -> Fault:
 def _presence(key: PayloadKey) -> str:
     """Returns where a metric is there, as what a gate may look at."""
     every = "every iteration" if key.every == 1 else f"every {key.every} iterations"
+    first = -(-(key.start + 1) // key.every) * key.every - 1
     until = "" if key.until is None else f", before {key.until}"
-    return f"where it is there: {every}, first at {key.every - 1}{until}"
+    when = "" if key.when is None else f", {CONDITIONS[key.when]}"
+    return f"where it is there: {every}, first at {first}{until}{when}"
 
 
 metric_rules = (_expect, _best)

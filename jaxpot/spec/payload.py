@@ -1,21 +1,23 @@
 """Every key that a run of an experiment will emit, with its type, unit and presence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.spec.collect import Collect, collect_keys
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.keys import PayloadKey
+from jaxpot.spec.league import League
 from jaxpot.spec.registry import part_keys
+from jaxpot.spec.windows import Window, collector_windows, evaluator_start
 
 __all__ = ["PayloadKey", "evaluator_prefix", "payload_keys"]
 
 LOG = "log_payload"
 CONCATENATE = "concatenate_batches"
 TRANSFER = "transfer_metrics"
+LEAGUE_SIZES = "league_sizes"
 
 _LOOP_KEYS: tuple[tuple[str, Literal["int", "float"], str, str, str], ...] = (
     ("iter", "int", "iterations", "Iteration, from 0.", LOG),
@@ -41,6 +43,23 @@ _LOOP_KEYS: tuple[tuple[str, Literal["int", "float"], str, str, str], ...] = (
     ("iteration/env_steps", "int", "steps", "Environment steps taken.", CONCATENATE),
 )
 
+_LEAGUE_KEYS = (
+    ("iteration/league_size", "Entries of the league that this iteration found."),
+    ("iteration/league_archive_size", "Entries of the archive that this iteration found."),
+    ("iteration/active_archive_size", "Active ones of those: the archive's opponents here."),
+)
+_OPPONENTS = {
+    "random": "in the games finished against random moves",
+    "league": "in the games finished against the league's entries",
+    "archive": "in the games finished against the archive's active entries",
+}
+_COLLECTING = {
+    "selfplay": "Self-play.",
+    "random": "Play against random moves.",
+    "league": "Play against the league.",
+    "archive": "Play against the archive's active entries.",
+}
+
 
 def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
     """Returns every key that a run of `experiment` emits, in the order of its payload.
@@ -51,15 +70,60 @@ def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
     algorithm = part_keys(experiment.algorithm, "")
     if algorithm is None:
         raise _unknown(experiment.algorithm)
-    keys = [*loop_keys(), *algorithm, *collect_keys(experiment.collect)]
+    windows = collector_windows(experiment.collect, experiment.league, experiment.eval)
+    keys = [*loop_keys(), *league_keys(experiment.league), *algorithm, *collect_keys(windows)]
+    timings = [*timing_keys(windows, experiment.runtime.profile_every)]
     for name, evaluator in experiment.eval.items():
-        emitted = part_keys(evaluator, evaluator_prefix(name))
+        start = evaluator_start(evaluator, experiment.collect, experiment.league)
+        emitted = evaluator_keys(name, evaluator, start)
         if emitted is None:
             raise _unknown(evaluator)
-        keys += emitted
-    keys += timing_keys(experiment.collect, experiment.runtime.profile_every)
-    keys += (evaluation_time(name, each.every) for name, each in experiment.eval.items())
-    return tuple(keys)
+        keys += emitted[:-1]
+        timings += emitted[-1:]
+    return (*keys, *timings)
+
+
+def league_keys(league: League | None) -> tuple[PayloadKey, ...]:
+    """Returns the keys that a run with a league emits at every iteration."""
+    rows = () if league is None else _LEAGUE_KEYS
+    return tuple(
+        PayloadKey(name=name, dtype="int", unit="entries", doc=doc, phase=LEAGUE_SIZES)
+        for name, doc in rows
+    )
+
+
+def collect_keys(windows: Mapping[str, Window]) -> tuple[PayloadKey, ...]:
+    """Returns the keys that the collectors emit about their games, given their windows."""
+    return tuple(
+        _in_window(
+            windows[name],
+            PayloadKey(
+                name=f"train_vs_{name}/reward",
+                dtype="float",
+                unit="reward",
+                doc=f"Mean return of the network {where}.",
+                phase=f"collect_{name}",
+            ),
+        )
+        for name, where in _OPPONENTS.items()
+        if name in windows
+    )
+
+
+def evaluator_keys(name: str, evaluator: Any, start: int) -> tuple[PayloadKey, ...] | None:
+    """Returns an evaluator's keys, its time the last; None where they cannot be known.
+
+    Args:
+      name: the evaluator's, under `[eval]`.
+      evaluator: its config.
+      start: first iteration at which it can run.
+    """
+    prefix = evaluator_prefix(name)
+    emitted = part_keys(evaluator, prefix)
+    if emitted is None:
+        return None
+    time = evaluation_time(name, evaluator.every)
+    return tuple(attrs.evolve(key, start=start) if start else key for key in (*emitted, time))
 
 
 def evaluator_prefix(name: str) -> str:
@@ -84,27 +148,29 @@ def loop_keys() -> tuple[PayloadKey, ...]:
     return (*counts, speed)
 
 
-def timing_keys(collect: Collect, profile_every: int) -> Iterator[PayloadKey]:
+def timing_keys(windows: Mapping[str, Window], profile_every: int) -> Iterator[PayloadKey]:
     """Yields the keys of the iteration's times: as a whole always, by phase every so often.
 
     Args:
-      collect: the collectors that there are.
+      windows: of the collectors that there are.
       profile_every: cadence of iterations whose phases are timed one by one; 0 for never.
     """
     total = "Wall time of an iteration with its evaluations, without compiling and persistence."
     yield _timing("total", total, LOG)
     if profile_every:
-        if collect.selfplay is not None:
-            yield _timing("collect_selfplay", "Self-play.", every=profile_every)
-        if collect.random is not None:
-            until = collect.random.until
-            yield attrs.evolve(
-                _timing("collect_random", "Play against random moves.", every=profile_every),
-                until=until,
+        for name, window in windows.items():
+            key = _timing(
+                collector_timer(name), _COLLECTING[name], f"collect_{name}", every=profile_every
             )
+            yield _in_window(window, key)
         yield _timing(CONCATENATE, "Targets, and one batch from all rows.", every=profile_every)
         yield _timing("training", "The updates.", every=profile_every)
         yield _timing(TRANSFER, "Metrics from device to host.", every=profile_every)
+
+
+def collector_timer(name: str) -> str:
+    """Returns what a collector's time is called, behind `timings/`."""
+    return "collect_archive_league" if name == "archive" else f"collect_{name}"
 
 
 def evaluation_time(name: str, every: int) -> PayloadKey:
@@ -122,6 +188,10 @@ def _timing(timed: str, doc: str, phase: str | None = None, *, every: int = 1) -
         every=every,
         wall_clock=True,
     )
+
+
+def _in_window(window: Window, key: PayloadKey) -> PayloadKey:
+    return attrs.evolve(key, start=window.start, until=window.until, when=window.when)
 
 
 def _unknown(part: Any) -> UserError:

@@ -8,10 +8,17 @@ from typing import Any
 import attrs
 
 from jaxpot.spec.checkpoint import Best, Checkpoint
-from jaxpot.spec.collect import Collect, RandomCollector, SelfplayCollector
+from jaxpot.spec.collect import (
+    ArchiveCollector,
+    Collect,
+    LeagueCollector,
+    RandomCollector,
+    SelfplayCollector,
+)
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.fields import Rules, rules_of
+from jaxpot.spec.league import League, Target
 from jaxpot.spec.markdown import table
 from jaxpot.spec.pgx_games import GAMES
 from jaxpot.spec.registry import REGISTRIES
@@ -49,6 +56,10 @@ _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`[collect]`", Collect),
     ("`[collect.selfplay]`", SelfplayCollector),
     ("`[collect.random]`", RandomCollector),
+    ("`[collect.league]`", LeagueCollector),
+    ("`[collect.archive]`", ArchiveCollector),
+    ("`[league]`", League),
+    ("`[target]`", Target),
     ("`[checkpoint]`", Checkpoint),
     ("`[checkpoint.best]`", Best),
     ("`[[expect]]`", Expect),

@@ -14,10 +14,13 @@ from jaxpot.errors import UserError
 from jaxpot.spec.algorithms import PPO, ppo_keys
 from jaxpot.spec.envs import PgxEnv
 from jaxpot.spec.evaluators import (
+    ArchiveEvaluator,
+    CheckpointEvaluator,
     GameTreeEvaluator,
     RandomEvaluator,
+    checkpoint_keys,
     game_tree_keys,
-    random_keys,
+    rate_keys,
 )
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.models import MLP, ResNet
@@ -40,12 +43,20 @@ class Row:
       implementation: `module:function`, whose function takes the config first.
       keys: the payload keys that a config's part emits under a prefix.
       programs: what a part compiles beside the program that it is in, by name.
+      needs: what its implementation asks for beside what every such part is given, by keyword:
+        "experiment", the whole of it, "league", the config of that name, "runs_dir", the folder of
+        all runs, or "recorded", the `source` that the run's first attempt recorded of the part.
+      reads: fields of the state that an evaluator is given beside the network, by keyword.
+      writes: fields that its output gives back.
     """
 
     config: type[Any]
     implementation: str
     keys: Callable[[Any, str], tuple[PayloadKey, ...]] = _no_keys
     programs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -117,12 +128,26 @@ REGISTRIES = (
     Registry(
         "evaluator",
         (
-            Row(RandomEvaluator, "jaxpot.evaluators.random_opponent:build", random_keys),
+            Row(RandomEvaluator, "jaxpot.evaluators.random_opponent:build", rate_keys),
             Row(
                 GameTreeEvaluator,
                 "jaxpot.evaluators.game_tree:build",
                 game_tree_keys,
                 programs=("game_tree_deal", "game_tree_step"),
+            ),
+            Row(
+                ArchiveEvaluator,
+                "jaxpot.evaluators.archive:build",
+                rate_keys,
+                needs=("league",),
+                reads=("pool", "league"),
+                writes=("league",),
+            ),
+            Row(
+                CheckpointEvaluator,
+                "jaxpot.evaluators.checkpoint_opponent:build",
+                checkpoint_keys,
+                needs=("experiment", "runs_dir", "recorded"),
             ),
         ),
         imported=ImportedEvaluator,
@@ -148,9 +173,9 @@ def part_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...] | None:
     return _row(config).keys(config, prefix)
 
 
-def part_programs(config: Any) -> tuple[str, ...]:
-    """Returns what a part compiles beside the program that it is in; a user's own says nothing."""
-    return () if isinstance(config, ImportedPart) else _row(config).programs
+def part_row(config: Any) -> Row | None:
+    """Returns the row of a part's kind; a user's own part has none."""
+    return None if isinstance(config, ImportedPart) else _row(config)
 
 
 def implementation(config: Any) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ import attrs
 
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.faults import SpecError, dotted
+from jaxpot.spec.fields import rules_of
 from jaxpot.spec.frozen import thaw
 from jaxpot.spec.parts import ImportedPart
 from jaxpot.spec.structure import structure
@@ -43,7 +44,8 @@ def plain(value: Any, *, sparse: bool = False) -> Any:
 
     Args:
       value: an experiment or anything in one.
-      sparse: whether to leave out fields that have no value and need none.
+      sparse: whether to leave out fields that have no value and need none, and those that are
+        younger than their class and have their default.
     """
     if isinstance(value, ImportedPart):
         return {"kind": value.kind, **thaw(value.table)}
@@ -51,7 +53,8 @@ def plain(value: Any, *, sparse: bool = False) -> Any:
         table = {"kind": value.kind} if hasattr(value, "kind") else {}
         for field in attrs.fields(type(value)):
             item = getattr(value, field.name)
-            if not (sparse and item is None and field.default is None):
+            implied = item is None or rules_of(field).later
+            if not (sparse and implied and item == field.default):
                 table[field.name] = plain(item, sparse=sparse)
         return table
     if isinstance(value, Mapping):

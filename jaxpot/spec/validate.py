@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
-from jaxpot.spec.collect import trainable_rows
+from jaxpot.spec.collect import certain_rows, most_rows
 from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.envs import PgxEnv
 from jaxpot.spec.evaluators import GameTreeEvaluator
@@ -17,6 +17,7 @@ from jaxpot.spec.faults import Fault, nearest
 from jaxpot.spec.fields import INT32_MAX
 from jaxpot.spec.metrics import metric_rules
 from jaxpot.spec.models import ResNet
+from jaxpot.spec.opponents import opponent_rules
 from jaxpot.spec.optimizers import SGD
 from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS
 from jaxpot.spec.schedules import Cosine, Linear
@@ -30,7 +31,7 @@ def validate(spec: Experiment | Draft) -> list[Fault]:
     if isinstance(spec, Experiment):
         spec = Draft({field.name: getattr(spec, field.name) for field in attrs.fields(Experiment)})
     faults: list[Fault] = []
-    for rule in (*_RULES, *metric_rules):
+    for rule in (*_RULES, *opponent_rules, *metric_rules):
         try:
             for fault in rule(spec):
                 faults.append(fault)
@@ -82,21 +83,25 @@ def _game_tree(draft: Draft) -> Iterator[Fault]:
 def _some_collector(draft: Draft) -> Iterator[Fault]:
     selfplay = draft.sound("collect", "selfplay")
     random = draft.sound("collect", "random")
+    league = draft.part("collect", "league")
     if selfplay is not None:
         return
     if random is None:
+        empty = "" if league is None else " until the league has an entry"
         sections = "[collect.selfplay], [collect.random] or both"
-        yield Fault("no-collector", ("collect",), "nothing is collected", sections)
+        yield Fault("no-collector", ("collect",), f"nothing is collected{empty}", sections)
     elif random.until is not None and random.until < draft.sound("iterations"):
         message = f"nothing is collected from iteration {random.until} on"
+        if league is not None:
+            message = f"nothing is collected at iteration {random.until}: the league is empty then"
         allowed = "`iterations` or more, no `until`, or a [collect.selfplay] besides"
         yield Fault("no-collector", ("collect", "random", "until"), message, allowed)
 
 
 def _collected_rows(draft: Draft) -> Iterator[Fault]:
     collect = draft.sound("collect")
-    if trainable_rows(collect, 0) > INT32_MAX:
-        message = f"an iteration has {trainable_rows(collect, 0)} rows"
+    if most_rows(collect) > INT32_MAX:
+        message = f"an iteration has {most_rows(collect)} rows"
         allowed = f"at most {INT32_MAX} rows: fewer steps or environments"
         yield Fault("too-many-rows", ("collect", "num_steps"), message, allowed)
 
@@ -106,7 +111,7 @@ def _batch_size(draft: Draft) -> Iterator[Fault]:
     batch_size = draft.sound(*path)
     collect = draft.sound("collect")
     last = draft.sound("iterations") - 1
-    rows, t = min((trainable_rows(collect, t), t) for t in (0, last))
+    rows, t = min((certain_rows(collect, t), t) for t in (0, last))
     if 0 < rows < batch_size:
         # The smallest iterations are those after the random warm-up: name the first of them.
         t = collect.random.until if t else 0

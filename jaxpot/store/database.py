@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Config = dict[str, str | bool | int | float | list[str]]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 

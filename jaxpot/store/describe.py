@@ -7,6 +7,8 @@ import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from jaxpot.store.standings import league_of
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN = (
     *("uid", "name", "status", "iterations", "attempts", "seed", "spec_digest", "training_digest"),
     *("started", "ended", "lag_bytes", "tags"),
-    *("spec", "metrics", "best", "checkpoints", "time", "provenance"),
+    *("spec", "metrics", "best", "checkpoints", "league", "time", "provenance"),
 )
 
 _JSON_COLUMNS = frozenset({"versions", "argv", "spec", "payload"})
@@ -46,6 +48,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
         "JOIN runs USING (run_id) WHERE uid = ? ORDER BY iteration, c.kind",
         uid,
     )
+    found["league"] = league_of(connection, uid)
     found["time"] = _time(connection, uid)
     found["provenance"] = _provenance(connection, uid)
     found["expect"] = [event["payload"] for event in _events(connection, uid, ("expect",))]

@@ -7,7 +7,6 @@ in full or, named in `events`, not at all.
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from jaxpot.store import fields
 from jaxpot.store.batch import Batch, columns_of
 from jaxpot.store.fields import Record
 from jaxpot.store.journal import JOURNAL_VERSION
+from jaxpot.store.series import take_digests, take_histogram, take_payload, take_standings
 from jaxpot.store.state import RunState
 
 SKIPPED = "journal_skip"
@@ -25,6 +25,9 @@ _decode = json.JSONDecoder().decode
 _PROVENANCE_TEXT = ("git_commit", "platform", "device_kind", "isa", "xla_flags", "host")
 _PROVENANCE_JSON = ("versions", "argv")
 _PROVENANCE_COUNT = ("device_count", "nproc")
+
+_CHECKPOINT_EVENT = ("type", "path", "bytes", "digest", "sha256", "score", "seconds")
+_CHECKPOINT_EVENT += ("blocking_seconds", "error")
 
 
 class FutureJournalError(Exception):
@@ -49,7 +52,7 @@ def take_line(state: RunState, batch: Batch, line: bytes, offset: int) -> str | 
             raise ValueError("not a JSON object")
         kind = fields.text(record, "kind")
         taken = _TAKERS.get(kind, _take_unknown)
-        if taken is not _take_payload:
+        if taken is not take_payload:
             json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
         time = fields.micros(record)
         taken(state, batch, record, time)
@@ -146,66 +149,6 @@ def _take_keys(state: RunState, batch: Batch, record: Record, time: int) -> None
     state.keys_changed = True
 
 
-def _take_payload(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    digest = fields.optional_text(record, "digest")
-    values = fields.mapping(record, "values")
-    names = tuple(values)
-    ids = state.key_ids.get(names)
-    if ids is None:
-        for name in names:
-            name.encode()
-    mark = len(batch.value)
-    try:
-        batch.value.extend(values.values())
-    except (TypeError, OverflowError):  # a NaN, say, which a journal spells as a string
-        del batch.value[mark:]
-        batch.value.extend([fields.number(value) for value in values.values()])
-    if ids is None:
-        ids = array("i", [state.key_row(name)["key_id"] for name in names])
-        state.key_ids[names] = ids
-    batch.add_payload((state.run_id, attempt, iteration), time, digest, ids)
-    state.run["iterations"] = iteration + 1
-    if state.attempt is not None:
-        state.attempt["iterations"] = iteration + 1
-
-
-def _take_digests(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    scope, values = fields.text(record, "scope"), fields.mapping(record, "values")
-    digests = [(name, fields.text(values, name)) for name in values]
-    for name, digest in digests:
-        batch.add("digests", state.run_id, attempt, iteration, scope, name, digest)
-
-
-def _take_histogram(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    name, counts = fields.text(record, "name"), record.get("counts")
-    if not isinstance(counts, list):
-        raise ValueError("counts are not a list")
-    for index in range(len(counts)):
-        fields.integer({"count": counts[index]}, "count", most=fields.INT64_MAX)
-    batch.add("histograms", state.run_id, attempt, iteration, name, counts)
-
-
-def _take_standings(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    listed = record.get("standings")
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise ValueError("standings are not a list of tables")
-    rows = [
-        (
-            fields.text(item, "name"),
-            fields.optional_number(item, "score"),
-            fields.optional_integer(item, "rollouts", most=fields.INT64_MAX),
-            fields.optional_flag(item, "active"),
-        )
-        for item in listed
-    ]
-    for row in rows:
-        batch.add("league_standings", state.run_id, attempt, iteration, *row)
-
-
 def _take_checkpoint(state: RunState, batch: Batch, record: Record, time: int) -> None:
     kind, iteration = fields.text(record, "type"), fields.integer(record, "iteration")
     found = {
@@ -223,6 +166,11 @@ def _take_checkpoint(state: RunState, batch: Batch, record: Record, time: int) -
         "error": fields.optional_text(record, "error"),
         "time": time,
     }
+    fields.optional_text(record, "digest")
+    # As the journal has them: a score that is not finite stays a text, which JSON can hold.
+    payload = fields.dump({name: record.get(name) for name in _CHECKPOINT_EVENT})
+    event = (found["attempt"], iteration, time, f"checkpoint_{found['state']}")
+    batch.add("events", state.run_id, *event, payload)
     before = state.checkpoints.get((kind, iteration))
     if before is not None and found["state"] != "begun":
         known = {name: value for name, value in found.items() if value is not None}
@@ -290,10 +238,10 @@ _TAKERS: dict[str, _Taker] = {
     "header": _take_header,
     "attempt": _take_attempt,
     "keys": _take_keys,
-    "payload": _take_payload,
-    "digests": _take_digests,
-    "histogram": _take_histogram,
-    "standings": _take_standings,
+    "payload": take_payload,
+    "digests": take_digests,
+    "histogram": take_histogram,
+    "standings": take_standings,
     "checkpoint": _take_checkpoint,
     "event": _take_event,
     "tag": _take_tag,

@@ -129,6 +129,7 @@ CREATE TABLE league_standings (
     attempt INTEGER NOT NULL,
     iter INTEGER NOT NULL,
     name VARCHAR NOT NULL,
+    place VARCHAR,
     score DOUBLE,
     rollouts BIGINT,
     active BOOLEAN
@@ -228,3 +229,28 @@ SELECT
     arg_max(value, iter) AS last
 FROM metric
 GROUP BY uid, run, key;
+
+-- The league grows after the checkpoint of an iteration, so a resume from that checkpoint repeats
+-- it: of what several attempts recorded under one iteration, the newest one's counts.
+CREATE VIEW standings AS
+SELECT r.uid, r.name AS run, l.iter, l.name, l.place, l.score, l.rollouts, l.active
+FROM league_standings AS l
+JOIN spans AS s ON s.run_id = l.run_id AND s.attempt = l.attempt AND l.iter < s.live_until
+JOIN runs AS r ON r.run_id = l.run_id
+QUALIFY l.attempt = max(l.attempt) OVER (PARTITION BY r.uid, l.iter);
+
+CREATE VIEW league AS
+SELECT
+    r.uid,
+    r.name AS run,
+    e.iter,
+    e.kind[8:] AS event,
+    e.payload->>'$.name' AS name,
+    TRY_CAST(e.payload->>'$.score' AS DOUBLE) AS score,
+    TRY_CAST(e.payload->>'$.rollouts' AS BIGINT) AS rollouts,
+    e.payload->>'$.digest' AS digest
+FROM events AS e
+JOIN spans AS s ON s.run_id = e.run_id AND s.attempt = e.attempt AND e.iter < s.live_until
+JOIN runs AS r ON r.run_id = e.run_id
+WHERE e.kind IN ('league_add', 'league_archive', 'league_drop', 'league_recall', 'league_release')
+QUALIFY e.attempt = max(e.attempt) OVER (PARTITION BY r.uid, e.iter, e.kind, e.payload->>'$.name');

@@ -25,7 +25,7 @@ def check_evaluator(
 ) -> None:
     """Checks that an evaluator keeps to `jaxpot.evaluators.Evaluator`.
 
-    Runs it twice on freshly drawn parameters, jitted.
+    Runs it twice on freshly drawn parameters, jitted, with its constants if it has any.
 
     Args:
         evaluator: What your config's `build` returned.
@@ -44,8 +44,9 @@ def check_evaluator(
     params, model_state = jax.jit(network.init)(init_key)
     with jax.debug_key_reuse(key_reuse):
         run = jax.jit(evaluator.run)
-        output = jax.device_get(run(params, model_state, run_key))
-        again = jax.device_get(run(params, model_state, jax.random.clone(run_key)))
+        constants = getattr(evaluator, "constants", {})
+        output = jax.device_get(run(params, model_state, run_key, **constants))
+        again = jax.device_get(run(params, model_state, jax.random.clone(run_key), **constants))
     require(evaluator, "Evaluator", _faults(output, again, metrics))
 
 

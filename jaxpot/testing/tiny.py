@@ -32,16 +32,17 @@ def tiny_experiment(*, overrides: Mapping[str, Any] | None = None, **changes: An
 
     In `overrides` a table is merged by key, as `extends` merges; None takes a key away.
     """
-    return from_resolved(_merge(_merge(_TINY, changes), overrides or {}))
+    return from_resolved(merged(merged(_TINY, changes), overrides or {}))
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns `base` with `over` merged in, table by table; None takes a key away."""
+    result = dict(base)
     for key, value in over.items():
         if value is None:
-            merged.pop(key, None)
+            result.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            merged[key] = _merge(base[key], value)
+            result[key] = merged(base[key], value)
         else:
-            merged[key] = value
-    return merged
+            result[key] = value
+    return result

@@ -28,6 +28,20 @@ def a_state(seed: int = 0) -> dict[str, Any]:
     }
 
 
+def with_league(seed: int = 0) -> dict[str, Any]:
+    """Makes a state that has a league, too."""
+    rng = np.random.default_rng(seed + 1)
+    pool = {"params": {"w": rng.standard_normal((3, 4)).astype(np.float32)}, "model_state": {}}
+    league = {"score": np.float32([-0.05, 0.5, 0]), "place": np.int32([1, 2, 0])}
+    return a_state(seed) | {"pool": pool, "league": league}
+
+
+LISTING = [
+    {"slot": 0, "name": "iter_000100", "place": "league", "score": -0.05, "active": True},
+    {"slot": 1, "name": "iter_000050", "place": "archive", "score": 0.5, "active": False},
+]
+
+
 @attrs.define
 class Run:
     """A run's directories, and the records of its writers."""
@@ -51,6 +65,14 @@ class Run:
         writer.wait()
         writer.close()
 
+    def save_league(self, iteration: int) -> Path:
+        writer = self.writer()
+        state = with_league(iteration)
+        writer.save(state, iteration=iteration, types=PERIODIC, metadata={}, league=LISTING)
+        writer.wait()
+        writer.close()
+        return self.base / f"{iteration:06d}"
+
     def names(self, place: str = ".") -> list[str]:
         return sorted(path.name for path in (self.base / place).iterdir())
 
@@ -71,6 +93,19 @@ def saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir.mkdir()
     Run(run_dir.parent, run_dir, []).save(100)
     return run_dir / "checkpoints" / "000100"
+
+
+@pytest.fixture(scope="session")
+def league_saved_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "run"
+    run_dir.mkdir()
+    return Run(run_dir.parent, run_dir, []).save_league(100)
+
+
+@pytest.fixture
+def whole_league(league_saved_once: Path, tmp_path: Path) -> Path:
+    """A whole checkpoint of iteration 100 with a league that a test may damage."""
+    return Path(shutil.copytree(league_saved_once, tmp_path / "checkpoints" / "000100"))
 
 
 @pytest.fixture

@@ -13,11 +13,18 @@ import pytest
 from jaxpot.checkpoints import (
     DamagedCheckpoint,
     StateMismatch,
+    arrays,
     newest_whole,
     restore,
+    restore_network,
 )
 
 from .conftest import PERIODIC, Run, a_state
+
+NETWORK = {
+    "params": {"dense": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}},
+    "model_state": {"norm": {"mean": np.array([np.nan, -0.0], np.float32)}},
+}
 
 
 def abstract(state: Any) -> Any:
@@ -147,6 +154,15 @@ def test_damaged_ones_are_skipped_and_named(run: Run) -> None:
     assert newest_whole(run.run_dir)[0] is None
 
 
+def test_the_newest_up_to_a_limit(run: Run) -> None:
+    run.save(1, 2, 3)
+    os.truncate(run.base / "000003" / "metadata.json", 0)
+    for limit, newest in ((0, None), (1, 1), (2, 2), (9, 2), (None, 2)):
+        found, skipped = newest_whole(run.run_dir, limit=limit)
+        assert (found.iteration if found else None) == newest
+        assert len(skipped) == (limit is None or limit > 2)
+
+
 def test_another_place_stands_in_for_a_damaged_one(
     tmp_path: Path, copies: Callable[[str], Path]
 ) -> None:
@@ -165,3 +181,47 @@ def test_a_renamed_one_does_not_pass_for_another(
     renamed = copies("checkpoints/000200")
     reason = "metadata.json: holds iteration 100, not the one it is named after"
     assert newest_whole(tmp_path) == (None, [(renamed, reason)])
+
+
+def test_a_network_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = NETWORK | {"params_too": np.zeros(2, np.float32), "key": np.zeros(2, np.uint32)}
+    save_and_restore(run, state)
+    asked: list[set[str]] = []
+    read = arrays.read_arrays
+
+    def spy(directory: Path, leaves: Any) -> Any:
+        asked.append(set(leaves))
+        return read(directory, leaves)
+
+    monkeypatch.setattr(arrays, "read_arrays", spy)
+    params, model_state = restore_network(
+        run.base / "000001", abstract(NETWORK["params"]), abstract(NETWORK["model_state"])
+    )
+    assert_same_bits({"params": params, "model_state": model_state}, NETWORK)
+    assert asked == [{"params/dense/kernel", "model_state/norm/mean"}]
+
+
+def test_a_network_without_model_state(run: Run) -> None:
+    save_and_restore(run, {"params": NETWORK["params"], "model_state": {}, "w": np.zeros(1)})
+    params, model_state = restore_network(run.base / "000001", abstract(NETWORK["params"]), {})
+    assert_same_bits(params, NETWORK["params"])
+    assert model_state == {}
+
+
+def test_a_network_that_does_not_fit_is_refused_leaf_by_leaf(run: Run) -> None:
+    save_and_restore(run, NETWORK)
+    other = {"dense": {"kernel": np.zeros((3, 3), np.float32), "bias": np.zeros(3, np.float32)}}
+    with pytest.raises(StateMismatch) as caught:
+        restore_network(run.base / "000001", abstract(other), {})
+    assert caught.value.faults == (
+        "model_state/norm/mean: the checkpoint has it, the program has not",
+        "params/dense/bias: the program has it, the checkpoint has not",
+        "params/dense/kernel: the program has float32[3, 3], the checkpoint float32[2, 3]",
+    )
+
+
+def test_a_network_of_a_damaged_checkpoint_is_not_restored(run: Run) -> None:
+    save_and_restore(run, NETWORK)
+    os.truncate(run.base / "000001" / "state" / "manifest.ocdbt", 10)
+    with pytest.raises(DamagedCheckpoint, match=r"state/manifest\.ocdbt: has 10 bytes"):
+        restore_network(run.base / "000001", abstract(NETWORK["params"]), {})

@@ -34,23 +34,34 @@ def test_a_whole_one(whole: Path) -> None:
     metadata = verify(whole)
     assert metadata.iteration == 100
     assert set(metadata.files) == set(files(whole)) - {"metadata.json"}
+    assert {name.split("/")[0] for name in metadata.files} == {"state"}
     assert metadata.bytes == sum((whole / name).stat().st_size for name in files(whole))
     assert metadata == read_metadata(whole)
 
 
+@pytest.mark.parametrize("which", ["whole", "whole_league"])
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_damage_to_any_file_is_named(whole: Path, damage: Callable[[Path], None]) -> None:
-    for name in files(whole):
-        kept = (whole / name).read_bytes()
-        damage(whole / name)
+def test_damage_to_any_file_is_named(
+    which: str, damage: Callable[[Path], None], request: pytest.FixtureRequest
+) -> None:
+    path: Path = request.getfixturevalue(which)
+    for name in files(path):
+        kept = (path / name).read_bytes()
+        damage(path / name)
         with pytest.raises(DamagedCheckpoint) as caught:
-            verify(whole)
-        assert caught.value.path == whole
+            verify(path)
+        assert caught.value.path == path
         assert caught.value.file == name
         assert caught.value.reason
-        assert str(caught.value).startswith(f"{whole}: damaged: {name}: ")
-        (whole / name).write_bytes(kept)
-    verify(whole)
+        assert str(caught.value).startswith(f"{path}: damaged: {name}: ")
+        (path / name).write_bytes(kept)
+    verify(path)
+
+
+def test_the_leagues_files_are_there_with_a_league_only(whole_league: Path) -> None:
+    named = set(verify(whole_league).files)
+    assert "league.json" in named
+    assert {name.split("/")[0] for name in named} == {"state", "league_states", "league.json"}
 
 
 def test_a_folder_that_is_gone(whole: Path) -> None:

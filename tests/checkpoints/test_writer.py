@@ -1,8 +1,10 @@
 import errno
+import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from jaxpot.checkpoints import (
 from jaxpot.checkpoints import commit as commit_module
 from jaxpot.spec import Best
 
-from .conftest import PERIODIC, Run, a_state
+from .conftest import LISTING, PERIODIC, Run, a_state, with_league
 
 ALL = frozenset({"periodic", "milestone", "best"})
 WIN = Best(metric="win", keep=2)
@@ -31,7 +33,9 @@ WIN = Best(metric="win", keep=2)
 
 def test_the_records_of_one_save(run: Run, snapshot: SnapshotAssertion) -> None:
     writer = run.writer(best=WIN)
-    writer.save(a_state(), iteration=100, types=ALL, metadata={"a": 1}, score=np.float32(0.5))
+    writer.save(
+        a_state(), iteration=100, types=ALL, metadata={"digest": "ab" * 8}, score=np.float32(0.5)
+    )  # type: ignore[arg-type]
     writer.wait()
     writer.close()
     metadata = verify(run.base / "000100")
@@ -53,6 +57,65 @@ def test_one_save_under_three_names_is_one_set_of_files(run: Run) -> None:
         assert (run.base / "000100" / name).stat().st_nlink == 3
     for place in (".", "milestones", "best"):
         verify(run.base / place / "000100")
+
+
+def test_what_is_deleted_is_told_in_full(run: Run) -> None:
+    writer = run.writer(best=Best(metric="win", keep=1), keep_last=1)
+    for iteration in (1, 2):
+        writer.save(
+            a_state(iteration),
+            iteration=iteration,
+            types=frozenset({"periodic", "best"}),
+            metadata={"digest": f"{iteration:016x}"},
+            score=float(iteration),
+        )
+    writer.wait()
+    writer.close()
+    of_first = [record for record in run.records if record["iteration"] == 1]
+    committed = {r["type"]: r for r in of_first if r["state"] == "committed"}
+    deleted = {r["type"]: r for r in of_first if r["state"] == "deleted"}
+    assert committed.keys() == deleted.keys() == {"periodic", "best"}
+    for kind, record in deleted.items():
+        for field in ("path", "bytes", "sha256", "digest", "score"):
+            assert record[field] == committed[kind][field]
+        assert record["digest"] == f"{1:016x}"
+
+
+def test_the_wait_of_the_caller_counts(run: Run) -> None:
+    writer = run.writer()
+    began = time.perf_counter() - 5
+    writer.save(a_state(), iteration=1, types=PERIODIC, metadata={}, waiting_since=began)
+    writer.wait()
+    writer.close()
+    assert 5 <= run.records[-1]["blocking_seconds"] < 60
+
+
+def test_the_leagues_listing(run: Run) -> None:
+    path = run.save_league(100)
+    assert json.loads((path / "league.json").read_text()) == {"entries": LISTING}
+    run.save(200)
+    assert not (run.base / "000200" / "league.json").exists()
+
+
+def test_a_listing_is_a_copy_and_names_what_is_not_finite(run: Run) -> None:
+    writer = run.writer()
+    rows = [{"name": "a", "score": float("nan")}, {"name": "b", "score": float("-inf")}]
+    writer.save(with_league(), iteration=1, types=PERIODIC, metadata={}, league=rows)
+    rows[0]["name"] = "c"
+    writer.wait()
+    writer.close()
+    found = json.loads((run.base / "000001" / "league.json").read_text())["entries"]
+    assert found == [{"name": "a", "score": "NaN"}, {"name": "b", "score": "-Infinity"}]
+
+
+def test_a_league_is_linked_with_the_rest(run: Run) -> None:
+    writer = run.writer()
+    types = frozenset({"periodic", "milestone"})
+    writer.save(with_league(), iteration=1, types=types, metadata={}, league=LISTING)
+    writer.wait()
+    writer.close()
+    for name in verify(run.base / "milestones" / "000001").files:
+        assert (run.base / "milestones" / "000001" / name).stat().st_nlink == 2
 
 
 def test_metadata_is_kept_as_plain_data(run: Run) -> None:

@@ -30,7 +30,7 @@ def specs(tmp_path, monkeypatch):
 
 
 def check(*arguments):
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(command, arguments, obj={"runs_dir": Path("runs")})
 
 
 def test_a_good_spec(snapshot):
@@ -109,12 +109,18 @@ def test_shapes_are_asked_for(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "jaxpot.loop.shapes", type(sys)("shapes"))
     monkeypatch.setattr(
-        sys.modules["jaxpot.loop.shapes"], "check_shapes", asked.append, raising=False
+        sys.modules["jaxpot.loop.shapes"],
+        "check_shapes",
+        lambda *arguments: asked.extend(arguments),
+        raising=False,
     )
     assert check("good.toml", "--shapes", "-s", "runtime.nproc=3").exit_code == 0
-    runtime, experiment = asked
+    runtime, experiment, runs_dir = asked
     assert experiment.runtime.nproc == 3
     assert runtime.nproc is None
+    assert runs_dir == Path("runs")
+    check("good.toml", "--shapes", "--runs-dir", "elsewhere")
+    assert asked[-1] == Path("elsewhere")
 
 
 def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path):

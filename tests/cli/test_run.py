@@ -29,12 +29,12 @@ class Fake:
     result: Any = attrs.Factory(result)
     asked: tuple[Any, ...] = ()
 
-    def run(self, loaded, *, runs_dir, iterations, observer):
-        self.asked = (loaded, runs_dir, iterations)
+    def run(self, loaded, *, runs_dir, iterations, init_from, observer):
+        self.asked = (loaded, runs_dir, iterations, init_from)
         return self._play(observer)
 
-    def resume(self, runs_dir, selector, *, iterations, observer):
-        self.asked = (runs_dir, selector, iterations)
+    def resume(self, runs_dir, selector, *, iterations, checkpoint, observer):
+        self.asked = (runs_dir, selector, iterations, checkpoint)
         return self._play(observer)
 
     def _play(self, observer):
@@ -97,13 +97,18 @@ def test_options_reach_the_spec_and_the_runner(fake, spec):
     name = 'a "quoted" \u00e9'
     arguments = ["--seed", "7", "--iterations", "2", "-s", "collect.num_steps=5"]
     invoke(["run", str(spec), *arguments, "--runs-dir", "elsewhere"])
-    loaded, runs_dir, iterations = fake.asked
+    loaded, runs_dir, iterations, init_from = fake.asked
     assert (loaded.experiment.seed, loaded.experiment.collect.num_steps) == (7, 5)
-    assert (runs_dir, iterations) == (Path("elsewhere"), 2)
+    assert (runs_dir, iterations, init_from) == (Path("elsewhere"), 2, None)
     assert loaded.experiment.iterations == 3
     assert invoke(["run", str(spec), "--name", "other"]) == 0
     assert fake.asked[0].experiment.name == "other"
     assert invoke(["run", str(spec), "--name", name]) == 2
+
+
+def test_a_parent_reaches_the_runner(fake, spec):
+    assert invoke(["run", str(spec), "--init-from", "ttt:milestone:5000"]) == 0
+    assert fake.asked[3] == "ttt:milestone:5000"
 
 
 def test_runs_dir_may_stand_before_and_the_commands_to_try_next_have_it(fake, spec, capsys):
@@ -161,7 +166,7 @@ def test_display_that_fails_is_reported_and_costs_no_result(fake, spec, capsys, 
 
 def test_resume_takes_a_selector_and_prints_the_same(fake, spec, capsys):
     assert invoke(["resume", "latest", "--iterations", "9", "--json"]) == 0
-    assert fake.asked == (Path("runs"), "latest", 9)
+    assert fake.asked == (Path("runs"), "latest", 9, None)
     resumed = json.loads(capsys.readouterr().out)
     invoke(["run", str(spec), "--json"])
     assert resumed == json.loads(capsys.readouterr().out)

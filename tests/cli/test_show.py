@@ -29,7 +29,7 @@ def test_json(runs_dir, snapshot):
     found = json.loads(call(command, runs_dir, "other", "--json").stdout)
     assert list(found) == [
         *SHAPE,
-        *("spec", "metrics", "best", "checkpoints", "time", "provenance"),
+        *("spec", "metrics", "best", "checkpoints", "league", "time", "provenance"),
     ]
     assert found == snapshot
     assert found["metrics"]["total_loss"] == "NaN"

@@ -12,6 +12,7 @@ import pytest
 from jaxpot import spec
 from jaxpot.envs import pgx_env, uniform_legal_action
 from jaxpot.evaluators import Games, play_games, rates
+from jaxpot.evaluators.play import outcomes
 from jaxpot.evaluators.random_opponent import build
 from tests.envs.nim import Nim
 from tests.evaluators.boards import observation
@@ -211,15 +212,35 @@ def test_a_capped_game_is_not_finished(max_steps, done):
     assert all(math.isnan(given[name]) for name in over) == (done == 0)
 
 
-def test_rates_are_over_finished_games():
-    games = Games(
-        agent_first=jnp.array([True, True, True, False, False, False]),
-        finished=jnp.array([True, True, False, True, False, False]),
-        returns=jnp.array([2.0, 0.0, -5.0, -3.0, 9.0, 0.0]),
-        action_counts=jnp.zeros(1, jnp.int32),
-        state=None,
+GAMES = Games(
+    agent_first=jnp.array([True, True, True, False, False, False]),
+    finished=jnp.array([True, True, False, True, False, False]),
+    returns=jnp.array([2.0, 0.0, -5.0, -3.0, 9.0, 0.0]),
+    action_counts=jnp.zeros(1, jnp.int32),
+    state=None,
+)
+
+
+def test_outcomes_are_those_of_finished_games():
+    assert [float(count) for count in outcomes(GAMES)] == [1, 1, 1]
+
+
+def test_lanes_without_a_game_count_for_nothing():
+    played = jnp.array([True, True, False, True, True, False])
+    kept = GAMES._replace(
+        agent_first=GAMES.agent_first[played],
+        finished=GAMES.finished[played],
+        returns=GAMES.returns[played],
     )
-    given = {name: round(float(rate), 4) for name, rate in rates(games).items()}
+    given, expected = rates(GAMES, played=played), rates(kept)
+    assert {name: float(x) for name, x in given.items()} == {
+        n: float(x) for n, x in expected.items()
+    }
+    assert float(given["done_rate"]) == 0.75
+
+
+def test_rates_are_over_finished_games():
+    given = {name: round(float(rate), 4) for name, rate in rates(GAMES).items()}
     assert given == {
         "win_rate": 0.3333,
         "lose_rate": 0.3333,

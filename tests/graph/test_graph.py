@@ -96,7 +96,7 @@ def test_a_name_twice_is_refused():
     ("phase", "message"),
     [
         (_phase(cadence=Cadence(every=2)), "'extra' is part of the iteration's program"),
-        (Phase(name="extra", where="host"), "host phases are the runner's own"),
+        (Phase(name="extra", where="host"), "phases on the host and between two iterations"),
         (
             Phase(name="extra", where="device", program="own", timer="timings/extra"),
             "has the timer 'timings/extra', which is none of its keys",

@@ -16,7 +16,7 @@ SPECS = sorted(Path(__file__).parents[2].glob("specs/*.toml"))
 def test_plans_of_the_shipped_specs(path, snapshot):
     experiment = load(path).experiment
     graph = compile_graph(experiment)
-    details = plan_details(experiment, graph)
+    details = plan_details(experiment, graph, Path("runs"))
     assert plan.render_text(graph, details) == snapshot(name="text")
     assert plan.render_mermaid(graph, details) == snapshot(name="mermaid")
 
@@ -24,4 +24,4 @@ def test_plans_of_the_shipped_specs(path, snapshot):
 def test_the_plan_as_data(snapshot):
     experiment = tiny_experiment()
     graph = compile_graph(experiment)
-    assert plan.render_json(graph, plan_details(experiment, graph)) == snapshot
+    assert plan.render_json(graph, plan_details(experiment, graph, Path("runs"))) == snapshot

@@ -4,7 +4,7 @@ import attrs
 import jax
 import pytest
 
-from jaxpot.loop import session
+from jaxpot.loop import training
 from jaxpot.loop.programs import Programs
 from jaxpot.spec import Checkpoint, resolved, to_json
 from tests.compiled import SHARED
@@ -26,12 +26,12 @@ def shared_programs(monkeypatch):
     """Lets a run reuse what an earlier one compiled for an equal graph and equal parts."""
 
     def reuse(graph, context, on_compile):
-        same = to_json(resolved(attrs.evolve(context.experiment, **_BESIDE)))
+        same = to_json(resolved(attrs.evolve(context.experiment, **_BESIDE))) + repr(graph)
         programs = SHARED.setdefault(same, Programs(graph, context, on_compile))
         programs.on_compile = on_compile
         return programs
 
-    monkeypatch.setattr(session, "Programs", reuse)
+    monkeypatch.setattr(training, "Programs", reuse)
 
 
 @pytest.fixture

@@ -1,21 +1,26 @@
 """Rollouts: replayed with pgx and OpenSpiel, keyed as documented, cut as the design says."""
 
+import functools
+import operator
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pyspiel
 import pytest
 
-from jaxpot.loop.collect import random_opponent, rollout
+from jaxpot.loop.collect import network_opponent, random_opponent, rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.testing.tiny import tiny_experiment
 
 LANES, STEPS = 6, 14
+GROUPS = 3
 
 
 @pytest.fixture(scope="module")
 def context():
-    return build_context(tiny_experiment())
+    return build_context(tiny_experiment(), Path("runs"))
 
 
 def play(context, opponent=None, env=None, num_steps=STEPS, key=0):
@@ -35,8 +40,19 @@ def play(context, opponent=None, env=None, num_steps=STEPS, key=0):
 @pytest.mark.parametrize("opponent", [None, random_opponent], ids=["selfplay", "random"])
 def test_every_lane_replays_in_openspiel(context, opponent):
     rows, standing, *_ = play(context, opponent)
+    agents_return, games = replay(rows, range(LANES), against=opponent is not None)
+    assert standing.games == games > LANES
+    if opponent is not None:
+        assert standing.reward == agents_return
+
+
+def replay(rows, lanes, *, against):
+    """Replays lanes in OpenSpiel; returns the agent's rewards and the finished games.
+
+    Against an opponent, the agent must move first in the first half of them and only there.
+    """
     agents_return, games = 0.0, 0
-    for lane in range(LANES):
+    for i, lane in enumerate(lanes):
         state = pyspiel.load_game("tic_tac_toe").new_initial_state()
         order, mine = [], []
         for t in range(STEPS):
@@ -57,16 +73,14 @@ def test_every_lane_replays_in_openspiel(context, opponent):
             returns = state.returns() if state.is_terminal() else [0.0, 0.0]
             assert [rows.reward[t, lane, order[i]] for i in (0, 1)] == returns
             if state.is_terminal():
-                if opponent is not None:
+                if against:
                     assert len(set(mine)) == 1, "the agent holds one seat a game"
                     agents_return += rows.reward[t, lane, mine[0]]
                     first = mine[0] == order[0]
-                    assert first == (lane < LANES // 2), "first in half of the lanes"
+                    assert first == (i < len(lanes) // 2), "first in half of the lanes"
                 games += 1
                 state, order, mine = state.get_game().new_initial_state(), [], []
-    assert standing.games == games > LANES
-    if opponent is not None:
-        assert standing.reward == agents_return
+    return agents_return, games
 
 
 def test_the_agents_rows_hold_its_own_probabilities_and_values(context):
@@ -158,3 +172,84 @@ def test_an_opponent_is_asked_with_the_movers_view(context):
 
     play(context, opponent)
     assert seen[0] == ((LANES, 3, 3, 2), (LANES, 9))
+
+
+@pytest.fixture(scope="module")
+def grouped(context):
+    """A rollout of groups, and each group's played on its own under the documented key."""
+    agent, *opponents = (
+        dict(zip(("params", "model_state"), context.network.init(jax.random.key(n)), strict=True))
+        for n in range(GROUPS + 1)
+    )
+    options = {
+        "env": context.env, "network": context.network, "algorithm": context.algorithm,
+        "num_steps": STEPS,
+    }  # fmt: skip
+
+    @jax.jit
+    def together(key):
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *opponents)
+        return rollout_groups(
+            key, agent["params"], agent["model_state"], stacked, groups=GROUPS, lanes=LANES,
+            **options,
+        )  # fmt: skip
+
+    @jax.jit
+    def lone(key, opponent):
+        return rollout(
+            key, agent["params"], agent["model_state"], num_envs=LANES,
+            opponent=network_opponent(context.algorithm, opponent), **options,
+        )  # fmt: skip
+
+    key = jax.random.key(3)
+    keys = jax.random.split(key, GROUPS + 1)[1:]
+    groups = [lone(k, opponent) for k, opponent in zip(keys, opponents, strict=True)]
+    return jax.device_get(together(key)), jax.device_get(groups)
+
+
+def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
+    (rows, standing), groups = grouped
+    for g, (alone, its) in enumerate(groups):
+        mine = slice(g * LANES, (g + 1) * LANES)
+        for name, together in rows._asdict().items():
+            lanes_first = name in ("final_value", "final_known")
+            # What a network computes may differ in its last bit, as it does from batch to batch;
+            # the games that are played may not.
+            same = (
+                functools.partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-6)
+                if name in ("extras", "final_value")
+                else np.testing.assert_array_equal
+            )
+            at = (mine,) if lanes_first else (slice(None), mine)
+            part = jax.tree.map(operator.itemgetter(at), together)
+            jax.tree.map(same, part, getattr(alone, name))
+        assert (standing.reward[g], standing.games[g]) == (its.reward, its.games)
+    assert standing.games.shape == (GROUPS,)
+    assert rows.action.shape == (STEPS, GROUPS * LANES)
+    # Other opponents and other keys: no two groups play the same games.
+    assert len({alone.action.tobytes() for alone, _ in groups}) == GROUPS
+
+
+def test_the_agent_moves_first_in_half_of_every_groups_lanes(grouped):
+    (rows, standing), _ = grouped
+    for g in range(GROUPS):
+        agents_return, games = replay(rows, range(g * LANES, (g + 1) * LANES), against=True)
+        assert standing.games[g] == games > LANES
+        assert standing.reward[g] == agents_return
+    # The index that pgx gives the first mover says nothing of it.
+    agent_first = rows.trained[0]
+    assert agent_first.tolist() == [i < LANES // 2 for i in range(LANES)] * GROUPS
+    assert set(rows.seat[0][agent_first].tolist()) == {0, 1}
+    assert set(rows.seat[0][~agent_first].tolist()) == {0, 1}
+
+
+def test_only_the_agents_seat_is_trained_and_bootstraps(grouped):
+    (rows, _), _ = grouped
+    assert (rows.trained_seats == 1).all()
+    assert (rows.final_known.sum(axis=1) == 1).all()
+    began = np.concatenate([np.ones((1, GROUPS * LANES), bool), rows.done[:-1]])
+    for lane in range(GROUPS * LANES):
+        start = np.flatnonzero(began[:, lane])[-1]
+        mine = rows.seat[start:, lane][rows.trained[start:, lane]]
+        if len(mine):
+            assert rows.final_known[lane, mine[0]] or rows.done[-1, lane]

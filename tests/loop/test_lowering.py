@@ -1,13 +1,15 @@
 """Lowering folds over the graph: a phase from outside joins in, and one that cheats is refused."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import pytest
 
 from jaxpot.graph import Field, Phase, compile_graph, plan
 from jaxpot.loop.context import build_context
-from jaxpot.loop.lowering import PhaseError, lower_iteration
-from jaxpot.loop.shapes import abstract_state
+from jaxpot.loop.lowering import PhaseError
+from jaxpot.loop.shapes import trace_programs
 from jaxpot.spec import PayloadKey
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, trace, train, train_graph
@@ -75,12 +77,7 @@ def test_a_phase_from_outside_is_traced_timed_keyed_and_planned(tmp_path):
 def lower(phase):
     experiment = tiny_experiment()
     graph = compile_graph(experiment).with_phase(phase, after="training", fields=(VISITS,))
-    context = build_context(experiment)
-    regime = graph.regimes()[0]
-    root_key = jax.ShapeDtypeStruct((2,), jnp.uint32)
-    jax.eval_shape(
-        lower_iteration(graph, regime, context), abstract_state(graph, context), root_key
-    )
+    trace_programs(graph, build_context(experiment, Path("runs")))
 
 
 def cheat(run):

@@ -1,7 +1,7 @@
 import pytest
 
 from jaxpot.loop.observer import Observers
-from tests.sinks.stream import checkpoint, info, payload, result
+from tests.sinks.stream import checkpoint, info, payload, result, standings
 
 
 class Recorder:
@@ -25,6 +25,9 @@ class Recorder:
     def checkpoint(self, record):
         self.calls.append(("checkpoint", record))
 
+    def standings(self, iteration, standings):
+        self.calls.append(("standings", iteration, standings))
+
     def warning(self, text):
         self.calls.append(("warning", text))
 
@@ -45,6 +48,7 @@ def tell_everything(observer):
     observer.compiled("init", 0.5)
     observer.payload(payload(0))
     observer.checkpoint(checkpoint(100))
+    observer.standings(100, standings(100))
     observer.warning("odd")
     observer.finished(result())
 
@@ -54,7 +58,7 @@ def test_every_call_reaches_every_observer():
     tell_everything(alone)
     tell_everything(Observers(first, second))
     assert repr(first.calls) == repr(second.calls) == repr(alone.calls)
-    assert len(alone.calls) == 7
+    assert len(alone.calls) == 8
 
 
 def test_no_observer_is_fine():

@@ -40,7 +40,7 @@ class Clock:
 
 def key(name: str, **window: int | None) -> Any:
     """A payload key with the fields that displays read."""
-    fields: dict[str, Any] = {"every": 1, "start": 0, "until": None, **window}
+    fields: dict[str, Any] = {"every": 1, "start": 0, "until": None, "when": None, **window}
     return SimpleNamespace(name=name, **fields)
 
 
@@ -178,7 +178,31 @@ def checkpoint(iteration: int, state: str = "committed", **more: Any) -> dict[st
     }
 
 
-def play(observer: Any, clock: Clock, *, until: int) -> None:
+LEAGUE_SIZE = 4
+ADD_EVERY = 25
+RECALL_AT = 200
+
+
+def standings(done: int) -> list[dict[str, Any]]:
+    """What a made-up league holds after `done` iterations: the newest four, the others archived.
+
+    The oldest is recalled in the end.
+    """
+    borns = range(ADD_EVERY, done + 1, ADD_EVERY)
+    entries = [
+        {
+            "name": f"iter_{born:06d}",
+            "place": "archive" if (archived := index >= LEAGUE_SIZE) else "league",
+            "score": -0.05 + 0.03125 * index,
+            "rollouts": 1_000 * (done - born),
+            "active": not archived or (born == ADD_EVERY and done >= RECALL_AT),
+        }
+        for index, born in enumerate(reversed(borns))
+    ]
+    return sorted(entries, key=lambda entry: entry["score"])
+
+
+def play(observer: Any, clock: Clock, *, until: int, league: bool = False) -> None:
     """Plays the made-up run to an observer, up to an iteration, in bursts of 25."""
     observer.started(info())
     observer.compiling("iteration/selfplay+random")
@@ -190,4 +214,6 @@ def play(observer: Any, clock: Clock, *, until: int) -> None:
         done = min(start + 25, until)
         if done % 100 == 0:
             observer.checkpoint(checkpoint(done))
+        if league and done % ADD_EVERY == 0:
+            observer.standings(done, standings(done))
         clock.now += 0.8

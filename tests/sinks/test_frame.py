@@ -1,8 +1,11 @@
 import pytest
 
+from jaxpot.sinks.dashboard import Dashboard
 from jaxpot.sinks.frame import Size, frame
 from jaxpot.sinks.progress import Progress
-from tests.sinks.stream import Clock, info, key, play, result
+from tests.sinks.stream import Clock, info, key, payload, play, result
+
+REWARDS = {"train_vs_league/reward": 0.125, "train_vs_archive/reward": -0.03125}
 
 
 def drawn(progress, size):
@@ -59,13 +62,33 @@ def test_own_evaluator_shows_its_first_keys(progress):
     keys = (key("iter"), *(key(f"eval_own/{name}", every=2) for name in ("speed", "depth")))
     progress.started(info(keys=keys))
     progress.payload({"iter": 1, "eval_own/speed": 3.5, "eval_own/depth": 7})
-    assert "own           speed 3.5  depth 7 at 2" in drawn(progress, Size(80, 24))
+    assert "own            speed 3.5  depth 7 at 2" in drawn(progress, Size(80, 24))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [Size(120, 40), Size(80, 23), Size(60, 40), Size(40, 12)],
+    ids=lambda size: f"{size.width}x{size.height}",
+)
+def test_picture_of_a_league(clock, snapshot, size):
+    dashboard = Dashboard(clock=clock, live=False)
+    play(dashboard, clock, until=230, league=True)
+    dashboard.payload({**payload(230), **REWARDS})
+    assert drawn(dashboard.progress, size) == snapshot
+
+
+def test_an_empty_league_has_no_section(progress, clock):
+    play(progress, clock, until=100)
+    progress.standings([])
+    assert "league" not in drawn(progress, Size(80, 40))
 
 
 @pytest.mark.parametrize("width", [1, 2, 7, 15, 33, 75, 76, 77, 200])
 @pytest.mark.parametrize("height", [1, 2, 4, 9, 24])
-def test_picture_fits_any_terminal(progress, clock, width, height):
-    play(progress, clock, until=230)
-    lines = frame(progress, Size(width, height))
+@pytest.mark.parametrize("league", [False, True])
+def test_picture_fits_any_terminal(clock, width, height, league):
+    dashboard = Dashboard(clock=clock, live=False)
+    play(dashboard, clock, until=230, league=league)
+    lines = frame(dashboard.progress, Size(width, height))
     assert len(lines) <= height
     assert max(line.cell_len for line in lines) <= width

@@ -45,12 +45,35 @@ FULL = {
     },
     "collect": {
         "num_steps": 9,
-        "selfplay": {"num_envs": 4},
+        "selfplay": {"num_envs": 4, "opponent": "target"},
         "random": {"num_envs": 2, "until": 50},
+        "league": {"num_envs": 8},
+        "archive": {"num_envs": 4},
     },
+    "league": {
+        "size": 3,
+        "add_every": 40,
+        "fill_every": 20,
+        "temperature": 1,
+        "score_alpha": 0.25,
+        "base_unit": 2,
+        "archive_size": 6,
+        "forgotten_margin": -0.125,
+        "log_every": 5,
+    },
+    "target": {"tau": 0.5, "every": 2},
     "eval": {
         "vs_random": {"kind": "random", "every": 50, "num_games": 64, "greedy": False},
         "tree": {"kind": "game_tree", "every": 100},
+        "archive": {"kind": "archive", "every": 30, "num_games": 16, "greedy": True},
+        "rival": {
+            "kind": "checkpoint",
+            "every": 60,
+            "num_games": 32,
+            "run": "other",
+            "checkpoint": "milestone:200",
+            "greedy": True,
+        },
     },
     "checkpoint": {
         "every": 20,
@@ -85,6 +108,7 @@ def or_none(values):
 
 positive = numbers(exclude_min=True)
 counts = st.integers(1, 50)
+identifiers = st.from_regex(r"\A[a-z][a-z0-9_]{0,5}\Z")
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,9}\Z")
 
 
@@ -144,11 +168,45 @@ def algorithms(draw, most_rows):
 @st.composite
 def evaluators(draw, game):
     """Evaluators that the game admits."""
-    random = {"kind": "random", "every": draw(counts), "num_games": 2 * draw(counts)}
-    if game != "tic_tac_toe" or draw(st.booleans()):
-        return {**random, **some(draw, greedy=st.booleans())}
-    tree = {"kind": "game_tree", "every": draw(counts)}
-    return {**tree, **some(draw, max_positions=st.integers(5478, 10**6))}
+    if game == "tic_tac_toe" and draw(st.booleans()):
+        tree = {"kind": "game_tree", "every": draw(counts)}
+        return {**tree, **some(draw, max_positions=st.integers(5478, 10**6))}
+    games = {
+        "every": draw(counts),
+        "num_games": 2 * draw(counts),
+        **some(draw, greedy=st.booleans()),
+    }
+    if draw(st.booleans()):
+        return {"kind": "random", **games}
+    chosen = some(draw, checkpoint=st.from_regex(r"\A(latest|best|(milestone:)?[0-9]{1,4})\Z"))
+    return {"kind": "checkpoint", "run": draw(names), **games, **chosen}
+
+
+@st.composite
+def leagues(draw):
+    """Leagues, with the collectors and the evaluator that play them."""
+    unit = 2 * draw(st.integers(1, 9))
+    league = some(
+        draw,
+        fill_every=or_none(counts),
+        temperature=st.floats(1e-6, 10),
+        score_alpha=numbers(0, 1, exclude_min=True),
+        forgotten_margin=numbers(),
+        log_every=counts,
+    )
+    league |= {
+        "size": draw(counts),
+        "add_every": draw(counts),
+        "base_unit": unit,
+        "archive_size": draw(counts),
+    }
+    envs = counts.map(lambda groups: {"num_envs": unit * groups})
+    archive = {"kind": "archive", "every": draw(counts), "num_games": 2 * draw(counts)}
+    return {
+        "league": league,
+        "collect": some(draw, league=envs, archive=envs),
+        "eval": {"archive": {**archive, **some(draw, greedy=st.booleans())}},
+    }
 
 
 @st.composite
@@ -162,23 +220,30 @@ def experiments(draw):
     if draw(st.booleans()):
         random = some(draw, until=or_none(counts))
         collect["random"] = {"num_envs": 2 * draw(counts), **random}
-    rows = collect["num_steps"] * collect["selfplay"]["num_envs"]
+    if draw(st.booleans()):
+        collect["selfplay"] |= {"num_envs": 2 * draw(counts), "opponent": "target"}
+    # Against the target only every second row is trained on.
+    rows = max(1, collect["num_steps"] * collect["selfplay"]["num_envs"] // 2)
+    games = draw(st.dictionaries(identifiers, evaluators(game), max_size=3))
+    league = draw(leagues()) if draw(st.booleans()) else {"collect": {}, "eval": {}}
+    sections = {"collect": collect | league.pop("collect"), "eval": games | league.pop("eval")}
+    if draw(st.booleans()) or collect["selfplay"].get("opponent"):
+        tau = draw(numbers(0, 1, exclude_min=True))
+        sections["target"] = {"tau": tau, **some(draw, every=counts)}
     data = {
         "name": draw(names),
         "iterations": draw(st.integers(1, 200)),
         "env": {"kind": "pgx", "id": game},
         "model": draw(st.sampled_from(models)),
         "algorithm": draw(algorithms(rows)),
-        "collect": collect,
+        **sections,
+        **league,
         **some(
             draw,
             description=st.text(max_size=20),
             seed=st.integers(0, 2**32 - 1),
             tags=st.lists(names, max_size=3, unique=True),
             optimizer=optimizers(),
-            eval=st.dictionaries(
-                st.from_regex(r"\A[a-z][a-z0-9_]{0,5}\Z"), evaluators(game), max_size=3
-            ),
         ),
         "runtime": some(
             draw,
@@ -206,8 +271,10 @@ def experiments(draw):
 def gates_on(draw, key, iterations):
     """Gates on a key that is there at some iteration."""
     bound = {draw(st.sampled_from(["min", "max"])): draw(st.floats(-9, 9))}
-    at = ["any", "best", key.first_within(iterations)]
-    if key.present_at(iterations - 1):
+    at = ["any", "best"]
+    if key.when is None:
+        at.append(key.first_within(iterations))
+    if key.when is None and key.present_at(iterations - 1):
         at.append("last")
     return {"metric": key.name, "at": draw(st.sampled_from(at)), **bound}
 

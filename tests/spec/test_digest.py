@@ -34,6 +34,19 @@ def test_digests_are_stable(snapshot):
         (("optimizer", "max_grad_norm"), "none"),
         (("collect", "num_steps"), 8),
         (("collect", "random", "until"), 51),
+        (("collect", "selfplay", "opponent"), "live"),
+        (("collect", "league", "num_envs"), 10),
+        (("collect", "archive"), "none"),
+        (("league", "size"), 4),
+        (("league", "fill_every"), "none"),
+        (("league", "forgotten_margin"), 0),
+        (("league", "log_every"), 6),
+        (("target", "tau"), 0.25),
+        (("target", "every"), 1),
+        (("eval", "archive", "every"), 20),
+        (("eval", "archive", "greedy"), False),
+        (("eval", "rival", "every"), 20),
+        (("eval", "rival", "checkpoint"), "best"),
         (("eval", "vs_random", "num_games"), 66),
         (("checkpoint", "every"), "none"),
         (("expect", 0, "min"), 0.25),
@@ -47,11 +60,23 @@ def test_a_change_is_seen(path, value):
     spec, training = digests(base)
     other_spec, other_training = digests(changed(base, path, value))
     assert other_spec != spec
-    changes_training = path[0] not in NOT_TRAINING and path[-1] not in (
-        "nproc",
-        "compilation_cache",
-    )
-    assert (other_training != training) == changes_training
+    elsewhere = path[-1] in ("nproc", "compilation_cache", "log_every")
+    plays = path[0] not in NOT_TRAINING or path[:2] == ("eval", "archive")
+    assert (other_training != training) == (plays and not elsewhere)
+
+
+def test_an_evaluator_of_the_archive_has_its_games_from_its_name():
+    evaluators = {"old": FULL["eval"]["archive"], "rival": FULL["eval"]["rival"]}
+    base = {**FULL, "expect": [], "checkpoint": {}, "eval": evaluators}
+    names = [{"archive": x, "rival": y} for x, y in [evaluators.values()]]
+    assert digests({**base, "eval": names[0]})[1] != digests(base)[1]
+    backwards = dict(reversed(evaluators.items()))
+    assert digests({**base, "eval": backwards}) == digests(base)
+
+
+def test_a_later_field_at_its_default_is_no_part_of_a_digest():
+    assert digests(changed(SMALL, ("collect", "selfplay", "opponent"), "live")) == digests(SMALL)
+    assert resolved(from_resolved(SMALL))["collect"]["selfplay"]["opponent"] == "live"
 
 
 def test_a_field_without_a_value_is_no_part_of_a_digest():

@@ -14,6 +14,7 @@ from jaxpot.spec.faults import SpecError, dotted
 from jaxpot.spec.load import load
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
+EVERYTHING = (Path(__file__).parent / "everything.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,41 @@ def test_the_example_loads():
     assert loaded.resolved["optimizer"]["b1"] == 0.9
     assert loaded.import_paths == ()
     assert loaded.files == ("spec.toml",)
+
+
+def test_an_example_of_every_section_loads():
+    Path("spec.toml").write_text(EVERYTHING, encoding="utf-8")
+    experiment = load("spec.toml").experiment
+    assert experiment.collect.selfplay.opponent == "live"
+    assert experiment.collect.archive.num_envs == 512
+    assert experiment.league.slots == 40
+    assert experiment.league.fill_every is None
+    assert experiment.target.tau == 0.002
+    assert list(experiment.eval) == ["vs_random", "archive"]
+
+
+def test_an_example_of_every_section_without_what_recalls():
+    start, end = EVERYTHING.index("[eval.archive]"), EVERYTHING.index("[checkpoint]")
+    lines = EVERYTHING[:start].splitlines()
+    (fault,) = refusal(EVERYTHING[:start] + EVERYTHING[end:])
+    place = f"spec.toml:{lines.index('[collect.archive]') + 1}: collect.archive: "
+    assert fault.startswith(place) and fault.endswith("[needs-archive-evaluator]")
+
+
+def test_bad_league_play(snapshot):
+    changes = {
+        "league.archive_size": 0,
+        "league.base_unit": 96,
+        "league.temprature": 0.5,
+        "collect.league.num_envs": 1000,
+        "collect.selfplay.oponent": '"target"',
+        "league": '"none"',
+        "eval.archive.kind": '"archived"',
+    }
+    found = {path: refusal(EVERYTHING, f"{path}={value}") for path, value in changes.items()}
+    opponent = 'collect.selfplay.opponent="target"'
+    found["target"] = refusal(EVERYTHING, opponent, 'target="none"')
+    assert found == snapshot
 
 
 BAD_VALUES = {

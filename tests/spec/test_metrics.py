@@ -4,7 +4,7 @@ import pytest
 
 from jaxpot.spec import Best, Checkpoint, PayloadKey, best_cadence
 from jaxpot.spec.structure import structure
-from tests.spec.specs import FULL, changed
+from tests.spec.specs import FULL, SMALL, changed
 
 
 def faults_of(data, import_user_code=False):
@@ -27,6 +27,11 @@ GATES = {
     "no room": {"metric": "policy_loss", "min": 1, "max": 0.5},
     "best of two bounds": {"metric": "policy_loss", "at": "best", "min": 0, "max": 1},
     "negative iteration": {"metric": "policy_loss", "at": -1, "min": 0},
+    "before the league has an entry": {"metric": "train_vs_league/reward", "at": 50, "min": 0},
+    "before the archive has an entry": {"metric": "eval_archive/win_rate", "at": 89, "min": 0},
+    "whatever is forgotten at the end": {"metric": "train_vs_archive/reward", "min": 0},
+    "whatever is forgotten then": {"metric": "train_vs_archive/reward", "at": 200, "min": 0},
+    "of an opponent that has no elo": {"metric": "eval_archive/elo", "min": 0},
     "two at once": {"metric": "polcy_loss", "min": 1, "max": 0},
 }
 
@@ -43,6 +48,13 @@ def test_gates(snapshot):
         {"metric": "train_vs_random/reward", "at": 49, "min": -1},
         {"metric": "timings/eval_tree", "at": "any", "max": 60},
         {"metric": "iteration/sps", "at": "best", "min": 1},
+        {"metric": "iteration/active_archive_size", "min": 1},
+        {"metric": "train_vs_league/reward", "at": 51, "min": 0},
+        {"metric": "train_vs_archive/reward", "at": "any", "min": 0},
+        {"metric": "train_vs_archive/reward", "at": "best", "max": 1},
+        {"metric": "eval_archive/win_rate", "at": 149, "min": 0},
+        {"metric": "eval_archive/p1/win_rate", "min": 0},
+        {"metric": "eval_rival/elo", "min": 0},
         {"metric": "policy_loss", "at": 0, "min": 1, "max": 1},
     ],
 )
@@ -54,7 +66,22 @@ BESTS = {
     "unknown": {"metric": "eval_tree/los"},
     "at another cadence": {"metric": "eval_tree/lost", "every": 70},
     "never": {"metric": "eval_tree/lost", "every": 301},
+    "the archive at another cadence": {"metric": "eval_archive/win_rate", "every": 11},
 }
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"metric": "eval_archive/win_rate"},
+        {"metric": "train_vs_archive/reward"},
+        {"metric": "train_vs_league/reward", "every": 7},
+        {"metric": "iteration/league_size"},
+        {"metric": "eval_rival/elo", "mode": "min"},
+    ],
+)
+def test_bests_that_hold_water(table):
+    assert faults_of(changed(FULL, ("checkpoint", "best"), table)) == []
 
 
 def test_bests(snapshot):
@@ -64,6 +91,8 @@ def test_bests(snapshot):
     }
     data = changed(FULL, ("checkpoint",), {"every": "none", "best": {"metric": "policy_loss"}})
     found["without a cadence"] = faults_of(data)
+    data = changed(FULL, ("checkpoint", "best"), {"metric": "train_vs_archive/reward"})
+    found["before the archive is played"] = faults_of(changed(data, ("iterations",), 100))
     found["shorter than the cadence"] = faults_of(changed(FULL, ("iterations",), 60))
     assert found == snapshot
 
@@ -73,6 +102,29 @@ def test_what_was_refused_emits_what_nobody_knows():
     assert [text.partition(":")[0] for text in faults_of(data)] == ["eval.tree.every"]
     data = changed(FULL, ("eval", "tree"), {"kind": "my.evaluators:Elo", "every": 5})
     assert faults_of(data) == []
+
+
+def test_a_collector_that_lacks_a_league_emits_what_nobody_knows():
+    gates = [
+        {"metric": metric, "min": 0}
+        for metric in (
+            "train_vs_league/reward",
+            "train_vs_archive/reward",
+            "iteration/league_size",
+            "iteration/active_archive_size",
+            "eval_archive/win_rate",
+        )
+    ]
+    data = changed(changed(FULL, ("league",), "none"), ("expect",), gates)
+    assert {text.partition(":")[0] for text in faults_of(data)} == {
+        "collect.league",
+        "collect.archive",
+        "eval.archive",
+    }
+    data = changed(changed(SMALL, ("expect",), gates[:1]), ("collect", "league"), "none")
+    assert "nothing emits" in faults_of(data)[0]
+    data = changed(changed(FULL, ("league", "size"), 0), ("expect",), gates)
+    assert [text.partition(":")[0] for text in faults_of(data)] == ["league.size"]
 
 
 def test_a_users_evaluator_declares_its_keys():

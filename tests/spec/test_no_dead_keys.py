@@ -11,8 +11,15 @@ import jaxpot
 from tests.spec.test_fields import CLASSES
 
 PACKAGE = Path(jaxpot.__file__).parent
-READ_BY_THE_SPEC = {"devices": "digest.py"}
-"""Fields that only the spec itself reads so far, with the module that does."""
+READ_BY_THE_SPEC = {
+    "devices": "digest.py",
+    "archive": "windows.py",
+    "add_every": "league.py",
+    "fill_every": "league.py",
+}
+"""Fields that only the spec itself reads, with the module that does: what it makes of them, such
+as windows and schedules, is what others read.
+"""
 
 
 @cache

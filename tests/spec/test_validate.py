@@ -6,11 +6,22 @@ from jaxpot.spec import Experiment, validate
 from jaxpot.spec.structure import structure
 from tests.spec.specs import FULL, SMALL, changed
 
+LEAGUE = {**SMALL, "league": {"size": 2, "add_every": 5}}
+ARCHIVE = {"kind": "archive", "every": 2, "num_games": 4}
+
 CHANGES = {
     "unknown game": (SMALL, ("env", "id"), "tic_tac_to"),
     "one player": (SMALL, ("env", "id"), "2048"),
     "three players": (SMALL, ("env", "id"), "sparrow_mahjong"),
-    "a resnet without a board": (changed(FULL, ("eval",), {}), ("env", "id"), "kuhn_poker"),
+    "a resnet without a board": (
+        changed(
+            changed(FULL, ("eval", "tree"), {"kind": "random", "every": 9, "num_games": 2}),
+            ("checkpoint", "best"),
+            "none",
+        ),
+        ("env", "id"),
+        "kuhn_poker",
+    ),
     "a tree too large": (FULL, ("env", "id"), "connect_four"),
     "a tree over the limit": (FULL, ("eval", "tree", "max_positions"), 5477),
     "no tree": (changed(FULL, ("model",), {"kind": "mlp"}), ("env", "id"), "kuhn_poker"),
@@ -40,6 +51,49 @@ CHANGES = {
         ("optimizer",),
         {"kind": "adam", "learning_rate": {"kind": "constant", "value": 0}},
     ),
+    "league without one": (SMALL, ("collect", "league"), {"num_envs": 64}),
+    "archive without a league": (SMALL, ("collect", "archive"), {"num_envs": 64}),
+    "everything without a league": (FULL, ("league",), "none"),
+    "evaluation without a league": (SMALL, ("eval", "old"), ARCHIVE),
+    "nobody recalls": (LEAGUE, ("collect", "archive"), {"num_envs": 64}),
+    "nobody recalls what is not there": (
+        changed(LEAGUE, ("collect", "archive"), {"num_envs": 64}),
+        ("league", "archive_size"),
+        0,
+    ),
+    "an evaluated archive of none": (
+        changed(LEAGUE, ("eval", "old"), ARCHIVE),
+        ("league", "archive_size"),
+        0,
+    ),
+    "an archive of none": (FULL, ("league", "archive_size"), 0),
+    "half a group": (LEAGUE, ("collect", "league"), {"num_envs": 32}),
+    "a group and a half": (FULL, ("league", "base_unit"), 6),
+    "an odd group": (FULL, ("league", "base_unit"), 3),
+    "no group": (FULL, ("collect", "archive", "num_envs"), 0),
+    "no target": (FULL, ("target",), "none"),
+    "an odd number against the target": (FULL, ("collect", "selfplay", "num_envs"), 5),
+    "only the league": (
+        LEAGUE,
+        ("collect",),
+        {"num_steps": 9, "league": {"num_envs": 64}},
+    ),
+    "the league behind a warm-up": (
+        LEAGUE,
+        ("collect",),
+        {"num_steps": 9, "league": {"num_envs": 64}, "random": {"num_envs": 2, "until": 9}},
+    ),
+    "rows against everybody": (
+        LEAGUE,
+        ("collect",),
+        {"num_steps": 9, "selfplay": {"num_envs": 2}, "league": {"num_envs": 2**28}},
+    ),
+    "no such selector": (FULL, ("eval", "rival", "checkpoint"), "lates"),
+    "a milestone without a number": (FULL, ("eval", "rival", "checkpoint"), "milestone:"),
+    "an opponent without a name": (FULL, ("eval", "rival", "run"), ""),
+    "what was refused is not asked for": (FULL, ("target", "tau"), 0),
+    "nor of the league": (FULL, ("league", "size"), 0),
+    "nor of its evaluator": (FULL, ("eval", "archive", "every"), 0),
     "nesterov": (FULL, ("optimizer", "momentum"), 0),
     "two devices": (SMALL, ("runtime", "devices"), 2),
 }
@@ -56,7 +110,12 @@ def test_rules(snapshot):
 @pytest.mark.parametrize(
     ("base", "path", "value"),
     [
-        (FULL, ("algorithm", "batch_size"), 36),
+        (FULL, ("algorithm", "batch_size"), 20),
+        (FULL, ("collect", "league", "num_envs"), 2),
+        (FULL, ("league", "archive_size"), 1),
+        (changed(LEAGUE, ("league", "archive_size"), 0), ("collect", "league"), {"num_envs": 64}),
+        (LEAGUE, ("target",), {"tau": 1}),
+        (SMALL, ("collect", "selfplay"), {"num_envs": 3, "opponent": "live"}),
         (FULL, ("eval", "tree", "max_positions"), 5478),
         (FULL, ("algorithm", "entropy_coeff", "warmup"), 99),
         (SMALL, ("collect",), {"num_steps": 9, "random": {"num_envs": 2, "until": 10}}),

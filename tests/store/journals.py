@@ -141,6 +141,32 @@ class Writer:
         self.record("end", **{**fields, **changes})
 
 
+def standing(name: str, place: str, *, active: bool = True) -> dict[str, Any]:
+    """Give an entry of the league as a standings record has it."""
+    return {"name": name, "place": place, "score": 0.5, "rollouts": 7, "active": active}
+
+
+def league_events(run: Writer) -> None:
+    """Append the events of a league of one entry and its archive, all at one moment."""
+    now = run.clock
+    for iteration, kind, born, score in (
+        *((2, "add", 3, -0.05), (5, "add", 6, -0.05), (5, "archive", 3, 0.75)),
+        *((8, "add", 9, -0.05), (8, "archive", 6, 0.25)),
+        *((10, "add", 11, -0.05), (10, "archive", 9, 0.5)),
+        *((14, "recall", 6, 0.001), (17, "release", 6, 0.25), (18, "recall", 6, 0.002)),
+        (19, "drop", 3, 0.75),
+    ):
+        rollouts = 10 * (iteration + 1 - born)
+        payload = {
+            "name": f"iter_{born:06d}",
+            "score": score,
+            "rollouts": rollouts,
+            "digest": f"{born:016x}",
+        }
+        run.event(f"league_{kind}", payload, iteration)
+        run.clock = now
+
+
 def complete_run(runs_dir: Path, uid: str, *, name: str = "ttt", start: float = START) -> Writer:
     """Write a run of 20 iterations with one of everything."""
     run = Writer(runs_dir, uid, name=name, start=start)
@@ -150,6 +176,7 @@ def complete_run(runs_dir: Path, uid: str, *, name: str = "ttt", start: float = 
     run.payloads(range(10))
     run.checkpoint(10, "begun")
     run.checkpoint(10, "committed", bytes=1000, sha256="e" * 64, seconds=0.2, blocking_seconds=0.01)
+    league_events(run)
     run.payloads(range(10, 20))
     run.record(
         "digests",
@@ -169,7 +196,11 @@ def complete_run(runs_dir: Path, uid: str, *, name: str = "ttt", start: float = 
         "standings",
         attempt=1,
         iter=19,
-        standings=[{"name": "000010", "score": 0.5, "rollouts": 7, "active": True}],
+        standings=[
+            {**standing("iter_000011", "league"), "score": -0.05, "rollouts": 30},
+            {**standing("iter_000006", "archive"), "score": 0.002, "rollouts": 70},
+            standing("iter_000009", "archive", active=False),
+        ],
     )
     run.event(
         "expect",

@@ -168,6 +168,8 @@ def test_no_record_makes_the_database_refuse_a_batch(memory, records):
         batch.insert(memory)
         write_back(memory, [state])
         assert load(memory, [state.uid])[state.uid].run == state.run
+        for view in ("league", "standings"):
+            memory.execute(f"FROM {view}").fetchall()
         found = memory.execute("SELECT count(*) FROM events WHERE kind = 'journal_skip'").fetchone()
         assert found == (skipped,)
     finally:

@@ -1,0 +1,124 @@
+"""Matches against every archived entry of the league; who is forgotten is decided here.
+
+Axis letters: S slots, E entries the archive has room for, M games an entry, A actions.
+
+RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on the other entries.
+"""
+
+from typing import Any, NamedTuple
+
+import attrs
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.envs.base import Environment
+from jaxpot.errors import UserError
+from jaxpot.evaluators.base import EvaluatorOutput
+from jaxpot.evaluators.play import Games, play_games, policy_player, rates
+from jaxpot.league import ARCHIVE, Table, gather, update_scores
+from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.spec import ArchiveEvaluator, League
+
+
+class _Results(NamedTuple):
+    finished: Array  # [E, M] bool
+    returns: Array  # [E, M] float32
+    action_counts: Array  # [A] int32
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ArchiveMatches:
+    """Plays `num_games` against each archived entry, one entry after the other."""
+
+    env: Environment[Any]
+    network: Network
+    num_games: int
+    greedy: bool
+    config: League
+
+    def run(
+        self, params: Params, model_state: ModelState, key: Array, *, pool: Any, league: Table
+    ) -> EvaluatorOutput:
+        """Returns `play.rates` over all games, and `league` with its scores and activity moved.
+
+        The time that it takes grows with the entries that there are, not with the room for them.
+        """
+        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
+        archived = league.place == ARCHIVE
+        by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
+        slots = by_age[: self.config.archive_size]
+
+        def match(i: Array, results: _Results) -> _Results:
+            slot = slots[i]
+            other = gather(pool, slot)
+            opponent = policy_player(
+                self.env, self.network, other["params"], other["model_state"], greedy=self.greedy
+            )
+            entry_key = jax.random.fold_in(key, league.born[slot])
+            games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
+            return _Results(
+                finished=results.finished.at[i].set(games.finished),
+                returns=results.returns.at[i].set(games.returns),
+                action_counts=results.action_counts + games.action_counts,
+            )
+
+        shape = (self.config.archive_size, self.num_games)
+        nothing = _Results(
+            finished=jnp.zeros(shape, jnp.bool_),
+            returns=jnp.zeros(shape, jnp.float32),
+            action_counts=jnp.zeros(self.env.num_actions, jnp.int32),
+        )
+        entries = archived.sum()
+        results = jax.lax.fori_loop(0, entries, match, nothing)
+        moved = update_scores(
+            league,
+            slots,
+            jnp.where(results.finished, results.returns, 0.0).sum(axis=1),
+            results.finished.sum(axis=1, dtype=jnp.int32),
+            alpha=self.config.score_alpha,
+        )
+        active = archived & (moved.score < self.config.forgotten_margin)
+        return EvaluatorOutput(
+            metrics=rates(
+                _together(results), played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1])
+            ),
+            histograms={"actions": results.action_counts},
+            fields={"league": moved._replace(active=active)},
+        )
+
+
+def build(
+    config: ArchiveEvaluator,
+    *,
+    name: str,
+    env: Environment[Any],
+    network: Network,
+    league: League | None,
+) -> ArchiveMatches:
+    """Makes the evaluator.
+
+    Raises:
+        UserError: The experiment has no league.
+    """
+    if league is None:
+        raise UserError(f"{name}: there is no [league] whose archive it could play")
+    return ArchiveMatches(
+        env=env,
+        network=network,
+        num_games=config.num_games,
+        greedy=config.greedy,
+        config=league,
+    )
+
+
+def _together(results: _Results) -> Games:
+    """Joins the entries' games into one list, `[E * M]`."""
+    entries, num_games = results.returns.shape
+    return Games(
+        agent_first=jnp.tile(jnp.arange(num_games) < num_games // 2, entries),
+        finished=results.finished.reshape(-1),
+        returns=results.returns.reshape(-1),
+        action_counts=results.action_counts,
+        state=None,
+    )

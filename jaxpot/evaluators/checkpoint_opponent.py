@@ -1,0 +1,211 @@
+"""Games against the network of a checkpoint, with the difference in Elo that they amount to.
+
+The opponent's run tells what its network is, so it may have another architecture than the agent.
+
+Axis letters: A actions.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import jax
+from jax import Array
+
+from jaxpot.checkpoints import (
+    CheckpointError,
+    CheckpointInfo,
+    DamagedCheckpoint,
+    StateMismatch,
+    list_checkpoints,
+    read_metadata,
+    restore_network,
+    select_checkpoint,
+)
+from jaxpot.envs.base import Environment
+from jaxpot.errors import UserError
+from jaxpot.evaluators.base import EvaluatorOutput
+from jaxpot.evaluators.elo import elo_difference
+from jaxpot.evaluators.play import Games, outcomes, play_games, policy_player, rates
+from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.spec import (
+    CheckpointEvaluator,
+    Experiment,
+    ImportedPart,
+    SpecError,
+    diff,
+    from_resolved,
+    resolved,
+)
+from jaxpot.spec.registry import implementation
+from jaxpot.store.history import read_header
+from jaxpot.store.journal import JOURNAL_NAME
+from jaxpot.store.runs import find, run_dir
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CheckpointOpponent:
+    """Plays `num_games` games against the fixed network of a checkpoint.
+
+    Greedy, both networks take their likeliest moves: a game without chance then goes one way from
+    each side, and the standard error of `elo` says nothing. Otherwise both sample.
+
+    Attributes:
+        constants: What `run` takes by keyword: `opponent`, its parameters and model state.
+        source: Where the opponent comes from: `run`, its uid; `checkpoint`, relative to the folder
+            of all runs; `iteration`; and `sha256`, of the checkpoint's arrays.
+    """
+
+    env: Environment[Any]
+    network: Network
+    opponent_network: Network
+    num_games: int
+    greedy: bool
+    constants: Mapping[str, Any] = attrs.field(repr=False)
+    source: Mapping[str, Any]
+
+    def run(
+        self,
+        params: Params,
+        model_state: ModelState,
+        key: Array,
+        *,
+        opponent: tuple[Params, ModelState],
+    ) -> EvaluatorOutput:
+        """Returns `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
+        games = self.play(params, model_state, key, opponent=opponent)
+        difference = elo_difference(*outcomes(games))
+        metrics = rates(games) | {"elo": difference.elo, "elo_stderr": difference.stderr}
+        return EvaluatorOutput(metrics=metrics, histograms={"actions": games.action_counts})
+
+    def play(
+        self,
+        params: Params,
+        model_state: ModelState,
+        key: Array,
+        *,
+        opponent: tuple[Params, ModelState],
+    ) -> Games:
+        """Plays the games that `run` sums up."""
+        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
+        other = policy_player(self.env, self.opponent_network, *opponent, greedy=self.greedy)
+        return play_games(self.env, agent, other, key, num_games=self.num_games)
+
+
+def build(
+    config: CheckpointEvaluator,
+    *,
+    name: str,
+    env: Environment[Any],
+    network: Network,
+    experiment: Experiment,
+    runs_dir: Path,
+    recorded: Mapping[str, Any] | None = None,
+) -> CheckpointOpponent:
+    """Finds the opponent, builds its network, and restores its parameters.
+
+    Args:
+        config: Which run and which of its checkpoints.
+        name: The evaluator's name, for errors.
+        env: The game.
+        network: The agent's network.
+        experiment: What the agent is trained by; the opponent's run must be of the same game.
+        runs_dir: Folder of all runs.
+        recorded: The `source` that an earlier attempt at this run recorded: that opponent and no
+            other, whatever the config's selectors mean by now.
+
+    Raises:
+        UserError: There is no such run or checkpoint, it is damaged or not the recorded one, it
+            plays another game, its model is a class that this spec does not name, or its arrays do
+            not fit its model.
+    """
+    try:
+        if recorded is None:
+            folder = find(runs_dir, config.run).path
+            info = select_checkpoint(folder, config.checkpoint)
+        else:
+            folder = run_dir(runs_dir, recorded["run"])
+            info = _same_checkpoint(folder, recorded)
+        opponent_network = _network_of(folder, experiment, env)
+        shapes = jax.eval_shape(lambda: opponent_network.init(jax.random.key(0)))
+        opponent = restore_network(info.path, *shapes)
+        sha256 = read_metadata(info.path).content_sha256
+    except StateMismatch as error:
+        raise UserError(
+            f"{name}: {error.path} does not fit the model of its own run's spec, as this jaxpot "
+            f"builds it: {'; '.join(error.faults)}; name another run"
+        ) from error
+    except CheckpointError as error:
+        raise UserError(f"{name}: {error}; name another checkpoint") from error
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    return CheckpointOpponent(
+        env=env,
+        network=network,
+        opponent_network=opponent_network,
+        num_games=config.num_games,
+        greedy=config.greedy,
+        constants={"opponent": opponent},
+        source={
+            "run": folder.name,
+            "checkpoint": info.path.relative_to(runs_dir).as_posix(),
+            "iteration": info.iteration,
+            "sha256": sha256,
+        },
+    )
+
+
+def _same_checkpoint(folder: Path, recorded: Mapping[str, Any]) -> CheckpointInfo:
+    """Finds a checkpoint with the arrays that were recorded, in any of its run's places."""
+    iteration = recorded["iteration"]
+    for info in list_checkpoints(folder):
+        if info.iteration == iteration and _content(info.path) == recorded["sha256"]:
+            return info
+    raise UserError(
+        f"this run has played {recorded['checkpoint']}, which is not there any more or holds "
+        f"other arrays (sha256 {recorded['sha256'][:16]}...); put it back, or start a new run "
+        "against another opponent"
+    )
+
+
+def _content(path: Path) -> str | None:
+    try:
+        return read_metadata(path).content_sha256
+    except DamagedCheckpoint:
+        return None
+
+
+def _network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> Network:
+    """Builds the network of the run in `folder`, for the experiment's game."""
+    header = read_header(folder / JOURNAL_NAME) or {}
+    spec = header.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("model"), Mapping):
+        raise UserError(f"run {folder.name}: its journal does not say what model it trained")
+    own = resolved(experiment)
+    if games := diff({"env": spec.get("env")}, {"env": own["env"]}):
+        path, there, here = games[0]
+        raise UserError(
+            f"run {folder.name} plays another game: its {path} is {there!r}, this spec's is "
+            f"{here!r}; name a run of this game"
+        )
+    kind = spec["model"].get("kind")
+    if isinstance(kind, str) and ":" in kind and kind not in _named_classes(experiment):
+        raise UserError(
+            f"run {folder.name}: its model is {kind}, a class that this spec does not name and "
+            "that is therefore not imported; name a run whose model this spec has too"
+        )
+    try:
+        # This spec with that model: what gets imported is what this spec's user has named.
+        model = from_resolved({**own, "model": spec["model"]}, import_user_code=True).model
+    except SpecError as error:
+        faults = "; ".join(str(fault) for fault in error.faults)
+        raise UserError(f"run {folder.name}: its model is refused: {faults}") from error
+    return implementation(model)(
+        model, observation_shape=env.observation_shape, num_actions=env.num_actions
+    )
+
+
+def _named_classes(experiment: Experiment) -> set[str]:
+    parts = (experiment.env, experiment.model, experiment.algorithm, *experiment.eval.values())
+    return {part.kind for part in parts if isinstance(part, ImportedPart)}

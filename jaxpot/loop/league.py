@@ -1,0 +1,142 @@
+"""The league as the host sees it: when it grows, what changed, and whether it is what it was."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxpot.graph import PhaseGraph
+from jaxpot.loop.clock import Clock
+from jaxpot.loop.digest import to_hex
+from jaxpot.loop.entries import (
+    activity_events,
+    add_events,
+    any_recalled,
+    entries,
+    standings,
+)
+from jaxpot.loop.lowering import inputs_of
+from jaxpot.loop.programs import Programs
+from jaxpot.loop.recorder import Recorder
+from jaxpot.loop.state import State
+from jaxpot.spec.windows import ARCHIVE_ACTIVE
+from jaxpot.store.history import records
+
+_FREEZE = "league_freeze"
+
+
+class AlteredEntryError(Exception):
+    """An entry's parameters are not those that were frozen."""
+
+
+class LeagueKeeper:
+    """Freezes, records and checks the league of one attempt; idle where the graph has none.
+
+    Args:
+        graph: The graph.
+        programs: Its programs.
+        recorder: Where standings and events go.
+        clock: What the league's seconds are charged to.
+        state: The state that the attempt starts with.
+        recorded: Events that an earlier attempt has recorded of the add that a resumed run makes
+            first, as (event, entry): they are not recorded again.
+    """
+
+    def __init__(
+        self,
+        graph: PhaseGraph,
+        programs: Programs,
+        recorder: Recorder,
+        clock: Clock,
+        *,
+        state: State,
+        recorded: frozenset[tuple[str, str]] = frozenset(),
+    ) -> None:
+        self._phase = graph.find(_FREEZE)
+        self._standings = graph.find("standings")
+        self._programs = programs
+        self._recorder = recorder
+        self._clock = clock
+        self._recorded = recorded
+        self._table: Any = None
+        if self._phase is not None:
+            self._table = jax.device_get(state["league"])
+
+    @property
+    def conditions(self) -> frozenset[str]:
+        """What holds of the league: whether an archived entry is active."""
+        recalled = self._table is not None and any_recalled(self._table)
+        return frozenset({ARCHIVE_ACTIVE}) if recalled else frozenset()
+
+    def fires(self, iteration: int) -> bool:
+        """Says whether the host has something to do with the league after `iteration`."""
+        return self._adds(iteration) or self._logs(iteration)
+
+    def add(self, iteration: int, state: State) -> State:
+        """Adds a copy of the agent if one is due after `iteration`; returns the state then."""
+        phase = self._phase
+        if phase is None or not self._adds(iteration):
+            return state
+        with self._clock.spending("league"):
+            before = jax.device_get(state["league"])
+            given = inputs_of(phase, state)
+            changing = {name: given.pop(name) for name in phase.writes if name in given}
+            writes = self._programs.between(phase)(changing, given)
+            state = state | {name: writes[name] for name in changing}
+            frozen = jax.device_get(writes["frozen"])
+            self._table = jax.device_get(state["league"])
+        for name, payload in add_events(before, frozen, iteration + 1):
+            if (name, payload["name"]) not in self._recorded:
+                self._recorder.event(name, payload, iteration=iteration)
+        self._recorder.show_standings(iteration, standings(entries(self._table)))
+        return state
+
+    def evaluated(self, iteration: int, table: Any) -> None:
+        """Records who was recalled or released by an evaluation, which left `table`."""
+        before, self._table = self._table, table
+        for name, payload in activity_events(before, table):
+            self._recorder.event(name, payload, iteration=iteration)
+
+    def log(self, iteration: int, state: State) -> None:
+        """Records the standings if they are due after `iteration`, whose state is `state`."""
+        if self._logs(iteration):
+            self._table = jax.device_get(state["league"])
+            self._recorder.standings(iteration, standings(entries(self._table)))
+
+    def check(self, state: State) -> None:
+        """Holds every entry's parameters to the digest that was taken when it was frozen.
+
+        Raises:
+            AlteredEntryError: They differ: a bug, or faulty memory.
+        """
+        if self._phase is None:
+            return
+        with self._clock.spending("league"):
+            found = jax.device_get(self._programs.pool_digests()(state["pool"]))
+        for entry in entries(jax.device_get(state["league"])):
+            if to_hex(found[entry.slot]) != entry.digest:
+                raise AlteredEntryError(
+                    f"league entry {entry.name} is not what was frozen: its digest was "
+                    f"{entry.digest} and is {to_hex(found[entry.slot])}; resume from the newest "
+                    "checkpoint, and report it if it comes again"
+                )
+
+    def _adds(self, iteration: int) -> bool:
+        return self._phase is not None and self._phase.cadence.fires(iteration)
+
+    def _logs(self, iteration: int) -> bool:
+        return self._standings is not None and self._standings.cadence.fires(iteration)
+
+
+def recorded_at(journal: Path, iteration: int) -> frozenset[tuple[str, str]]:
+    """Returns the live events of the league at `iteration` in a journal, as (event, entry)."""
+    found: dict[tuple[str, str], int] = {}
+    for row in records(journal, kinds=("attempt", "event")):
+        if row["kind"] == "attempt":
+            start = row["start_iter"]
+            found = {key: at for key, at in found.items() if at < start}
+        elif row["name"].startswith("league_") and row.get("iter") is not None:
+            payload: Mapping[str, Any] = row["payload"]
+            found[row["name"], payload["name"]] = row["iter"]
+    return frozenset(key for key, at in found.items() if at == iteration)
