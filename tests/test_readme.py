@@ -10,6 +10,7 @@ import click
 import pytest
 
 from jaxpot.cli.main import cli, invoke
+from jaxpot.spec import load
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory):
-    (text,) = blocks("toml")
+    text, _ = blocks("toml")
     path = tmp_path_factory.mktemp("specs") / "ttt.toml"
     path.write_text(text, encoding="utf-8")
     return path
@@ -54,6 +55,12 @@ def runs_dir(spec, tmp_path_factory):
     arguments = ["run", str(spec), "--iterations", "2", "--quiet", *overrides]
     assert invoke(["--runs-dir", str(runs_dir), *arguments]) == 0
     return runs_dir
+
+
+def test_the_league_fits_the_spec(tmp_path):
+    path = tmp_path / "league.toml"
+    path.write_text("\n".join(blocks("toml")), encoding="utf-8")
+    assert load(path).experiment.league is not None
 
 
 def test_the_two_commands_are_the_ones_that_are_promised():
