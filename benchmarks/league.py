@@ -2,11 +2,12 @@
 
     python benchmarks/league.py [--segment N] [--repeats N]
 
-Two processes take turns of `SEGMENT` iterations of `specs/ttt.toml` behind its warm-up: one with all
-environments in self-play, one with half of them against a full league that takes a copy every 20
-iterations. A row of self-play is trained on for both seats, one against the league for one, so the
-league has more to play and less to train. Then a run of 60 iterations with a copy every 5, from an
-empty compilation cache: how often each program was compiled, and where the time went.
+Two processes take turns of `SEGMENT` iterations of `specs/ttt.toml` behind its warm-up: one with
+all environments in self-play, one with half of them against a full league that takes a copy every
+20 iterations. A row of self-play is trained on for both seats, one against the league for one, so
+the league has more to play and less to train. Then a run of 60 iterations with a copy every 5, an
+archive whose entries are recalled and a target, from an empty compilation cache: how often each
+program was compiled, and where the time went.
 """
 
 import argparse
@@ -32,7 +33,18 @@ WITH = (
     "league.add_every=20",
     "league.archive_size=8",
 )
-GROWING = (*WITH, "league.add_every=5", "league.size=4", "expect=[]", "runtime.profile_every=0")
+GROWING = (
+    *WITH,
+    "league.add_every=5",
+    "league.size=4",
+    "league.forgotten_margin=2",  # everyone in the archive is recalled
+    "collect.archive.num_envs=128",
+    'collect.selfplay.opponent="target"',
+    "target.tau=0.05",
+    'eval.archive={kind="archive", every=10, num_games=64}',
+    "expect=[]",
+    "runtime.profile_every=0",
+)
 
 
 def measure(*, segment: int, repeats: int) -> None:
@@ -71,14 +83,18 @@ def from_cold() -> None:
         journal = Path(folder, "runs", result["run"], "journal.jsonl")
         events = [json.loads(line) for line in journal.read_text().splitlines()]
     compiled = Counter(e["payload"]["program"] for e in events if e.get("name") == "compile")
-    adds = sum(e.get("name") == "league_add" for e in events)
+    happened = Counter(e.get("name") for e in events)
+    adds, recalls = happened["league_add"], happened["league_recall"]
     spent = result["time"]
     rows = [
         ("whole process", f"{seconds:.1f} s"),
         ("compiling", f"{spent['compile']:.1f} s, {len(compiled)} programs"),
         ("programs compiled more than once", str(sum(n > 1 for n in compiled.values()))),
         ("iterations", f"{spent['collect'] + spent['update'] + spent['iterate']:.2f} s"),
-        (f"{adds} adds, standings and checks", f"{1e3 * spent['league']:.1f} ms"),
+        (
+            f"{adds} adds, {recalls} recalls, checks of the entries",
+            f"{1e3 * spent['league']:.1f} ms",
+        ),
     ]
     print_table(f"60 iterations from a cold start, {machine()}", ("what", "how much"), rows)
 

@@ -10,7 +10,7 @@ import attrs
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.errors import DamagedCheckpoint
 from jaxpot.checkpoints.layout import MANIFEST, CheckpointInfo
-from jaxpot.checkpoints.metadata import canonical
+from jaxpot.checkpoints.metadata import as_json, canonical
 from jaxpot.checkpoints.verify import read_metadata
 from jaxpot.spec import Best
 
@@ -41,15 +41,15 @@ def ranked(entries: Iterable[BestEntry], policy: Best) -> tuple[BestEntry, ...]:
 
 
 def is_best(entry: BestEntry, entries: Iterable[BestEntry], policy: Best) -> bool:
-    """Says whether an entry would be among the `policy.keep` best; NaN and infinities never are."""
+    """Says whether an entry would be among the `policy.keep` best; NaN never is."""
     others = [other for other in entries if other.iteration != entry.iteration]
-    return math.isfinite(entry.score) and entry in ranked([*others, entry], policy)[: policy.keep]
+    return not math.isnan(entry.score) and entry in ranked([*others, entry], policy)[: policy.keep]
 
 
 def encode_manifest(entries: Iterable[BestEntry], policy: Best) -> bytes:
     """Writes the text of `best/manifest.json`, the best entry first."""
     best = {"metric": policy.metric, "mode": policy.mode, "keep": policy.keep}
-    checkpoints = [attrs.asdict(entry) for entry in entries]
+    checkpoints = [{**attrs.asdict(entry), "score": as_json(entry.score)} for entry in entries]
     return canonical({"format_version": FORMAT_VERSION, "best": best, "checkpoints": checkpoints})
 
 
@@ -74,9 +74,9 @@ def read_policy(directory: Path) -> tuple[Best | None, dict[int, BestEntry]]:
             BestEntry(int(e["iteration"]), float(e["score"]), str(e["metric"]))
             for e in body["checkpoints"]
         ]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None, {}
-    return policy, {entry.iteration: entry for entry in entries if math.isfinite(entry.score)}
+    return policy, {entry.iteration: entry for entry in entries if not math.isnan(entry.score)}
 
 
 def scored(info: CheckpointInfo) -> BestEntry | None:

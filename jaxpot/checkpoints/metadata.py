@@ -5,11 +5,14 @@ The file carries its own checksum too, so that a flipped bit anywhere in a check
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 from attrs.validators import instance_of, optional
+
+from jaxpot.checkpoints.layout import PLACE_OF
 
 FORMAT_VERSION = 1
 
@@ -77,6 +80,13 @@ class Metadata:
         )
 
 
+def as_json(score: float | None) -> float | str | None:
+    """Returns a score as JSON has it: an infinite one is a text, which `float` reads."""
+    if score is None or math.isfinite(score):
+        return score
+    return "Infinity" if score > 0 else "-Infinity"
+
+
 def canonical(value: Any) -> bytes:
     """Encodes plain data as the one JSON text that stands for it."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
@@ -86,6 +96,7 @@ def canonical(value: Any) -> bytes:
 def encode(metadata: Metadata) -> bytes:
     """Writes the text of `metadata.json`."""
     body = {"format_version": FORMAT_VERSION, **attrs.asdict(metadata)}
+    body["score"] = as_json(metadata.score)
     return canonical({**body, _CHECKSUM: hashlib.sha256(canonical(body)).hexdigest()})
 
 
@@ -134,7 +145,9 @@ def _structure(body: dict[str, Any]) -> Metadata:
         _name(name): File(_int(file["bytes"]), _str(file["sha256"]))
         for name, file in body.pop("files").items()
     }
-    iteration, types = _int(body.pop("iteration")), tuple(map(_str, body.pop("types")))
+    if body["score"] in ("Infinity", "-Infinity"):
+        body["score"] = float(body["score"])
+    iteration, types = _int(body.pop("iteration")), tuple(map(_type, body.pop("types")))
     return Metadata(iteration=iteration, types=types, leaves=leaves, files=files, **body)
 
 
@@ -147,6 +160,12 @@ def _name(name: str) -> str:
 def _int(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise TypeError(f"{value!r} is not a count")
+    return value
+
+
+def _type(value: Any) -> str:
+    if _str(value) not in PLACE_OF:
+        raise TypeError(f"{value!r} is no type of checkpoint")
     return value
 
 

@@ -11,11 +11,18 @@ import attrs
 
 from jaxpot.checkpoints.arrays import HostState, copy_to_host
 from jaxpot.checkpoints.commit import link_checkpoint, write_checkpoint
-from jaxpot.checkpoints.errors import CheckpointError
-from jaxpot.checkpoints.layout import PLACE_OF, PLACES, checkpoint_path
+from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint
+from jaxpot.checkpoints.layout import (
+    PLACE_OF,
+    PLACES,
+    checkpoint_path,
+    list_checkpoints,
+    place_dir,
+)
 from jaxpot.checkpoints.metadata import Metadata
 from jaxpot.checkpoints.records import Record, Records, digest_of
 from jaxpot.checkpoints.retention import Retention
+from jaxpot.checkpoints.verify import verify
 from jaxpot.spec import Checkpoint
 
 # tensorstore passes the system's error on as text only.
@@ -57,7 +64,9 @@ class CheckpointWriter:
         self._retention = Retention(self._run_dir, policy, self._deleted)
         self._pending: Future[None] | None = None
         try:
+            _refuse_links(self._run_dir)
             self._retention.settle()
+            self._finish_newest()
         except OSError as error:
             text = f"{self._run_dir}: what an earlier attempt left cannot be settled"
             raise CheckpointError(f"{text}: {_reason(error)}") from error
@@ -98,8 +107,7 @@ class CheckpointWriter:
         if "best" in types and (self._policy.best is None or score is None):
             raise ValueError("a best checkpoint needs a policy that ranks it, and a score")
         score = None if score is None else float(score)
-        self.wait()
-        types = self._accepted(types, iteration, score)
+        types = self.accepted(types, iteration, score)
         if not types:
             return
         host = copy_to_host(state)
@@ -114,6 +122,20 @@ class CheckpointWriter:
             blocking_seconds=time.perf_counter() - started,
         )
         self._pending = self._thread.submit(self._commit, save)
+
+    def accepted(
+        self, types: frozenset[str], iteration: int, score: float | None
+    ) -> frozenset[str]:
+        """Returns which of `types` would be written: "best" only if the score is among the best.
+
+        Waits while the save before is still being written, since that may change the best ones.
+
+        Raises:
+            CheckpointError: The save before has failed.
+        """
+        self.wait()
+        is_best = "best" in types and self._retention.is_best(iteration, score)
+        return frozenset(types) if is_best else frozenset(types) - {"best"}
 
     def wait(self) -> None:
         """Waits until everything saved is on the disk.
@@ -146,15 +168,12 @@ class CheckpointWriter:
             text = f"checkpoints beyond iteration {iteration} cannot be deleted"
             raise CheckpointError(f"{text}: {_reason(error)}") from error
 
-    def _accepted(
-        self, types: frozenset[str], iteration: int, score: float | None
-    ) -> frozenset[str]:
-        is_best = "best" in types and self._retention.is_best(iteration, score)
-        return frozenset(types) if is_best else frozenset(types) - {"best"}
-
     def _commit(self, save: _Save) -> None:
         """Writes one checkpoint under all its names; runs in the background thread."""
         started = time.perf_counter()
+        if not self._run_dir.is_dir():
+            # Making it again would let a run go on whose records are gone.
+            raise CheckpointError(f"{self._run_dir}: the run's folder was removed")
         open_types = sorted(save.types, key=lambda kind: (PLACES.index(PLACE_OF[kind]), kind))
         try:
             for kind in open_types:
@@ -181,6 +200,40 @@ class CheckpointWriter:
             except Exception as second:
                 failure.add_note(f"Nor could this be recorded: {second}")
             raise failure from error
+
+    def _finish_newest(self) -> None:
+        """Gives the newest checkpoint the names that a killed writer still had to give it.
+
+        The run goes on behind it, so nobody would save that milestone or best one again.
+        """
+        infos = list_checkpoints(self._run_dir)
+        for info in infos:
+            if info.iteration != infos[-1].iteration:
+                continue
+            try:
+                metadata = verify(info.path)
+            except DamagedCheckpoint:
+                continue
+            for kind in metadata.types:
+                path = checkpoint_path(self._run_dir, PLACE_OF[kind], info.iteration)
+                wanted = kind == "milestone" or (
+                    kind == "best" and self._retention.is_best(info.iteration, metadata.score)
+                )
+                if not wanted or path.exists():
+                    continue
+                link_checkpoint(info.path, path)
+                self._records.tell(
+                    "committed",
+                    kind,
+                    info.iteration,
+                    path,
+                    bytes=metadata.bytes,
+                    sha256=metadata.sha256,
+                    digest=digest_of(metadata.metadata),
+                    score=metadata.score if kind == "best" else None,
+                )
+                if kind == "best" and metadata.score is not None:
+                    self._retention.add_best(info.iteration, metadata.score)
 
     def _write(self, path: Path, save: _Save) -> Metadata:
         best = self._policy.best if "best" in save.types else None
@@ -225,6 +278,13 @@ class CheckpointWriter:
             known = {"bytes": was.bytes, "sha256": was.sha256, "digest": digest_of(was.metadata)}
             known["score"] = was.score if kind == "best" else None
         self._records.tell("deleted", kind, iteration, path, error=reason, **known)
+
+
+def _refuse_links(run_dir: Path) -> None:
+    """Refuses to write, and to delete, where a link leads."""
+    for directory in (run_dir / "checkpoints", *(place_dir(run_dir, place) for place in PLACES)):
+        if directory.is_symlink():
+            raise CheckpointError(f"{directory} is a link, and checkpoints are not written there")
 
 
 def _plain(league: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

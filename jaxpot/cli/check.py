@@ -71,7 +71,8 @@ def _check(
     try:
         loaded = load(spec, overrides=overrides, import_user_code=imports)
         if runs_dir is not None:
-            _check_shapes(loaded, runs_dir, imports=imports)
+            with loaded.placing():
+                _check_shapes(loaded, runs_dir, imports=imports)
     except SpecError as error:
         return {**report, "faults": [_fault(fault) for fault in error.faults]}
     except UserError as error:

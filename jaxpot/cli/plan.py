@@ -40,12 +40,13 @@ def command(
     """
     if as_json and mermaid:
         raise click.UsageError("--json and --mermaid exclude each other")
-    experiment = load_prepared(spec, overrides=overrides).experiment
+    loaded = load_prepared(spec, overrides=overrides)
     from jaxpot.graph import compile_graph, plan
     from jaxpot.loop.shapes import plan_details
 
-    graph = compile_graph(experiment)
-    details = plan_details(experiment, graph, ctx.obj["runs_dir"])
+    graph = compile_graph(loaded.experiment)
+    with loaded.placing():
+        details = plan_details(loaded.experiment, graph, ctx.obj["runs_dir"])
     if as_json:
         emit(json_text(plan.render_json(graph, details), indent=2))
     elif mermaid:

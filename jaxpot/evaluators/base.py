@@ -5,7 +5,24 @@ from typing import Any, NamedTuple, Protocol
 
 from jax import Array
 
+from jaxpot.errors import UserError
 from jaxpot.models.base import ModelState, Params
+
+
+class OpponentError(UserError):
+    """The opponent that an evaluator's config names cannot be had.
+
+    Attributes:
+        code: The fault's code.
+        key: The key of the config that names what is wrong.
+        allowed: What would be right.
+    """
+
+    def __init__(self, code: str, key: str, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.key = key
+        self.allowed = allowed
 
 
 class EvaluatorOutput(NamedTuple):

@@ -25,7 +25,7 @@ from jaxpot.checkpoints import (
 )
 from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import EvaluatorOutput
+from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
 from jaxpot.evaluators.elo import elo_difference
 from jaxpot.evaluators.play import Games, outcomes, play_games, policy_player, rates
 from jaxpot.models.base import ModelState, Network, Params
@@ -116,30 +116,27 @@ def build(
             other, whatever the config's selectors mean by now.
 
     Raises:
-        UserError: There is no such run or checkpoint, it is damaged or not the recorded one, it
+        OpponentError: There is no such run or checkpoint, it is damaged or not the recorded one, it
             plays another game, its model is a class that this spec does not name, or its arrays do
             not fit its model.
     """
+    del name  # a fault has the path
+    folder, info = _find(config, runs_dir, recorded)
     try:
-        if recorded is None:
-            folder = find(runs_dir, config.run).path
-            info = select_checkpoint(folder, config.checkpoint)
-        else:
-            folder = run_dir(runs_dir, recorded["run"])
-            info = _same_checkpoint(folder, recorded)
         opponent_network = _network_of(folder, experiment, env)
         shapes = jax.eval_shape(lambda: opponent_network.init(jax.random.key(0)))
         opponent = restore_network(info.path, *shapes)
         sha256 = read_metadata(info.path).content_sha256
     except StateMismatch as error:
-        raise UserError(
-            f"{name}: {error.path} does not fit the model of its own run's spec, as this jaxpot "
-            f"builds it: {'; '.join(error.faults)}; name another run"
+        raise OpponentError(
+            "opponent-mismatch",
+            "run",
+            f"{error.path} does not fit the model of its own run's spec, as this jaxpot builds it: "
+            f"{'; '.join(error.faults)}",
+            "another run",
         ) from error
     except CheckpointError as error:
-        raise UserError(f"{name}: {error}; name another checkpoint") from error
-    except UserError as error:
-        raise UserError(f"{name}: {error}") from error
+        raise _missing("checkpoint", str(error)) from error
     return CheckpointOpponent(
         env=env,
         network=network,
@@ -156,16 +153,43 @@ def build(
     )
 
 
+def _find(
+    config: CheckpointEvaluator, runs_dir: Path, recorded: Mapping[str, Any] | None
+) -> tuple[Path, CheckpointInfo]:
+    """Finds the opponent's run, and the checkpoint in it."""
+    if recorded is not None:
+        folder = run_dir(runs_dir, recorded["run"])
+        return folder, _same_checkpoint(folder, recorded)
+    try:
+        folder = find(runs_dir, config.run).path
+    except UserError as error:
+        raise _missing("run", str(error)) from error
+    try:
+        return folder, select_checkpoint(folder, config.checkpoint)
+    except (CheckpointError, UserError) as error:
+        raise _missing("checkpoint", str(error)) from error
+
+
+def _missing(key: str, message: str) -> OpponentError:
+    return OpponentError("opponent-missing", key, message, f"another {key}")
+
+
+def _mismatch(message: str, allowed: str) -> OpponentError:
+    return OpponentError("opponent-mismatch", "run", message, allowed)
+
+
 def _same_checkpoint(folder: Path, recorded: Mapping[str, Any]) -> CheckpointInfo:
     """Finds a checkpoint with the arrays that were recorded, in any of its run's places."""
     iteration = recorded["iteration"]
     for info in list_checkpoints(folder):
         if info.iteration == iteration and _content(info.path) == recorded["sha256"]:
             return info
-    raise UserError(
+    raise OpponentError(
+        "opponent-missing",
+        "checkpoint",
         f"this run has played {recorded['checkpoint']}, which is not there any more or holds "
-        f"other arrays (sha256 {recorded['sha256'][:16]}...); put it back, or start a new run "
-        "against another opponent"
+        f"other arrays (sha256 {recorded['sha256'][:16]}...)",
+        "put it back, or start a new run against another opponent",
     )
 
 
@@ -181,26 +205,32 @@ def _network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> 
     header = read_header(folder / JOURNAL_NAME) or {}
     spec = header.get("spec")
     if not isinstance(spec, Mapping) or not isinstance(spec.get("model"), Mapping):
-        raise UserError(f"run {folder.name}: its journal does not say what model it trained")
+        raise _mismatch(
+            f"run {folder.name}: its journal does not say what model it trained", "another run"
+        )
     own = resolved(experiment)
     if games := diff({"env": spec.get("env")}, {"env": own["env"]}):
         path, there, here = games[0]
-        raise UserError(
+        raise _mismatch(
             f"run {folder.name} plays another game: its {path} is {there!r}, this spec's is "
-            f"{here!r}; name a run of this game"
+            f"{here!r}",
+            "a run of this game",
         )
     kind = spec["model"].get("kind")
     if isinstance(kind, str) and ":" in kind and kind not in _named_classes(experiment):
-        raise UserError(
+        raise _mismatch(
             f"run {folder.name}: its model is {kind}, a class that this spec does not name and "
-            "that is therefore not imported; name a run whose model this spec has too"
+            "that is therefore not imported",
+            "a run whose model this spec has too",
         )
     try:
         # This spec with that model: what gets imported is what this spec's user has named.
         model = from_resolved({**own, "model": spec["model"]}, import_user_code=True).model
     except SpecError as error:
         faults = "; ".join(str(fault) for fault in error.faults)
-        raise UserError(f"run {folder.name}: its model is refused: {faults}") from error
+        raise _mismatch(
+            f"run {folder.name}: its model is refused: {faults}", "another run"
+        ) from error
     return implementation(model)(
         model, observation_shape=env.observation_shape, num_actions=env.num_actions
     )

@@ -75,8 +75,16 @@ class PhaseGraph:
         return next((phase for phase in self.phases if phase.name == name), None)
 
     def phase(self, name: str) -> Phase:
-        """Returns the phase called `name`."""
-        return next(phase for phase in self.phases if phase.name == name)
+        """Returns the phase called `name`.
+
+        Raises:
+            UserError: There is none.
+        """
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(each.name for each in self.phases)
+            raise UserError(f"no phase is called {name!r}; there are {names}")
+        return found
 
     def with_phase(
         self, phase: Phase, *, after: str, fields: tuple[Field, ...] = ()
@@ -88,15 +96,12 @@ class PhaseGraph:
         Raises:
             UserError: No phase is called `after`, or the result is not a valid graph.
         """
-        names = [each.name for each in self.phases]
-        if after not in names:
-            raise UserError(f"no phase is called {after!r}; there are {', '.join(names)}")
+        place = self.phases.index(self.phase(after)) + 1
         if phase.where == "host" or phase.program == "between":
             raise UserError(
                 f"phase {phase.name!r}: phases on the host and between two iterations are the "
                 "runner's own"
             )
-        place = names.index(after) + 1
         phases = (*self.phases[:place], phase, *self.phases[place:])
         graph = attrs.evolve(
             self,

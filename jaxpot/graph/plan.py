@@ -77,6 +77,7 @@ def _phase_data(phase: Phase) -> dict[str, Any]:
         "name": phase.name,
         "where": phase.where,
         "program": phase.program,
+        "cadence": str(phase.cadence),
         "every": phase.cadence.every,
         "start": phase.cadence.start,
         "until": phase.cadence.until,

@@ -1,6 +1,7 @@
 """One attempt at a run: the host's order of side effects around the compiled programs."""
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import attrs
@@ -10,7 +11,6 @@ import numpy as np
 from jaxpot.graph import PhaseGraph, Regime
 from jaxpot.graph.plan import step_groups
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.context import Context
 from jaxpot.loop.environment import resume_collector
 from jaxpot.loop.league import LeagueKeeper
 from jaxpot.loop.lowering import (
@@ -60,10 +60,13 @@ class _Pending(NamedTuple):
 
 @attrs.define(kw_only=True, eq=False)
 class Attempt:
-    """Runs iterations `start` to `target`; `state` is always that after `done` iterations."""
+    """Runs iterations `start` to `target`; `state` is always that after `done` iterations.
+
+    `constants` are what the evaluators, by phase, are handed from outside the state.
+    """
 
     graph: PhaseGraph
-    context: Context
+    constants: Mapping[str, Mapping[str, Any]]
     programs: Programs
     state: State
     root_key: Any
@@ -97,9 +100,7 @@ class Attempt:
             in_chunk += 1
             if self._is_host_event(iteration) or self.done == target:
                 self._fetch(len(self._pending))
-                if self.saver.fires(iteration):
-                    self.league.check(self.state)
-                    self.saver.after(iteration, self.state, self.recorder)
+                self.saver.after(iteration, self.state, self.recorder, self.league)
                 in_chunk = 0
             elif in_chunk >= self._chunk:
                 # The chunk before is ready or nearly so, and this one keeps the device busy.
@@ -226,7 +227,11 @@ class Attempt:
                 continue
             program = self.programs.evaluation(phase)
             given = evaluation_inputs(
-                phase, self.context, self.state, self.root_key, np.int32(iteration)
+                phase,
+                self.constants[phase.name],
+                self.state,
+                self.root_key,
+                jax.device_put(np.int32(iteration)),
             )
             compiling = self.clock.seconds["compile"]
             started = time.perf_counter()

@@ -11,10 +11,10 @@ import attrs
 from jaxpot.algorithms.base import Algorithm
 from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import Evaluator
+from jaxpot.evaluators.base import Evaluator, OpponentError
 from jaxpot.graph.phase import Implementation
 from jaxpot.models.base import Network
-from jaxpot.spec import Experiment
+from jaxpot.spec import Experiment, Fault, SpecError
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation, part_row
 
@@ -48,6 +48,7 @@ def build_context(
             and no others, whatever the spec's selectors mean by now.
 
     Raises:
+        SpecError: Opponents that the spec names are missing or do not fit.
         UserError: A part refuses its config, or parts do not fit one another.
     """
     env = implementation(experiment.env)(experiment.env)
@@ -64,14 +65,21 @@ def build_context(
         "league": experiment.league,
         "runs_dir": runs_dir,
     }
-    evaluators = {}
+    evaluators: dict[str, Evaluator] = {}
+    faults: list[Fault] = []
     for name, config in experiment.eval.items():
         row = part_row(config)
         prefix = evaluator_prefix(name)
         offered["recorded"] = opponents.get(prefix)
         more = {each: offered[each] for each in (row.needs if row else ())}
         build = implementation(config)
-        evaluators[prefix] = build(config, name=prefix, env=env, network=network, **more)
+        try:
+            evaluators[prefix] = build(config, name=prefix, env=env, network=network, **more)
+        except OpponentError as error:
+            path = ("eval", name, error.key)
+            faults.append(Fault(error.code, path, str(error), error.allowed))
+    if faults:
+        raise SpecError(faults)
     return Context(
         experiment=experiment, env=env, network=network, algorithm=algorithm, evaluators=evaluators
     )

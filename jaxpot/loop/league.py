@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxpot.graph import PhaseGraph
+from jaxpot.league.table import EMPTY
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import (
@@ -61,7 +63,7 @@ class LeagueKeeper:
         self._recorded = recorded
         self._table: Any = None
         if self._phase is not None:
-            self._table = jax.device_get(state["league"])
+            self._table = _fetched(state["league"])
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -79,13 +81,17 @@ class LeagueKeeper:
         if phase is None or not self._adds(iteration):
             return state
         with self._clock.spending("league"):
-            before = jax.device_get(state["league"])
+            before = _fetched(state["league"])
+            if iteration + 1 in before.born[before.place != EMPTY]:
+                # The state before a non-finite update, which is saved too, may hold the add.
+                self._table = before
+                return state
             given = inputs_of(phase, state)
             changing = {name: given.pop(name) for name in phase.writes if name in given}
             writes = self._programs.between(phase)(changing, given)
             state = state | {name: writes[name] for name in changing}
             frozen = jax.device_get(writes["frozen"])
-            self._table = jax.device_get(state["league"])
+            self._table = _fetched(state["league"])
         for name, payload in add_events(before, frozen, iteration + 1):
             if (name, payload["name"]) not in self._recorded:
                 self._recorder.event(name, payload, iteration=iteration)
@@ -94,14 +100,14 @@ class LeagueKeeper:
 
     def evaluated(self, iteration: int, table: Any) -> None:
         """Records who was recalled or released by an evaluation, which left `table`."""
-        before, self._table = self._table, table
+        before, self._table = self._table, jax.tree.map(np.array, table)
         for name, payload in activity_events(before, table):
             self._recorder.event(name, payload, iteration=iteration)
 
     def log(self, iteration: int, state: State) -> None:
         """Records the standings if they are due after `iteration`, whose state is `state`."""
         if self._logs(iteration):
-            self._table = jax.device_get(state["league"])
+            self._table = _fetched(state["league"])
             self._recorder.standings(iteration, standings(entries(self._table)))
 
     def check(self, state: State) -> None:
@@ -112,9 +118,8 @@ class LeagueKeeper:
         """
         if self._phase is None:
             return
-        with self._clock.spending("league"):
-            found = jax.device_get(self._programs.pool_digests()(state["pool"]))
-        for entry in entries(jax.device_get(state["league"])):
+        found = jax.device_get(self._programs.pool_digests()(state["pool"]))
+        for entry in entries(_fetched(state["league"])):
             if to_hex(found[entry.slot]) != entry.digest:
                 raise AlteredEntryError(
                     f"league entry {entry.name} is not what was frozen: its digest was "
@@ -127,6 +132,11 @@ class LeagueKeeper:
 
     def _logs(self, iteration: int) -> bool:
         return self._standings is not None and self._standings.cadence.fires(iteration)
+
+
+def _fetched(table: Any) -> Any:
+    """Copies a table to the host: a view of its buffers would keep them from being donated."""
+    return jax.tree.map(np.array, jax.device_get(table))
 
 
 def recorded_at(journal: Path, iteration: int) -> frozenset[tuple[str, str]]:

@@ -76,11 +76,11 @@ def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
 
 
 def evaluation_inputs(
-    phase: Phase, context: Context, state: State, root_key: Any, now: Any
+    phase: Phase, constants: Mapping[str, Any], state: State, root_key: Any, now: Any
 ) -> Values:
     """Returns what the evaluator of `phase` is given after the iteration `now`."""
     values = start_values(state, root_key) | {"now": now}
-    return inputs_of(phase, values) | {"constants": context.constants(phase.name)}
+    return inputs_of(phase, values) | {"constants": constants}
 
 
 def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Values, Values]]:

@@ -23,6 +23,14 @@ class Durable(Protocol):
         ...
 
 
+class Checked(Protocol):
+    """A league that can be held to what was frozen."""
+
+    def check(self, state: State) -> None:
+        """Raises where an entry has changed."""
+        ...
+
+
 class Saver:
     """Decides after each iteration what to save, and hands it to the writer."""
 
@@ -54,19 +62,29 @@ class Saver:
         """Says whether something may be saved after `iteration`."""
         return bool(self._due(iteration))
 
-    def after(self, iteration: int, state: State, recorder: Recorder) -> None:
-        """Saves what is due after `iteration`, whose payload is complete."""
+    def after(self, iteration: int, state: State, recorder: Recorder, league: "Checked") -> None:
+        """Saves what is due after `iteration`, whose payload is complete.
+
+        Raises:
+            AlteredEntryError: The league is not what was frozen; nothing is saved.
+        """
         due = self._due(iteration)
         # "best" ranks by this payload's own value; where it has none there is nothing to rank.
         if self._ranked_by is not None and self._ranked_by.name not in recorder.newest:
             due -= {"best"}
         if due:
-            self._save(frozenset(due), iteration + 1, state, recorder)
+            self._save(frozenset(due), iteration + 1, state, recorder, league)
 
-    def last(self, kind: str, done: int, state: State, recorder: Recorder) -> None:
-        """Saves the state that an attempt ends with, unless it is saved already, and waits."""
+    def last(
+        self, kind: str, done: int, state: State, recorder: Recorder, league: "Checked"
+    ) -> None:
+        """Saves the state that an attempt ends with, unless it is saved already, and waits.
+
+        Raises:
+            AlteredEntryError: The league is not what was frozen; nothing is saved.
+        """
         if self._saved_at != done:
-            self._save(frozenset({kind}), done, state, recorder)
+            self._save(frozenset({kind}), done, state, recorder, league)
         with self._clock.spending("wait"):
             self._writer.wait()
             self._journal.sync()
@@ -80,15 +98,26 @@ class Saver:
         unranked = self._ranked_by is not None and not self._ranked_by.present_at(iteration)
         return due - {"best"} if unranked else due
 
-    def _save(self, types: frozenset[str], done: int, state: State, recorder: Recorder) -> None:
+    def _save(
+        self,
+        types: frozenset[str],
+        done: int,
+        state: State,
+        recorder: Recorder,
+        league: "Checked",
+    ) -> None:
         score = None
         if "best" in types and self._policy.best is not None:
-            score = recorder.last[self._policy.best.metric]
+            score = float(recorder.last[self._policy.best.metric])
         with self._clock.spending("save"):
             began = time.perf_counter()
+            types = self._writer.accepted(types, done, score)
+            if not types:
+                return
+            league.check(state)
             # Every row that the checkpoint's state rests on is on the disk before it is.
             self._journal.sync()
-            league = listing(jax.device_get(state["league"])) if "league" in state else None
+            listed = listing(jax.device_get(state["league"])) if "league" in state else None
             self._writer.save(
                 state,
                 iteration=done,
@@ -98,7 +127,7 @@ class Saver:
                     "counters": dict(recorder.counters),
                     "digest": recorder.digest,
                 },
-                league=league,
+                league=listed,
                 score=score,
                 waiting_since=began,
             )

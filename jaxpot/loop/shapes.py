@@ -73,7 +73,7 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
     for phase in graph.evaluators:
         if helpers or not phase.helpers:
             now = jax.ShapeDtypeStruct((), np.int32)
-            given = evaluation_inputs(phase, context, state, _ROOT_KEY, now)
+            given = evaluation_inputs(phase, context.constants(phase.name), state, _ROOT_KEY, now)
             jax.eval_shape(lower_phase(phase, context), given)
     for phase in graph.between:
         jax.eval_shape(lower_phase(phase, context), inputs_of(phase, state))

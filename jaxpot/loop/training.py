@@ -92,8 +92,7 @@ def train(
         except NonFiniteUpdateError as error:
             recorder.event("nonfinite", {"iteration": error.iteration})
             before = attempt.state | {"nonfinite": np.bool_(False)}
-            attempt.league.check(before)
-            saver.last("emergency", attempt.done, before, recorder)
+            saver.last("emergency", attempt.done, before, recorder, attempt.league)
             reason = f"{error}; the state before it is saved in {recorder.checkpoint}"
             return Outcome(status="failed", reason=reason, exit_code=1, done=attempt.done)
         # A signal that came once everything was done has cut nothing short.
@@ -101,8 +100,7 @@ def train(
         kind = "final" if signal is None else "emergency"
         if signal is not None:
             session.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
-        attempt.league.check(attempt.state)
-        saver.last(kind, attempt.done, attempt.state, recorder)
+        saver.last(kind, attempt.done, attempt.state, recorder, attempt.league)
         if signal is None:
             return Outcome(status=None, reason="", exit_code=0, done=attempt.done)
         return Outcome(
@@ -140,7 +138,10 @@ def _start(
     )
     return Attempt(
         graph=session.graph,
-        context=session.context,
+        constants={
+            phase.name: jax.device_put(dict(session.context.constants(phase.name)))
+            for phase in session.graph.evaluators
+        },
         programs=programs,
         state=state,
         root_key=root_key,

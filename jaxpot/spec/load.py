@@ -1,7 +1,8 @@
 """Loads a spec: reads it, composes it, checks it, and says all that is wrong at once."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import attrs
@@ -31,6 +32,22 @@ class Loaded:
     provenance: Provenance
     import_paths: tuple[str, ...]
     files: tuple[str, ...]
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Says of faults that are found later, in what the spec names, where it was written.
+
+        Raises:
+          SpecError: the block did, with the same faults.
+        """
+        try:
+            yield
+        except SpecError as error:
+            faults = (
+                attrs.evolve(fault, origin=fault.origin or self.provenance.nearest(fault.path))
+                for fault in error.faults
+            )
+            raise SpecError(_in_order(faults, self.files)) from error
 
 
 def load(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.evaluators import ArchiveEvaluator
 from jaxpot.spec.faults import Fault
+from jaxpot.spec.league import AddSchedule
 
 _COLLECTORS = ("league", "archive")
 
@@ -46,6 +47,18 @@ def _archive_size(draft: Draft) -> Iterator[Fault]:
             yield Fault("no-archive", path, message, "an integer from 1 to 4096")
 
 
+def _never_played(draft: Draft) -> Iterator[Fault]:
+    path = ("collect", "league")
+    league = draft.sound("league")
+    if league is None or draft.sound(*path) is None:
+        return
+    first = AddSchedule.of(league, draft.sound("collect")).first + 1
+    if first >= draft.sound("iterations"):
+        message = f"the league has nobody to play before iteration {first}, behind the run's end"
+        allowed = f"an `iterations` above {first}, or a collect.random.until that ends sooner"
+        yield Fault("league-too-late", path, message, allowed)
+
+
 def _groups(draft: Draft) -> Iterator[Fault]:
     unit = draft.sound("league", "base_unit")
     for name in _COLLECTORS:
@@ -80,4 +93,13 @@ def _archive_evaluators(draft: Draft) -> list[str]:
     return [name for name, evaluator in evaluators if isinstance(evaluator, ArchiveEvaluator)]
 
 
-opponent_rules = (_league, _evaluated_league, _recall, _archive_size, _groups, _target, _halves)
+opponent_rules = (
+    _league,
+    _evaluated_league,
+    _recall,
+    _archive_size,
+    _never_played,
+    _groups,
+    _target,
+    _halves,
+)

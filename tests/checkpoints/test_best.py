@@ -39,9 +39,25 @@ def test_one_of_another_metric_comes_last() -> None:
 
 
 @pytest.mark.parametrize("policy", [MAX, MIN])
-@pytest.mark.parametrize("score", [nan, inf, -inf])
-def test_nan_and_infinity_are_never_best(policy: Best, score: float) -> None:
-    assert not is_best(BestEntry(5, score, "win"), [], policy)
+def test_nan_is_never_best(policy: Best) -> None:
+    assert not is_best(BestEntry(5, nan, "win"), [], policy)
+
+
+def test_infinities_rank_as_they_compare() -> None:
+    """Elo is infinite for an agent that wins every game."""
+    held = entries(i1=0.5, i2=0.9)
+    assert is_best(BestEntry(3, inf, "win"), held, MAX)
+    assert not is_best(BestEntry(3, inf, "win"), held, MIN)
+    assert is_best(BestEntry(3, -inf, "win"), held, MIN)
+    assert order(ranked([*held, BestEntry(3, inf, "win"), BestEntry(4, -inf, "win")], MAX)) == [
+        3, 2, 1, 4,
+    ]  # fmt: skip
+
+
+def test_a_manifest_keeps_infinities(tmp_path: Path) -> None:
+    given = {3: BestEntry(3, inf, "win"), 4: BestEntry(4, -inf, "win")}
+    write_manifest(tmp_path, given.values(), MAX)
+    assert read_manifest(tmp_path) == given
 
 
 def test_is_best() -> None:

@@ -48,12 +48,16 @@ def test_a_run_resumed_from_before_an_add_that_it_had_recorded_records_it_once(w
     same(resume(tmp_path, stopped.uid, ingest=False), whole)
 
 
-def test_after_a_non_finite_update_the_league_and_the_target_are_those_before_it(whole, tmp_path):
+# Directly behind an add: 9 and 12; 15 is after a best save.
+@pytest.mark.parametrize("at", [9, 12, 13, 15])
+def test_after_a_non_finite_update_the_league_and_the_target_are_those_before_it(
+    whole, tmp_path, at
+):
     def build(context, phase):
         del context, phase
 
         def run(values):
-            bad = values["iteration"] == 13
+            bad = values["iteration"] == at
             table = values["league"]
             target = values["target"]
             poison = jnp.where(bad, jnp.nan, 0.0)
@@ -69,7 +73,7 @@ def test_after_a_non_finite_update_the_league_and_the_target_are_those_before_it
     experiment = league_experiment()
     graph = compile_graph(experiment).with_phase(cause, after="target_update")
     failed = train_graph(experiment, graph, tmp_path)
-    assert (failed.status, failed.iterations) == ("failed", 13)
-    assert failed.checkpoint.endswith("000013")
-    assert np.isfinite([row["score"] for row in standings(failed)[12]]).all()
+    assert (failed.status, failed.iterations) == ("failed", at)
+    assert failed.checkpoint.endswith(f"{at:06d}")
+    assert np.isfinite([row["score"] for row in standings(failed)[at - 1]]).all()
     same(resume(tmp_path, failed.uid, ingest=False), whole)

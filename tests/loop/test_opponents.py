@@ -83,12 +83,13 @@ def test_check_and_plan_look_the_opponent_up(old, tmp_path, capsys):
     assert invoke([*given, "plan", str(spec)]) == 0
     assert "eval_old/elo" in capsys.readouterr().out
     empty = Path(tmp_path / "empty")
-    expected = f"{spec}: eval_old: there is no run in {empty}"
-    assert invoke(["check", str(spec), "--shapes", "--runs-dir", str(empty)]) == 2
-    assert expected in capsys.readouterr().err
-    assert invoke(["plan", str(spec), "--runs-dir", str(empty)]) == 2
-    assert invoke(["run", str(spec), "--runs-dir", str(empty)]) == 2
-    assert "eval_old: there is no run in" in capsys.readouterr().err
+    line = 1 + spec.read_text().splitlines().index("[eval.old]")
+    fault = f"eval.old.run: there is no run in {empty}; allowed: another run [opponent-missing]"
+    for command in (["check", str(spec), "--shapes"], ["plan", str(spec)], ["run", str(spec)]):
+        assert invoke([*command, "--runs-dir", str(empty)]) == 2
+        (told,) = [text for text in capsys.readouterr().err.splitlines() if fault in text]
+        place, _, _ = told.partition(": ")
+        assert int(place.rpartition(":")[2]) > line
     assert not empty.exists() or list(empty.iterdir()) == []
 
 
@@ -102,6 +103,6 @@ def test_an_opponent_of_another_game_is_refused(old, tmp_path, capsys):
     spec.write_text(to_toml(resolved(other)))
     assert invoke(["check", str(spec), "--shapes", "--runs-dir", str(runs_dir)]) == 2
     assert (
-        f"{spec}: eval_old: run {opponent.uid} plays another game: its env.id is 'tic_tac_toe', "
-        "this spec's is 'connect_four'; name a run of this game"
+        f"eval.old.run: run {opponent.uid} plays another game: its env.id is 'tic_tac_toe', "
+        "this spec's is 'connect_four'; allowed: a run of this game [opponent-mismatch]"
     ) in capsys.readouterr().err

@@ -11,6 +11,7 @@ from jaxpot.graph import compile_graph, plan
 from jaxpot.loop import attempt
 from jaxpot.loop.lowering import metric_names
 from jaxpot.testing.tiny import tiny_experiment
+from tests.loop.leagues import league_experiment
 from tests.loop.running import events, rows, train
 
 
@@ -36,19 +37,25 @@ def test_a_program_refuses_other_shapes_instead_of_compiling_again(tmp_path):
     assert program.compiles == 1
 
 
-def test_the_hot_loop_moves_nothing_by_itself(tmp_path, monkeypatch):
+PLAIN = tiny_experiment(
+    overrides={"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
+)
+
+
+@pytest.mark.usefixtures("shared_programs")
+@pytest.mark.parametrize(
+    ("experiment", "compiled_by"), [(PLAIN, 4), (league_experiment(), 20)], ids=["plain", "league"]
+)
+def test_the_hot_loop_moves_nothing_by_itself(tmp_path, monkeypatch, experiment, compiled_by):
     run = attempt.Attempt.run
 
     def guarded(self, target):
-        run(self, 4)  # compile first: constants are moved then
+        run(self, compiled_by)  # compile first: constants are moved then
         with jax.transfer_guard("disallow"):
             run(self, target)
 
     monkeypatch.setattr(attempt.Attempt, "run", guarded)
-    experiment = tiny_experiment(
-        overrides={"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
-    )
-    assert train(experiment, tmp_path).iterations == 8
+    assert train(experiment, tmp_path).iterations == experiment.iterations
 
 
 def test_no_key_is_consumed_twice(tmp_path):

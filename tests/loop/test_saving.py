@@ -19,6 +19,9 @@ class Writer:
     def __init__(self):
         self.saved = []
 
+    def accepted(self, types, iteration, score):
+        return types
+
     def save(self, state, **given):
         self.saved.append({"state": state, **given})
 
@@ -51,6 +54,16 @@ def saver_of(experiment, writer, now):
     )
 
 
+class Kept:
+    """A league that counts how often it is checked."""
+
+    def __init__(self):
+        self.checked = 0
+
+    def check(self, state):
+        self.checked += 1
+
+
 def recorder(**newest):
     last = {"train_vs_archive/reward": 0.25, **newest}
     return SimpleNamespace(newest=newest, last=last, counters={"num_rollouts": 3}, digest="ab" * 8)
@@ -60,7 +73,7 @@ def test_what_a_save_is_given(now):
     writer = Writer()
     saver = saver_of(tiny_experiment(), writer, now)
     state = {"params": np.zeros(2)}
-    saver.after(3, state, recorder())
+    saver.after(3, state, recorder(), Kept())
     (saved,) = writer.saved
     assert saved == {
         "state": state,
@@ -85,7 +98,7 @@ def test_a_league_is_listed_by_slot(now):
         born=np.int32([3, 0, 6, 0]),
         digest=np.uint32([[1, 2], [0, 0], [3, 4], [0, 0]]),
     )
-    saver.after(3, {"league": table}, recorder())
+    saver.after(3, {"league": table}, recorder(), Kept())
     first, second = writer.saved[0]["league"]
     assert first == {
         "slot": 0, "name": "iter_000003", "place": "archive", "active": True, "score": 0.5,
@@ -101,9 +114,9 @@ def test_best_ranks_only_by_a_value_of_this_very_iteration(now):
     writer = Writer()
     saver = saver_of(experiment, writer, now)
     assert saver.fires(12)
-    saver.after(12, {}, recorder())
+    saver.after(12, {}, recorder(), Kept())
     assert writer.saved == []
-    saver.after(13, {}, recorder(**{"train_vs_archive/reward": -0.5}))
-    saver.after(15, {}, recorder())
+    saver.after(13, {}, recorder(**{"train_vs_archive/reward": -0.5}), Kept())
+    saver.after(15, {}, recorder(), Kept())
     found = [(saved["iteration"], set(saved["types"]), saved["score"]) for saved in writer.saved]
     assert found == [(14, {"best"}, -0.5), (16, {"periodic"}, None)]

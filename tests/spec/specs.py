@@ -230,9 +230,12 @@ def experiments(draw):
     if draw(st.booleans()) or collect["selfplay"].get("opponent"):
         tau = draw(numbers(0, 1, exclude_min=True))
         sections["target"] = {"tau": tau, **some(draw, every=counts)}
+    # A league is played from the second iteration behind the warm-up on.
+    until = collect.get("random", {}).get("until", "none")
+    least = (0 if until == "none" else until) + 2 if "league" in sections["collect"] else 1
     data = {
         "name": draw(names),
-        "iterations": draw(st.integers(1, 200)),
+        "iterations": draw(st.integers(least, 200 + least)),
         "env": {"kind": "pgx", "id": game},
         "model": draw(st.sampled_from(models)),
         "algorithm": draw(algorithms(rows)),
@@ -276,7 +279,11 @@ def gates_on(draw, key, iterations):
         at.append(key.first_within(iterations))
     if key.when is None and key.present_at(iterations - 1):
         at.append("last")
-    return {"metric": key.name, "at": draw(st.sampled_from(at)), **bound}
+    gate = {"metric": key.name, "at": draw(st.sampled_from(at)), **bound}
+    if gate["at"] != "any" and draw(st.booleans()):
+        statistic = draw(st.sampled_from(["mean", "median", "min", "max"]))
+        gate |= {"seeds": draw(st.integers(2, 1000)), "statistic": statistic}
+    return gate
 
 
 def leaves(data, path=()):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import jaxpot.spec
+import jaxpot
 from jaxpot.errors import UserError
 from jaxpot.spec.codes import CODES, describe_code
 from jaxpot.spec.faults import SpecError
@@ -34,13 +34,13 @@ def base(tmp_path, monkeypatch):
 
 
 def test_the_catalogue_has_the_codes_that_are_used():
-    package = Path(jaxpot.spec.__file__).parent
+    package = Path(jaxpot.__file__).parent
     source = "".join(
         file.read_text(encoding="utf-8")
-        for file in package.glob("*.py")
+        for file in package.rglob("*.py")
         if not file.name.startswith("codes_of_")
     )
-    used = set(re.findall(r'(?:Fault|_refused)\(\s*"([a-z0-9-]+)"', source))
+    used = set(re.findall(r'(?:Fault|_refused|OpponentError)\(\s*"([a-z0-9-]+)"', source))
     assert used == set(CODES)
 
 

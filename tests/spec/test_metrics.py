@@ -32,6 +32,10 @@ GATES = {
     "whatever is forgotten at the end": {"metric": "train_vs_archive/reward", "min": 0},
     "whatever is forgotten then": {"metric": "train_vs_archive/reward", "at": 200, "min": 0},
     "of an opponent that has no elo": {"metric": "eval_archive/elo", "min": 0},
+    "a statistic of one run": {"metric": "policy_loss", "min": 0, "statistic": "max"},
+    "any of several seeds": {"metric": "policy_loss", "at": "any", "min": 0, "seeds": 5},
+    "no seeds": {"metric": "policy_loss", "min": 0, "seeds": 0},
+    "no such statistic": {"metric": "policy_loss", "min": 0, "seeds": 5, "statistic": "mode"},
     "two at once": {"metric": "polcy_loss", "min": 1, "max": 0},
 }
 
