@@ -18,6 +18,13 @@ check:
     jaxpot check specs/*.toml
     pytest
 
+# Hold every spec to its golden file; `just golden --update` writes this machine's entries anew.
+golden *options:
+    for spec in specs/*.toml; do \
+        JAX_PLATFORMS=cpu jaxpot verify "$spec" {{options}} \
+            --golden "specs/golden/$(basename "$spec" .toml).json" || exit; \
+    done
+
 # Run the benchmarks; each prints its ratios.
 bench *options:
     python -m benchmarks {{options}}
@@ -30,3 +37,7 @@ snapshots:
 fmt:
     ruff format
     ruff check --fix
+
+# Kill, starve, damage and besiege it: docs/reliability.md.
+faults *options:
+    python -m tests.faults {{options}}

@@ -32,9 +32,13 @@ MAY_IMPORT = {
         *("algorithms", "checkpoints", "envs", "errors", "evaluators", "graph", "league"),
         *("models", "spec", "store"),
     },
-    "testing": {"algorithms", "envs", "errors", "evaluators", "models", "spec"},
+    "verification": {"checkpoints", "errors", "loop", "spec", "store"},
+    "testing": {
+        *("algorithms", "envs", "errors", "evaluators", "models", "spec", "store"),
+        "verification",
+    },
     "sinks": {"loop", "spec"},
-    "cli": {"errors", "graph", "loop", "sinks", "spec", "store"},
+    "cli": {"errors", "graph", "loop", "sinks", "spec", "store", "verification"},
     "__main__": {"cli"},
 }
 """What each part of the package may import beside itself, at once or later."""
@@ -51,6 +55,7 @@ BEFORE_JAX = (
     "record",
     "restoring",
     "runner",
+    "seeds",
     "signals",
 )
 """Modules of the loop that run before jax is imported, since they prepare for it."""

@@ -28,6 +28,7 @@ EXIT_PIPE = 141
 # What the machine refuses, as opposed to what a bug does: worth a line, not a traceback.
 _REFUSALS = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EIO}
+    | {errno.EFBIG, errno.ELOOP}
 )
 
 
@@ -48,6 +49,9 @@ COMMANDS: dict[str, Entry] = {
     "diff": Entry("Specs", "jaxpot.cli.diff", "Compare two specs value by value."),
     "run": Entry("Runs", "jaxpot.cli.run", "Train what a spec says."),
     "resume": Entry("Runs", "jaxpot.cli.resume", "Continue a run from its newest checkpoint."),
+    "verify": Entry("Runs", "jaxpot.cli.verify", "Train again, and compare every bit."),
+    "bisect": Entry("Runs", "jaxpot.cli.bisect", "Find where two runs part."),
+    "expect": Entry("Records", "jaxpot.cli.expect", "Judge a recorded run's learning gates."),
     "ls": Entry("Records", "jaxpot.cli.ls", "List runs."),
     "show": Entry("Records", "jaxpot.cli.show", "Show everything about a run."),
     "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
@@ -117,7 +121,8 @@ def cli(ctx: click.Context, runs_dir: Path) -> None:
       jaxpot sql "select name, status, iterations from runs"
 
     Data goes to stdout, prose and progress to stderr. Exit status: 0 done, 1 the run failed or
-    missed a gate, 2 the input is wrong, 130 or 143 interrupted, with a checkpoint.
+    missed a gate, 2 the input is wrong, 3 verification found a difference, 130 or 143
+    interrupted, with a checkpoint.
     """
     ctx.ensure_object(dict)["runs_dir"] = runs_dir
 

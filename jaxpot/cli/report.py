@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.cli.output import table
@@ -9,9 +10,11 @@ from jaxpot.sinks import format as words
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import RunResult
+    from jaxpot.loop.seeds import SeedsResult
 
 _DONE = ("completed", "gate_missed")
 _SHARE_SHOWN = 0.0005
+_NOT_SHOWN = ("iteration/", "timings/", "num_")
 
 
 def report(result: RunResult, runs_dir_option: str = "") -> str:
@@ -23,11 +26,66 @@ def report(result: RunResult, runs_dir_option: str = "") -> str:
     """
     sections = [
         _result(result),
-        _gates(result.expect),
+        gates_table(result.expect),
         _time(result.time),
         _next(result, runs_dir_option),
     ]
     return "\n\n".join(section for section in sections if section)
+
+
+def report_seeds(result: SeedsResult, runs_dir_option: str = "") -> str:
+    """Writes for people what runs under several seeds came to; arguments as of `report`."""
+    asked = f"seeds {result.seeds[0]} to {result.seeds[-1]}"
+    if len(result.seeds) == 1:
+        asked = f"seed {result.seeds[0]}"
+    sections = [
+        f"{result.name}, {asked}: {result.status}\nreason  {result.reason}",
+        _runs(result),
+        _spreads(result),
+        gates_table(result.expect),
+        _next_of_seeds(result, runs_dir_option),
+    ]
+    return "\n\n".join(section for section in sections if section)
+
+
+def _runs(result: SeedsResult) -> str:
+    judged = any(run.expect for run in result.runs.values())
+    rows = []
+    for seed, run in result.runs.items():
+        row = [str(seed), run.uid, run.status, str(run.iterations), run.digest]
+        own = [gate for gate in run.expect if gate["seeds"] == 1]
+        passed = sum(gate["passed"] is True for gate in own)
+        rows.append(row + ([f"{passed} of {len(own)}"] if judged else []))
+    headers = ["seed", "run", "status", "iterations", "digest"]
+    return table(headers + (["own gates passed"] if judged else []), rows, right=(0, 3))
+
+
+def _spreads(result: SeedsResult) -> str:
+    rows = [
+        [
+            key,
+            words.number(spread.mean),
+            "-" if spread.standard_error is None else words.number(spread.standard_error),
+            words.number(spread.min),
+            words.number(spread.max),
+        ]
+        for key, spread in result.metrics.items()
+        if not key.startswith(_NOT_SHOWN)
+    ]
+    headers = ["metric", "mean", "standard error", "min", "max"]
+    return table(headers, rows, right=(1, 2, 3, 4)) if rows else ""
+
+
+def _next_of_seeds(result: SeedsResult, runs_dir_option: str) -> str:
+    lines = ["next"]
+    for run in result.runs.values():
+        if run.status not in _DONE:
+            lines.append(f"  jaxpot resume {run.uid}{runs_dir_option}")
+    first = next(iter(result.runs.values()))
+    if any(run.expect for run in result.runs.values()):
+        lines.append(f"  jaxpot expect {first.uid}{runs_dir_option}")
+    lines.append(f"  jaxpot ls -n {len(result.runs)}{runs_dir_option}")
+    return "\n".join(lines)
 
 
 def _result(result: RunResult) -> str:
@@ -43,26 +101,53 @@ def _result(result: RunResult) -> str:
     return "\n".join(lines)
 
 
-def _gates(expect: list[dict[str, Any]]) -> str:
+def gates_table(expect: Sequence[Mapping[str, Any]]) -> str:
+    """Lays out verdicts, as a result or the store has them; "" where there are none."""
     if not expect:
         return ""
     rows = [
         [
-            gate["metric"],
-            str(gate["at"]),
-            words.bounds(gate["min"], gate["max"]),
-            "-" if gate["value"] is None else words.number(gate["value"]),
+            str(gate.get("metric")),
+            str(gate.get("at")),
+            words.bounds(gate.get("min"), gate.get("max")),
+            _statistic(gate),
+            _value(gate),
             _verdict(gate),
         ]
         for gate in expect
     ]
-    return table(["gate", "at", "wanted", "value", ""], rows, right=(3,))
+    lines = [["gate", "at", "wanted", "of", "value", ""], *rows]
+    if not any(row[3] for row in rows):
+        lines = [[*line[:3], *line[4:]] for line in lines]
+    return table(lines[0], lines[1:], right=(len(lines[0]) - 2,))
 
 
-def _verdict(gate: dict[str, Any]) -> str:
-    if not gate["judged"]:
-        return "not judged"
-    return "passed" if gate["passed"] else "missed"
+def _statistic(gate: Mapping[str, Any]) -> str:
+    if (gate.get("seeds") or 1) == 1:
+        return ""
+    count = len(gate.get("runs") or ())
+    return f"{gate.get('statistic')} of {count} seed{'' if count == 1 else 's'}"
+
+
+def _value(gate: Mapping[str, Any]) -> str:
+    value, error = gate.get("value"), gate.get("standard_error")
+    if value is None:
+        return "-"
+    if error is None or gate.get("statistic") != "mean":
+        return _number(value)
+    return f"{_number(value)} \u00b1 {_number(error)}"
+
+
+def _verdict(gate: Mapping[str, Any]) -> str:
+    if gate.get("judged"):
+        return "passed" if gate.get("passed") else "missed"
+    needed = gate.get("seeds") or 1
+    return "not judged" + (f", needs {needed} seeds" if needed > 1 else "")
+
+
+def _number(value: float | str) -> str:
+    """Writes a number; a journal has NaN and infinities as texts."""
+    return value if isinstance(value, str) else words.number(value)
 
 
 def _time(spent: dict[str, float]) -> str:

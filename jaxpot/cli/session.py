@@ -16,6 +16,7 @@ from jaxpot.cli.output import emit, json_text, note
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import Observers, RunResult
+    from jaxpot.loop.seeds import SeedsResult, Watch
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -52,6 +53,19 @@ def display(*, plain: bool, quiet: bool) -> Iterator[Observers]:
         note(f"warning: the display ({type(observer).__name__}) failed on the way: {error!r}")
 
 
+def watching(first: int, count: int, *, plain: bool, quiet: bool) -> Watch:
+    """Gives each of `count` runs a display of its own, under a line that says which it is."""
+
+    @contextmanager
+    def watch(seed: int) -> Iterator[Observers]:
+        if not quiet:
+            note(f"seed {seed}: run {seed - first + 1} of {count}")
+        with display(plain=plain, quiet=quiet) as observers:
+            yield observers
+
+    return watch
+
+
 def conclude(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     """Prints a result and ends the command with the result's exit status."""
     if as_json:
@@ -63,6 +77,37 @@ def conclude(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     if result.status == "failed":
         note(f"error: {result.reason}")
     ctx.exit(result.exit_code)
+
+
+def conclude_seeds(ctx: click.Context, result: SeedsResult, *, as_json: bool) -> None:
+    """Prints what runs under several seeds came to, and ends the command with its exit status."""
+    for warning in result.warnings:
+        note(f"warning: {warning}")
+    if as_json:
+        emit(json_text(seeds_record(result)))
+    else:
+        from jaxpot.cli.report import report_seeds
+
+        emit(report_seeds(result, runs_dir_words(ctx)))
+    for seed, run in result.runs.items():
+        if run.status == "failed":
+            note(f"error: seed {seed}: {run.reason}")
+    ctx.exit(result.exit_code)
+
+
+def seeds_record(result: SeedsResult) -> dict[str, Any]:
+    """Returns what runs under several seeds came to as `--json` prints it."""
+    import attrs
+
+    return {
+        "name": result.name,
+        "status": result.status,
+        "reason": result.reason,
+        "seeds": list(result.seeds),
+        "expect": result.expect,
+        "metrics": {key: attrs.asdict(spread) for key, spread in result.metrics.items()},
+        "runs": [{"seed": seed, **result_record(run)} for seed, run in result.runs.items()],
+    }
 
 
 def result_record(result: RunResult) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
+from jaxpot.cli.report import gates_table
 from jaxpot.cli.store import current_store
 from jaxpot.sinks import format as words
 
@@ -56,17 +57,7 @@ def _result(run: dict[str, Any]) -> str:
 
 
 def _gates(run: dict[str, Any]) -> str:
-    rows = [
-        [
-            str(gate.get("metric")),
-            str(gate.get("at")),
-            words.bounds(gate.get("min"), gate.get("max")),
-            "-" if gate.get("value") is None else _number(gate["value"]),
-            "not judged" if not gate.get("judged") else "passed" if gate["passed"] else "missed",
-        ]
-        for gate in run["expect"]
-    ]
-    return table(["gate", "at", "wanted", "value", ""], rows, right=(3,)) if rows else ""
+    return gates_table(run["expect"])
 
 
 def _metrics(run: dict[str, Any]) -> str:

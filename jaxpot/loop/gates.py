@@ -1,59 +1,74 @@
-"""Learning gates: `[[expect]]` tables judged over a run's payload."""
+"""Learning gates at the end of a run: `[[expect]]` tables, judged, and the status they decide."""
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from jaxpot.spec import Expect
+from jaxpot.spec import Expect, Experiment
+from jaxpot.store.journal import JOURNAL_NAME
 
 
-def judge(
-    gates: Sequence[Expect], payloads: Iterable[Mapping[str, Any]], *, complete: bool
-) -> list[dict[str, Any]]:
-    """Judges every gate over a run's payloads, in order of iteration.
+def judge(experiment: Experiment, folder: Path, *, complete: bool) -> list[dict[str, Any]]:
+    """Judges every gate of an experiment over its run's journal, as `jaxpot expect` does later.
 
     Args:
-        gates: The spec's gates.
-        payloads: Each iteration's values by key, `iter` among them.
+        experiment: What was run.
+        folder: The run's.
         complete: Whether the run reached its spec's iterations; if not, nothing is judged.
 
     Returns:
-        One `{metric, at, min, max, value, judged, passed}` per gate; `value` is None where the
-        run has none, and `passed` where the gate is not judged.
+        The verdicts of `jaxpot.store.gates.judge`. A gate over several seeds is not judged by a
+        run alone.
     """
-    values: list[float | None] = [None] * len(gates)
-    if gates:
-        for payload in payloads:
-            for index, gate in enumerate(gates):
-                if gate.metric in payload:
-                    value = payload[gate.metric]
-                    values[index] = _choose(gate, values[index], value, payload["iter"])
-    return [
-        {
-            "metric": gate.metric,
-            "at": gate.at,
-            "min": gate.min,
-            "max": gate.max,
-            "value": value,
-            "judged": complete,
-            "passed": _within(gate, value) if complete else None,
-        }
-        for gate, value in zip(gates, values, strict=True)
-    ]
+    gates = experiment.expect
+    if not gates:
+        return []
+    from jaxpot.store import gates as by_sql
+
+    with by_sql.from_journals([folder / JOURNAL_NAME], _metrics(gates)) as connection:
+        return by_sql.judge(
+            connection, folder.name, gates, iterations=experiment.iterations, complete=complete
+        )
+
+
+def judge_seeds(
+    experiment: Experiment, folders: Sequence[Path], *, complete: bool
+) -> list[dict[str, Any]]:
+    """Judges those gates of an experiment that are over several seeds, over its runs' journals.
+
+    Args:
+        experiment: What was run, whatever its seed.
+        folders: The runs', a complete one first where there is one.
+        complete: Whether every run is complete or has failed; if not, nothing is judged.
+    """
+    gates = [gate for gate in experiment.expect if gate.seeds > 1]
+    if not gates:
+        return []
+    from jaxpot.store import gates as by_sql
+
+    journals = [folder / JOURNAL_NAME for folder in folders]
+    with by_sql.from_journals(journals, _metrics(gates)) as connection:
+        return by_sql.judge(
+            connection,
+            folders[0].name,
+            gates,
+            iterations=experiment.iterations,
+            complete=complete,
+        )
 
 
 def status_of(expect: list[dict[str, Any]], *, complete: bool) -> str:
     """Returns the status of a run that ended by itself: completed, gate_missed or stopped."""
     if not complete:
         return "stopped"
-    return "completed" if all(gate["passed"] for gate in expect) else "gate_missed"
+    return "gate_missed" if any(gate["passed"] is False for gate in expect) else "completed"
 
 
-def reason_of(status: str, done: int, planned: int) -> str:
+def reason_of(status: str, done: int, planned: int, expect: Sequence[dict[str, Any]] = ()) -> str:
     """Says in words why a run has the status that `status_of` gave it."""
     match status:
         case "completed":
-            return f"all {done} iterations are done"
+            return f"all {done} iterations are done{waiting(expect)}"
         case "gate_missed":
             return f"all {done} iterations are done and a gate was missed"
         case _:
@@ -68,23 +83,14 @@ def too_few(uid: str, done: int, asked: int) -> str:
     )
 
 
-def _choose(gate: Expect, kept: float | None, value: float, iteration: int) -> float | None:
-    match gate.at:
-        case "last":
-            return value
-        case "best":
-            if kept is None or math.isnan(kept):
-                return value
-            better = value > kept if gate.min is not None else value < kept
-            return value if better else kept
-        case "any":
-            return kept if kept is not None and _within(gate, kept) else value
-        case wanted:
-            return value if iteration == wanted else kept
+def waiting(expect: Sequence[dict[str, Any]]) -> str:
+    """Says in words that gates are not judged yet, to stand behind a reason; "" where all are."""
+    gates = sum(not gate["judged"] for gate in expect)
+    if not gates:
+        return ""
+    which = "a gate waits" if gates == 1 else f"{gates} gates wait"
+    return f"; {which} for runs of other seeds"
 
 
-def _within(gate: Expect, value: float | None) -> bool:
-    if value is None or math.isnan(value):
-        return False
-    above = gate.min is None or value >= gate.min
-    return above and (gate.max is None or value <= gate.max)
+def _metrics(gates: Sequence[Expect]) -> frozenset[str]:
+    return frozenset(gate.metric for gate in gates)

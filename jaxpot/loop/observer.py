@@ -59,7 +59,7 @@ class RunResult:
         digest: Digest of the final state, 16 hex digits.
         metrics: Last value of each payload key.
         checkpoint: Newest committed checkpoint, relative to the runs directory.
-        expect: One `{metric, at, min, max, value, judged, passed}` per gate.
+        expect: One verdict of `jaxpot.store.gates.judge` per gate: metric, value, passed and more.
         time: Seconds of this attempt by what they went on (compile, collect, update, ...).
         exit_code: The process's exit status: 0 done, 1 failed or gate missed, 130/143 interrupted.
         reason: Why it ended, in a sentence.

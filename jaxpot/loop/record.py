@@ -9,7 +9,7 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.store.history import live_payloads, records
-from jaxpot.store.journal import JOURNAL_NAME
+from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION
 
 SUPERSEDED = "superseded"
 """Event: every checkpoint beyond the start of an attempt is deleted."""
@@ -72,7 +72,7 @@ def read_record(folder: Path) -> RunRecord:
     """Reads the journal of the run in `folder`.
 
     Raises:
-        UserError: The journal has no header, or no attempt ever started.
+        UserError: The journal has no header or no spec, or a newer jaxpot wrote it.
     """
     path = folder / JOURNAL_NAME
     kinds = ("header", "attempt", "checkpoint", "event", "end")
@@ -98,24 +98,33 @@ def read_record(folder: Path) -> RunRecord:
                 committed = [path for path in committed if path != row["path"]]
             case "event" if row["name"] == SUPERSEDED:
                 limit = None
-            case "event" if row["name"] == "time":
-                spent = row["payload"]
-            case "event" if row["name"] == "opponent":
-                opponents.setdefault(row["payload"]["evaluator"], row["payload"])
+            case "event" if row["name"] == "time" and isinstance(row.get("payload"), dict):
+                named = row["payload"].items()
+                spent = {name: s for name, s in named if isinstance(s, int | float)}
+            case "event" if row["name"] == "opponent" and isinstance(row.get("payload"), dict):
+                opponents.setdefault(str(row["payload"].get("evaluator")), row["payload"])
             case "end":
                 end = row
     if header is None:
         raise UserError(f"{path}: this journal has no header; the run cannot be resumed")
+    version = header.get("journal_version")
+    if isinstance(version, int) and version > JOURNAL_VERSION:
+        raise UserError(
+            f"{path}: this journal has version {version}, this jaxpot writes {JOURNAL_VERSION}; "
+            "upgrade jaxpot"
+        )
     specs = [row["spec"] for row in [header, *attempts] if row.get("spec")]
+    if not specs:
+        raise UserError(f"{path}: this journal says no spec; the run cannot be resumed")
     return RunRecord(
         path=path,
         spec=specs[-1],
         attempt=attempts[-1]["attempt"] if attempts else 0,
         nproc=attempts[0].get("nproc") if attempts else None,
         provenance=attempts[-1] if attempts else {},
-        finished=end is not None and end["status"] in ("completed", "gate_missed", "stopped"),
-        done=end["iterations"] if end is not None else 0,
-        digest=end["digest"] if end is not None else "",
+        finished=end is not None and end.get("status") in ("completed", "gate_missed", "stopped"),
+        done=(end.get("iterations") or 0) if end is not None else 0,
+        digest=(end.get("digest") or "") if end is not None else "",
         checkpoint=committed[-1] if committed else None,
         time=spent,
         opponents=opponents,

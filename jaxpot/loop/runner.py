@@ -3,8 +3,10 @@
 jax is imported only once the process is prepared for it, so nothing here imports it at the top.
 """
 
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -13,7 +15,7 @@ from jaxpot.graph import PhaseGraph
 from jaxpot.loop.environment import collector_paused, prepare
 from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
-from jaxpot.loop.record import RunRecord, payloads, read_record
+from jaxpot.loop.record import RunRecord, read_record
 from jaxpot.loop.restoring import START, Restored, choose, find_parent, restore_parent
 from jaxpot.loop.signals import StopRequest
 from jaxpot.spec import Experiment, SpecError, from_resolved, resolved, validate
@@ -29,6 +31,7 @@ def run(
     runs_dir: Path,
     iterations: int | None = None,
     init_from: str | None = None,
+    opponents: Mapping[str, Mapping[str, Any]] | None = None,
     observer: Observer | None = None,
     graph: PhaseGraph | None = None,
     ingest: bool = True,
@@ -41,6 +44,8 @@ def run(
         iterations: Stop after that many in all; above the spec's own it changes the spec.
         init_from: Whose network to start with: `RUN`, `RUN:SELECTOR` or a checkpoint's path; one
             drawn from the seed when None.
+        opponents: Where evaluators' opponents come from, as another run recorded it; what the
+            experiment's selectors name now when None.
         observer: Who watches.
         graph: A graph with phases of one's own; the experiment's without them otherwise.
         ingest: Whether a child process fills the database on the way.
@@ -56,9 +61,15 @@ def run(
         prepare(experiment.runtime)
         from jaxpot.loop.session import Session
 
-        built = Session.build(
-            experiment, graph, runs_dir=runs_dir, observer=observer or Observers(), stop=stop
-        )
+        with nullcontext() if isinstance(what, Experiment) else what.placing():
+            built = Session.build(
+                experiment,
+                graph,
+                runs_dir=runs_dir,
+                opponents=opponents,
+                observer=observer or Observers(),
+                stop=stop,
+            )
         initial = START
         if found is not None:
             initial = Restored(parent=restore_parent(runs_dir, found, built.shapes))
@@ -148,7 +159,7 @@ def recorded_result(
     if record.done > target:
         raise UserError(too_few(uid, record.done, target))
     complete = record.done >= experiment.iterations
-    expect = judge(experiment.expect, payloads(record.path), complete=complete)
+    expect = judge(experiment, folder, complete=complete)
     status = status_of(expect, complete=complete)
     return RunResult(
         uid=uid,

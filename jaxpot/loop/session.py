@@ -15,7 +15,7 @@ from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
-from jaxpot.loop.record import RunRecord, payloads
+from jaxpot.loop.record import RunRecord
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_chosen, restore_newest
 from jaxpot.loop.shapes import abstract_state, trace_programs
@@ -198,12 +198,12 @@ class Session:
         self, uid: str, folder: Path, journal: Journal, recorder: Recorder, outcome: Outcome
     ) -> RunResult:
         complete = outcome.status is None and outcome.done >= self.experiment.iterations
-        gates = judge(self.experiment.expect, payloads(journal.path), complete=complete)
+        gates = judge(self.experiment, folder, complete=complete)
         status, exit_code, reason = outcome.status, outcome.exit_code, outcome.reason
         if status is None:
             status = status_of(gates, complete=complete)
             exit_code = 1 if status == "gate_missed" else 0
-            reason = reason_of(status, outcome.done, self.experiment.iterations)
+            reason = reason_of(status, outcome.done, self.experiment.iterations, gates)
         spent = self.clock.report()
         try:
             for gate in gates:

@@ -11,6 +11,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Notes the first signal, for the loop to save and stop; a second one ends the process.
 
+    Of two, one inside the other, the inner one hears it, and the outer one once that is done.
+
     Used as a context manager; outside the main thread, where Python allows no handlers, it only
     ever says that nothing was asked for.
     """
@@ -32,6 +34,9 @@ class StopRequest:
     ) -> None:
         for each, handler in self._previous.items():
             signal.signal(each, handler)
+            outer = getattr(handler, "__self__", None)
+            if isinstance(outer, StopRequest):
+                outer.signal = outer.signal or self.signal
 
     @property
     def exit_code(self) -> int:

@@ -6,10 +6,12 @@ import attrs
 
 from jaxpot.spec.fields import INT32_MAX, option
 
+MAX_SEEDS = 1000
+
 
 @attrs.frozen(kw_only=True)
 class Expect:
-    """A bound that a metric must keep, judged when a run has done all its iterations."""
+    """A bound that a metric must keep, judged when a run, or one of each seed, is complete."""
 
     metric: str = option(doc="Payload key that is judged.")
     at: Literal["last", "best", "any"] | int = option(
@@ -22,3 +24,16 @@ class Expect:
     )
     min: float | None = option(default=None, doc="Smallest value that passes.")
     max: float | None = option(default=None, doc="Largest value that passes.")
+    seeds: int = option(
+        default=1,
+        ge=1,
+        le=MAX_SEEDS,
+        later=True,
+        doc="How many runs that differ in their seed it takes at least; above 1 it is their "
+        "`statistic` that is judged, by `jaxpot run --seeds` or `jaxpot expect`.",
+    )
+    statistic: Literal["mean", "median", "min", "max"] = option(
+        default="mean",
+        later=True,
+        doc="What of the seeds' values is judged: `min` and `max` are the lowest and the highest.",
+    )

@@ -139,6 +139,7 @@ def _expect_one(draft: Draft, emitted: Emitted, index: int) -> Iterator[Fault]:
         yield _unknown_metric((*path, "metric"), draft.part(*path, "metric"), emitted)
     expect: Expect = draft.sound(*path)
     yield from _bounds(expect, path)
+    yield from _seeds(expect, path)
     if key is None:
         return
     if key.when is not None and expect.at not in ("any", "best"):
@@ -158,6 +159,16 @@ def _bounds(expect: Expect, path: Path) -> Iterator[Fault]:
         if expect.at == "best":
             message = "the best value is the highest under `min` and the lowest under `max`"
             yield Fault("expect-bounds", (*path, "at"), message, "one bound, `min` or `max`")
+
+
+def _seeds(expect: Expect, path: Path) -> Iterator[Fault]:
+    if expect.seeds == 1:
+        if expect.statistic != "mean":
+            message = f"missing, and a single run has no {expect.statistic}"
+            yield Fault("expect-seeds", (*path, "seeds"), message, "an integer of at least 2")
+    elif expect.at == "any":
+        message = "of the values that keep the bounds it is any, of which statistics tell nothing"
+        yield Fault("expect-seeds", (*path, "at"), message, "`last`, `best` or an iteration")
 
 
 def _misses(expect: Expect, key: PayloadKey, iterations: int) -> str:

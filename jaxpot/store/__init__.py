@@ -1,7 +1,7 @@
 """What runs recorded: journals, the database made from them, and questions to both.
 
 DuckDB is imported by the first question, not by this package: the training process, which only
-appends to its journal, never loads it.
+appends to its journal, loads it at the end at most, to judge gates over that journal.
 """
 
 from jaxpot.store.database import (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Config = dict[str, str | bool | int | float | list[str]]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 
@@ -106,7 +106,8 @@ def create(path: Path) -> None:
     remove(draft)
     connection = _open(draft, _config(read_only=False))
     try:
-        define(connection)
+        with guarded(path):
+            define(connection)
     finally:
         connection.close()
     replace(draft, path)
@@ -139,7 +140,15 @@ def remove(path: Path) -> None:
 
 
 def replace(draft: Path, path: Path) -> None:
-    """Put a closed database in another's place, atomically."""
+    """Put a closed database in another's place, atomically.
+
+    Raises:
+        DatabaseFullError: it is not all in its file; there was no room when it was closed.
+    """
+    # Closing writes the log into the file, and says nothing where that fails.
+    if wal(draft).exists():
+        remove(draft)
+        raise DatabaseFullError(f"{path}: no room to write it in full")
     # Losing the log alone rolls back to rows and journal positions that belong together.
     wal(path).unlink(missing_ok=True)
     os.replace(draft, path)

@@ -23,6 +23,7 @@ SHOWN = (
 
 _JSON_COLUMNS = frozenset({"versions", "argv", "spec", "payload"})
 _HEAD = ("target", "exit_reason", "digest", "spec", "spec_toml")
+_GATE = ("metric", "at", "min", "max", "seeds", "statistic")
 _TOLD_EVENTS = ("warning", "nonfinite", "journal_skip", "journal_unknown")
 
 
@@ -30,7 +31,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
     """Give a run's row and what the other tables say about it, as JSON has it.
 
     Besides what `SHOWN` names: `target`, `exit_reason`, `digest`, `spec_toml`, `expect` (the
-    gates as the newest attempt judged them), `warnings` (events to be seen) and `notes`.
+    newest attempt's gates as they were judged last), `warnings` (events to be seen) and `notes`.
     """
     uid = row.uid
     found: dict[str, Any] = {**row._asdict(), "tags": list(row.tags)}
@@ -51,7 +52,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
     found["league"] = league_of(connection, uid)
     found["time"] = _time(connection, uid)
     found["provenance"] = _provenance(connection, uid)
-    found["expect"] = [event["payload"] for event in _events(connection, uid, ("expect",))]
+    found["expect"] = _gates(connection, uid)
     found["warnings"] = _events(connection, uid, _TOLD_EVENTS)
     found["notes"] = _rows(
         connection,
@@ -95,7 +96,8 @@ def _time(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, float]:
     ).fetchall()
     spent: dict[str, float] = {}
     for (payload,) in newest:
-        for name, seconds in json.loads(payload or "{}").items():
+        seconds_by_name = json.loads(payload or "{}")
+        for name, seconds in seconds_by_name.items() if isinstance(seconds_by_name, dict) else ():
             if isinstance(seconds, int | float):
                 spent[name] = spent.get(name, 0.0) + seconds
     return spent
@@ -103,20 +105,22 @@ def _time(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, float]:
 
 def _provenance(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, Any]:
     """Give what ran where: of the newest attempt, and of each."""
-    head = _rows(
-        connection,
-        "SELECT contract, spec_version, parent, git_commit, git_dirty, versions, platform, "
-        "device_kind, device_count, isa, nproc, xla_flags, host, pid, argv FROM runs "
-        "WHERE uid = ?",
-        uid,
+    columns = (
+        "contract, spec_version, parent, git_commit, git_dirty, versions, platform, "
+        "device_kind, device_count, isa, nproc, xla_flags, host, pid, argv"
     )
+    rows = _rows(connection, f"SELECT {columns} FROM runs WHERE uid = ?", uid)  # noqa: S608
+    # A run whose journal is refused is in no table; another one's journal may say anything.
+    head: dict[str, Any] = rows[0] if rows else dict.fromkeys(columns.split(", "))
+    for name, form in (("versions", dict), ("argv", list)):
+        head[name] = head[name] if isinstance(head[name], form) else None
     attempts = _rows(
         connection,
         "SELECT a.* EXCLUDE (run_id, spec) FROM attempts AS a JOIN runs AS r "
         "ON r.run_id = a.run_id WHERE r.uid = ? ORDER BY a.attempt",
         uid,
     )
-    return {**(head[0] if head else {}), "attempts": attempts}
+    return {**head, "attempts": attempts}
 
 
 def _events(
@@ -132,6 +136,13 @@ def _events(
         uid,
         list(kinds),
     )
+
+
+def _gates(connection: duckdb.DuckDBPyConnection, uid: str) -> list[dict[str, Any]]:
+    """Give each gate as it was judged last, in the spec's order; as the view `gates` has them."""
+    events = _events(connection, uid, ("expect",))
+    judged = [event["payload"] for event in events if isinstance(event["payload"], dict)]
+    return list({tuple(map(gate.get, _GATE)): gate for gate in judged}.values())
 
 
 def _rows(

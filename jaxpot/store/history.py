@@ -5,9 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import IO, Any
+
+MAX_LINE_BYTES = 64 << 20
+"""No record is longer; a longer line is damage, and is not read into memory."""
 
 _HEAD_BYTES = 64  # a journal writes the kind first
+_CHUNK_BYTES = 1 << 20
+
+# What a reader may rely on; a record of another form is damaged, as ingesting finds, too.
+_FORMS: dict[str, dict[str, type | UnionType]] = {
+    "header": {"spec": dict | None, "parent": str | None, "parent_sha256": str | None},
+    "attempt": {"attempt": int, "start_iter": int, "spec": dict | None, "nproc": int | None},
+    "keys": {"keys": list},
+    "payload": {"attempt": int, "iter": int, "values": dict},
+    "checkpoint": {"state": str, "type": str, "iteration": int, "path": str},
+    "event": {"name": str},
+    "end": {"status": str | None, "iterations": int | None, "digest": str | None},
+}
 
 
 def records(path: Path, *, kinds: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -23,7 +39,7 @@ def records(path: Path, *, kinds: Collection[str] | None = None) -> Iterator[dic
     # Parsing costs a hundred times more than looking for the kind in the line's bytes.
     marks = [f'"{kind}"'.encode() for kind in kinds or ()]
     with path.open("rb") as lines:
-        for line in lines:
+        for line in _lines(lines):
             head = line[:_HEAD_BYTES]
             if kinds is not None and not any(mark in head for mark in marks):
                 continue
@@ -36,7 +52,7 @@ def read_header(path: Path) -> dict[str, Any] | None:
     """Give a journal's header, its first record, or None where there is none yet."""
     try:
         with path.open("rb") as lines:
-            record = _record(lines.readline())
+            record = _record(lines.readline(MAX_LINE_BYTES))
     except OSError:
         return None
     return record if record is not None and record.get("kind") == "header" else None
@@ -69,4 +85,26 @@ def _record(line: bytes) -> dict[str, Any] | None:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    return record if isinstance(record, dict) and _is_formed(record) else None
+
+
+def _is_formed(record: dict[str, Any]) -> bool:
+    kind = record.get("kind")
+    if not isinstance(kind, str):
+        return False
+    form = _FORMS.get(kind, {})
+    if not all(isinstance(record.get(name), expected) for name, expected in form.items()):
+        return False
+    if kind == "payload":
+        return all(isinstance(value, int | float | str) for value in record["values"].values())
+    return True
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield lines, passing over those that are too long to be a record."""
+    while line := file.readline(MAX_LINE_BYTES):
+        if line.endswith(b"\n") or len(line) < MAX_LINE_BYTES:
+            yield line
+            continue
+        while (rest := file.readline(_CHUNK_BYTES)) and not rest.endswith(b"\n"):
+            pass

@@ -7,6 +7,7 @@ the way has added all of a burst or nothing of it.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from jaxpot.store import database
 from jaxpot.store.batch import Batch
 from jaxpot.store.freshness import Position, positions_in, stale
+from jaxpot.store.history import MAX_LINE_BYTES
 from jaxpot.store.lines import FutureJournalError, take_line
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import JournalFile, is_running, journals
@@ -254,6 +256,8 @@ class _Piece:
             journal.seek(self.state.position)
             piece = journal.read(min(left, room))
             while (end := piece.rfind(b"\n")) < 0 and len(piece) < left:
+                if len(piece) > MAX_LINE_BYTES:
+                    raise OSError(errno.EFBIG, "a line of it is too long to be a record")
                 more = journal.read(min(left - len(piece), BURST_BYTES))
                 if not more:
                     break

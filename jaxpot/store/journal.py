@@ -44,7 +44,7 @@ class Journal:
         self._torn = False
         fresh = not self.path.exists()
         try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._fd: int | None = os.open(self.path, flags, 0o644)
             _cut_torn_tail(self._fd)
             if fresh:
@@ -64,12 +64,20 @@ class Journal:
             self._write(line)
 
     def sync(self) -> None:
-        """Wait until everything appended so far is on the disk."""
+        """Wait until everything appended so far is on the disk.
+
+        Raises:
+            JournalError: the disk failed, or the journal was removed and nobody can read it.
+        """
         with self._lock:
+            descriptor = self._descriptor()
             try:
-                os.fsync(self._descriptor())
+                os.fsync(descriptor)
+                removed = os.fstat(descriptor).st_nlink == 0
             except OSError as error:
                 raise JournalError(f"{self.path}: cannot be synced: {error.strerror}") from error
+            if removed:
+                raise JournalError(f"{self.path}: the journal was removed while the run wrote it")
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

@@ -86,7 +86,8 @@ def is_locked(path: Path) -> bool:
 
 def _open(path: Path, *, create: bool) -> int | None:
     if create:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # A link in a folder from elsewhere must not make a lock overwrite another file.
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

@@ -71,7 +71,11 @@ class RunLock:
 
         Raises:
             RunLockedError: another process, named, holds it.
+            UserError: the run's folder, or the lock in it, is a link, which is not written through.
         """
+        for path in (self.run_dir, self.run_dir / LOCK_NAME, self.run_dir / JOURNAL_NAME):
+            if path.is_symlink():
+                raise UserError(f"{path} is a link; a run is written only where it lies itself")
         if not self._lock.acquire(wait=_LOCK_WAIT_SECONDS):
             holder = self._lock.holder()
             raise RunLockedError(f"run {self.run_dir.name} is being written by {holder}")

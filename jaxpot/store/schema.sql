@@ -254,3 +254,32 @@ JOIN spans AS s ON s.run_id = e.run_id AND s.attempt = e.attempt AND e.iter < s.
 JOIN runs AS r ON r.run_id = e.run_id
 WHERE e.kind IN ('league_add', 'league_archive', 'league_drop', 'league_recall', 'league_release')
 QUALIFY e.attempt = max(e.attempt) OVER (PARTITION BY r.uid, e.iter, e.kind, e.payload->>'$.name');
+
+-- Gates as they were judged last: by the newest attempt, or by what judged several seeds' runs since.
+CREATE VIEW gates AS
+SELECT
+    r.uid,
+    r.name AS run,
+    r.seed,
+    e.payload->>'$.metric' AS metric,
+    e.payload->>'$.at' AS place,
+    TRY_CAST(e.payload->>'$.min' AS DOUBLE) AS min,
+    TRY_CAST(e.payload->>'$.max' AS DOUBLE) AS max,
+    TRY_CAST(e.payload->>'$.seeds' AS INTEGER) AS seeds,
+    e.payload->>'$.statistic' AS statistic,
+    TRY_CAST(e.payload->>'$.value' AS DOUBLE) AS value,
+    TRY_CAST(e.payload->>'$.standard_error' AS DOUBLE) AS standard_error,
+    TRY_CAST(e.payload->>'$.judged' AS BOOLEAN) AS judged,
+    TRY_CAST(e.payload->>'$.passed' AS BOOLEAN) AS passed,
+    e.time
+FROM events AS e
+JOIN runs AS r ON r.run_id = e.run_id AND r.attempts = e.attempt
+WHERE e.kind = 'expect'
+QUALIFY row_number() OVER (
+    PARTITION BY
+        e.run_id,
+        json_extract_string(
+            e.payload, ['$.metric', '$.at', '$.min', '$.max', '$.seeds', '$.statistic']
+        )
+    ORDER BY e.time DESC, e.rowid DESC
+) = 1;

@@ -1,8 +1,25 @@
-"""Contract tests for games, models and evaluators of your own, to call from your own tests."""
+"""For your own tests: contracts of your own parts, and what has to hold for a whole spec."""
 
+from jaxpot.testing.algorithm import check_algorithm
 from jaxpot.testing.contract import ContractError
 from jaxpot.testing.environment import check_environment
 from jaxpot.testing.evaluator import check_evaluator
 from jaxpot.testing.network import check_network
+from jaxpot.testing.reproducibility import (
+    NotReproducibleError,
+    assert_payload_keys,
+    assert_reproducible,
+    assert_resumable,
+)
 
-__all__ = ["ContractError", "check_environment", "check_evaluator", "check_network"]
+__all__ = [
+    "ContractError",
+    "NotReproducibleError",
+    "assert_payload_keys",
+    "assert_reproducible",
+    "assert_resumable",
+    "check_algorithm",
+    "check_environment",
+    "check_evaluator",
+    "check_network",
+]

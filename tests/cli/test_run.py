@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,8 @@ import attrs
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.loop import environment, runner
+from jaxpot.loop import environment, runner, seeds
+from jaxpot.loop.seeds import SeedsResult, Spread
 from tests.sinks.stream import Clock, play, result
 
 SPEC = """
@@ -109,6 +111,70 @@ def test_options_reach_the_spec_and_the_runner(fake, spec):
 def test_a_parent_reaches_the_runner(fake, spec):
     assert invoke(["run", str(spec), "--init-from", "ttt:milestone:5000"]) == 0
     assert fake.asked[3] == "ttt:milestone:5000"
+
+
+def seeds_result(**changes):
+    """What two seeds of a made-up run came to."""
+    gate = {"metric": "eval_vs_random/win_rate", "at": "last", "min": 0.9, "max": None}
+    single = {**gate, "seeds": 1, "statistic": "mean", "value": 0.9, "judged": True, "passed": True}
+    runs = {42: result(expect=[single]), 43: result(expect=[single], status="interrupted")}
+    over = {"seeds": 2, "statistic": "mean", "value": 0.875, "standard_error": 0.025}
+    values = [{"run": run.uid, "seed": seed, "value": 0.875} for seed, run in runs.items()]
+    facts = {
+        "name": "ttt",
+        "seeds": (42, 43),
+        "status": "gate_missed",
+        "reason": "all 2 runs are complete and a gate was missed",
+        "exit_code": 1,
+        "runs": runs,
+        "expect": [{**gate, **over, "runs": values, "judged": True, "passed": False}],
+        "metrics": {
+            "total_loss": Spread(mean=0.5, standard_error=0.25, min=0.25, max=0.75),
+            "policy_loss": Spread(mean=math.nan, standard_error=None, min=0.25, max=0.75),
+            "iteration/sps": Spread(mean=1.0, standard_error=0.0, min=1.0, max=1.0),
+        },
+        "warnings": ("it is full",),
+    }
+    return SeedsResult(**{**facts, **changes})
+
+
+@pytest.fixture
+def together(fake, monkeypatch):
+    """Stands in for the runs under several seeds: keeps what it was asked, shows one run."""
+    asked = {}
+
+    def run_seeds(loaded, *, watch, **options):
+        asked.update(options, seed=loaded.experiment.seed)
+        with watch(6) as observer:
+            play(observer, Clock(), until=100)
+        return seeds_result()
+
+    monkeypatch.setattr(seeds, "run_seeds", run_seeds)
+    return asked
+
+
+def test_report_of_seeds_for_people(together, spec, capsys, snapshot):
+    assert invoke(["run", str(spec), "--seeds", "2", "--quiet"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == "warning: it is full\n"
+    assert captured.out == snapshot
+    facts = {"runs_dir": Path("runs"), "iterations": None, "init_from": None}
+    assert together == {"seeds": 2, "seed": 5, **facts}
+
+
+def test_json_of_seeds_is_the_last_line_of_stdout(together, spec, capsys, snapshot):
+    assert invoke(["run", str(spec), "--seeds", "2", "--seed", "6", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("seed 6: run 1 of 2\nttt 20261122-101530-ab12cd: iterations")
+    answer = json.loads(captured.out)
+    assert [run.pop("digest") for run in answer["runs"]] == ["0123456789abcdef"] * 2
+    assert {key: answer[key] for key in answer if key != "runs"} == snapshot
+    assert answer["runs"][1]["status"] == "interrupted"
+
+
+def test_seeds_are_at_least_one(together, spec, capsys):
+    assert invoke(["run", str(spec), "--seeds", "0"]) == 2
+    assert "0 is not in the range" in capsys.readouterr().err
 
 
 def test_runs_dir_may_stand_before_and_the_commands_to_try_next_have_it(fake, spec, capsys):

@@ -1,53 +1,56 @@
-"""Gates: every place of judging, with values that are missing or no numbers."""
+"""Gates of real runs: what they make of a run's status. `tests/store/test_gates.py` judges more."""
 
-import math
-
-import pytest
-
-from jaxpot.loop.gates import judge
-from jaxpot.spec import Expect
+from jaxpot.loop import runner
+from jaxpot.loop.gates import reason_of, status_of
+from jaxpot.store import Store
+from jaxpot.store.gates import judge_recorded
 from jaxpot.testing.tiny import tiny_experiment
-from tests.loop.running import train
+from tests.loop.running import events, train
 
-SERIES = [0.5, None, 0.9, math.nan, 0.2, 0.4]
-PAYLOADS = [{"iter": t, **({} if x is None else {"m": x})} for t, x in enumerate(SERIES)]
-
-
-@pytest.mark.parametrize(
-    ("gate", "value", "passed"),
-    [
-        (Expect(metric="m", max=0.4), 0.4, True),
-        (Expect(metric="m", max=0.39), 0.4, False),
-        (Expect(metric="m", min=0.3, max=0.5), 0.4, True),
-        (Expect(metric="m", at="best", min=0.9), 0.9, True),
-        (Expect(metric="m", at="best", min=0.91), 0.9, False),
-        (Expect(metric="m", at="best", max=0.2), 0.2, True),
-        (Expect(metric="m", at="any", min=0.45, max=0.55), 0.5, True),
-        (Expect(metric="m", at="any", min=0.95), 0.4, False),
-        (Expect(metric="m", at=2, min=0.9), 0.9, True),
-        (Expect(metric="m", at=1, min=0.9), None, False),
-        (Expect(metric="m", at=3, min=0.0), math.nan, False),
-        (Expect(metric="other", min=0.0), None, False),
-    ],
-)
-def test_judging(gate, value, passed):
-    (verdict,) = judge([gate], PAYLOADS, complete=True)
-    assert verdict["value"] == value or (math.isnan(value) and math.isnan(verdict["value"]))
-    assert (verdict["judged"], verdict["passed"]) == (True, passed)
+IMPOSSIBLE = {"metric": "eval_vs_random/win_rate", "min": 1.0}
 
 
-def test_an_incomplete_run_is_not_judged():
-    (verdict,) = judge([Expect(metric="m", min=9.0)], PAYLOADS, complete=False)
-    assert (verdict["judged"], verdict["passed"], verdict["value"]) == (False, None, 0.4)
-
-
-def test_a_missed_gate_is_the_runs_status_and_exit_code(tmp_path):
-    impossible = tiny_experiment(
-        expect=[{"metric": "eval_vs_random/win_rate", "min": 1.0}], iterations=4
-    )
+def test_a_missed_gate_is_the_runs_status_and_exit_code(tmp_path, shared_programs):
+    impossible = tiny_experiment(expect=[IMPOSSIBLE], iterations=4)
     result = train(impossible, tmp_path)
     assert (result.status, result.exit_code) == ("gate_missed", 1)
     assert result.metrics["iter"] == 3
     shortened = train(impossible, tmp_path, iterations=2)
     assert (shortened.status, shortened.exit_code) == ("stopped", 0)
     assert shortened.expect[0]["judged"] is False
+
+
+def test_the_store_repeats_what_the_run_judged(tmp_path, shared_programs):
+    gates = [
+        IMPOSSIBLE,
+        {"metric": "total_loss", "at": "best", "max": 1e9},
+        {"metric": "policy_loss", "at": 2, "min": -1e9, "max": 1e9},
+        {"metric": "train_vs_random/reward", "at": "any", "min": -2.0},
+        {"metric": "num_episodes", "min": 1},
+        {"metric": "total_loss", "seeds": 2, "max": 1e9},
+    ]
+    experiment = tiny_experiment(expect=gates, iterations=4)
+    result = train(experiment, tmp_path, iterations=2)
+    resumed = runner.resume(tmp_path, result.uid, ingest=False)
+    assert [gate["passed"] for gate in resumed.expect] == [False, True, True, True, True, None]
+    assert resumed.status == "gate_missed"
+    with Store(tmp_path).reading() as connection:
+        assert judge_recorded(connection, result.uid) == resumed.expect
+    # Each attempt recorded its own; the view and `show` have the newest one's.
+    assert events(result, "expect")[6:] == resumed.expect
+    assert Store(tmp_path).describe(result.uid)["expect"] == resumed.expect
+    _, rows = Store(tmp_path).sql("SELECT metric, value, passed FROM gates ORDER BY time")
+    assert rows == [(gate["metric"], gate["value"], gate["passed"]) for gate in resumed.expect]
+    # A run with nothing left to do is judged again, to the same verdicts.
+    again = runner.resume(tmp_path, result.uid, ingest=False)
+    assert (again.attempt, again.expect) == (2, resumed.expect)
+
+
+def test_a_gate_that_is_not_judged_is_not_missed():
+    waiting = [{"judged": False, "passed": None}]
+    assert status_of(waiting, complete=True) == "completed"
+    assert reason_of("completed", 4, 4, waiting) == (
+        "all 4 iterations are done; a gate waits for runs of other seeds"
+    )
+    assert "2 gates wait" in reason_of("completed", 4, 4, waiting * 2)
+    assert status_of([*waiting, {"judged": True, "passed": False}], complete=True) == "gate_missed"

@@ -6,7 +6,7 @@ import jaxpot.store
 from jaxpot.store import database
 from jaxpot.store.batch import columns_of
 
-VIEWS = {"best", "latest", "league", "metric", "spans", "standings", "summary"}
+VIEWS = {"best", "gates", "latest", "league", "metric", "spans", "standings", "summary"}
 
 
 def test_schema(snapshot):

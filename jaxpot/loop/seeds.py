@@ -1,0 +1,222 @@
+"""Runs of one experiment under several seeds, one after another: what they come to together."""
+
+import gc
+import math
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.loop import runner
+from jaxpot.loop.gates import judge_seeds, waiting
+from jaxpot.loop.observer import Observer, RunResult
+from jaxpot.loop.record import read_record
+from jaxpot.loop.signals import StopRequest
+from jaxpot.spec import Experiment
+from jaxpot.spec.experiment import MAX_SEED
+from jaxpot.store.gates import SEEDS
+from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.store.runs import RunLock
+
+if TYPE_CHECKING:
+    from jaxpot.spec import Loaded
+
+_COMPLETE = ("completed", "gate_missed")
+_WHOLE = (*_COMPLETE, "stopped")
+
+Watch = Callable[[int], AbstractContextManager[Observer]]
+
+
+@attrs.frozen(kw_only=True)
+class Spread:
+    """What a metric's last values come to over the seeds; None where one value has no spread."""
+
+    mean: float
+    standard_error: float | None
+    min: float
+    max: float
+
+
+@attrs.frozen(kw_only=True)
+class SeedsResult:
+    """How runs under several seeds ended.
+
+    Attributes:
+        name: The spec's name.
+        seeds: Those that were asked for.
+        status: completed, gate_missed, stopped, failed or interrupted.
+        reason: Why, in a sentence.
+        exit_code: The process's exit status, as of a single run.
+        runs: Each run's result by its seed; fewer than `seeds` where it was interrupted.
+        expect: One verdict of `jaxpot.store.gates.judge` per gate over several seeds. What each
+            run must keep by itself is in the runs' own results.
+        metrics: Of each key that every run has which was not cut short, its last values' spread.
+        warnings: What could not be written into the runs' journals.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    status: str
+    reason: str
+    exit_code: int
+    runs: dict[int, RunResult]
+    expect: list[dict[str, Any]]
+    metrics: dict[str, Spread]
+    warnings: tuple[str, ...]
+
+
+def run_seeds(
+    what: "Loaded | Experiment",
+    *,
+    seeds: int,
+    runs_dir: Path,
+    iterations: int | None = None,
+    init_from: str | None = None,
+    watch: Watch | None = None,
+    ingest: bool = True,
+) -> SeedsResult:
+    """Runs an experiment under its own seed and those that follow it, each a run of its own.
+
+    A run that fails does not keep the others from running; Ctrl-C and SIGTERM stop them all.
+
+    Args:
+        what: What `jaxpot.spec.load` gave, or an experiment.
+        seeds: How many.
+        runs_dir: Folder of all runs; made if it is not there.
+        iterations: Stop each after that many; above the spec's own it changes the spec.
+        init_from: Whose network each starts with, as of `jaxpot.loop.runner.run`.
+        watch: Gives the observer of the run under a seed, for as long as that runs.
+        ingest: Whether a child process fills the database on the way.
+
+    Raises:
+        UserError: There are not that many seeds, or the experiment cannot be built.
+    """
+    given = what if isinstance(what, Experiment) else what.experiment
+    wanted = range(given.seed, given.seed + seeds)
+    if wanted[-1] > MAX_SEED:
+        raise UserError(
+            f"--seeds {seeds}: from seed {given.seed} on there are none above {MAX_SEED}"
+        )
+    runs: dict[int, RunResult] = {}
+    warnings: list[str] = []
+    opponents: dict[str, dict[str, Any]] | None = None
+    with StopRequest() as stop:
+        for seed in wanted:
+            with nullcontext() if watch is None else watch(seed) as observer:
+                result = runner.run(
+                    attrs.evolve(given, seed=seed),
+                    runs_dir=runs_dir,
+                    iterations=iterations,
+                    init_from=init_from,
+                    opponents=opponents,
+                    observer=observer,
+                    ingest=ingest,
+                )
+            runs[seed] = result
+            warnings += _append(result, SEEDS, [{"first": wanted[0], "count": seeds}])
+            if stop.signal is not None:
+                break
+            if seed == wanted[0]:
+                # A name, or `latest`, would be this first run from now on.
+                record = read_record(result.run_dir)
+                opponents = record.opponents
+                init_from = None if record.parent is None else str(runs_dir / record.parent)
+            _release()
+    planned = max(given.iterations, iterations or 0)
+    experiment = attrs.evolve(given, iterations=planned)
+    results = list(runs.values())
+    ended = [each for each in results if each.status in _COMPLETE]
+    failed = [each for each in results if each.status == "failed"]
+    judged = bool(ended) and len(ended) + len(failed) == seeds
+    folders = [each.run_dir for each in (ended + failed if judged else results)]
+    expect = judge_seeds(experiment, folders, complete=judged)
+    verdicts = [gate for gate in expect if gate["judged"]]
+    for each in ended + failed:
+        warnings += _append(each, "expect", verdicts)
+    status, reason = _outcome(runs, wanted, expect)
+    if status == "interrupted" and stop.signal is not None:
+        reason = f"{stop.signal.name} was received{reason}"
+    codes = {"gate_missed": 1, "failed": 1, "interrupted": stop.exit_code}
+    return SeedsResult(
+        name=experiment.name,
+        seeds=tuple(wanted),
+        status=status,
+        reason=reason,
+        exit_code=codes.get(status, 0),
+        runs=runs,
+        expect=expect,
+        metrics=_spreads([each.metrics for each in results if each.status in _WHOLE]),
+        warnings=tuple(warnings),
+    )
+
+
+def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) -> list[str]:
+    """Appends events to the journal of a run that ended; what kept it from that, in words."""
+    if not payloads:
+        return []
+    try:
+        with RunLock(result.run_dir), Journal(result.run_dir / JOURNAL_NAME) as journal:
+            event = {"kind": "event", "attempt": result.attempt, "iter": None, "name": name}
+            for payload in payloads:
+                journal.append({**event, "payload": payload})
+            journal.sync()
+    except (UserError, OSError) as error:
+        return [f"run {result.uid}: its event `{name}` is not recorded: {error}"]
+    return []
+
+
+def _release() -> None:
+    """Lets go of a run's programs: Linux allows a process only some dozen runs' worth of them."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def _outcome(
+    runs: dict[int, RunResult], wanted: range, expect: Sequence[dict[str, Any]]
+) -> tuple[str, str]:
+    """Returns the status of all runs together, and why they have it."""
+    statuses = {seed: result.status for seed, result in runs.items()}
+    if len(runs) < len(wanted) or "interrupted" in statuses.values():
+        left = [seed for seed in wanted if seed not in runs]
+        return "interrupted", f"; {_words(left)} did not run" if left else ""
+    failed = [seed for seed, status in statuses.items() if status == "failed"]
+    if failed:
+        return "failed", f"of {len(runs)} runs {len(failed)} failed: {_words(failed)}"
+    if "stopped" in statuses.values():
+        done = next(iter(runs.values())).iterations
+        return "stopped", f"stopped as asked after {done} iterations of each"
+    if "gate_missed" in statuses.values() or any(gate["passed"] is False for gate in expect):
+        return "gate_missed", f"all {len(runs)} runs are complete and a gate was missed"
+    return "completed", f"all {len(runs)} runs are complete{waiting(expect)}"
+
+
+def _words(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if seeds[-1] - seeds[0] == len(seeds) - 1:
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds))}"
+
+
+def _spreads(metrics: Sequence[dict[str, Any]]) -> dict[str, Spread]:
+    keys = [key for key in metrics[0] if all(key in each for each in metrics)] if metrics else []
+    return {key: _spread([each[key] for each in metrics]) for key in keys if key != "iter"}
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    count = len(values)
+    numbers = [value for value in values if not math.isnan(value)]
+    least, most = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
+    if not all(map(math.isfinite, values)):
+        return Spread(mean=sum(values) / count, standard_error=None, min=least, max=most)
+    mean = math.fsum(values) / count
+    error = None
+    if count > 1:
+        variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
+        error = math.sqrt(variance / count)
+    return Spread(mean=mean, standard_error=error, min=least, max=most)

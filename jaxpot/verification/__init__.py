@@ -1,0 +1,1 @@
+"""Proves that a run repeats itself, or finds where two runs part."""

@@ -1,0 +1,87 @@
+import json
+
+import pytest
+
+from jaxpot.cli.main import invoke
+from jaxpot.verification import checks, golden
+from jaxpot.verification.compare import compare
+from jaxpot.verification.report import Compared, Report
+from jaxpot.verification.trace import Row
+from tests.cli.runs import two_runs
+
+SPEC = "specs/smoke.toml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["latest", "--golden", "x.json"], "--golden is of a spec"),
+        (["latest", "--against", "python"], "--against is of a spec"),
+        ([SPEC, "--from", "3"], "--from is of a recorded run"),
+        ([SPEC, "--across-versions"], "--across-versions is of a recorded run"),
+        ([SPEC, "--update"], "--update goes with --golden FILE"),
+        ([SPEC, "--missing-ok"], "--missing-ok goes with --golden FILE"),
+        ([SPEC, "--golden", "x", "--against", "y"], "exclude each other"),
+        ([SPEC, "--golden", "x", "--grade"], "--grade is of a run or a spec by itself"),
+        (["nothing.toml"], "nothing.toml"),
+        ([SPEC, "--golden", "nothing.json"], "nothing.json: is not there"),
+        ([SPEC, "--iterations", "2", "--against", "no/python"], "no/python: cannot be started"),
+        (["nobody"], "no run in"),
+        (["latest", "--from", "7"], "has no checkpoint '7'"),
+    ],
+)
+def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
+    two_runs(tmp_path)
+    monkeypatch.setattr(checks, "Child", _Absent)
+    assert invoke(["--runs-dir", str(tmp_path), "verify", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+
+
+class _Absent(checks.Child):
+    """Starts nothing but another environment's interpreter."""
+
+    def __new__(cls, *arguments, python=None, **options):
+        return super().__new__(cls)
+
+    def __init__(self, *arguments, python=None, **options):
+        super().__init__(*arguments, python=python or "no/python", **options)
+
+
+def test_a_run_of_another_machine_exits_with_2(tmp_path, capsys):
+    two_runs(tmp_path)
+    assert invoke(["--runs-dir", str(tmp_path), "verify", "latest", "--json"]) == 2
+    captured = capsys.readouterr()
+    report = json.loads(captured.out)
+    assert report["verdict"] == "not_comparable"
+    assert any(text.startswith("jaxlib: absent then") for text in report["differs"])
+    assert "--across-versions compares anyway" in captured.err
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.5), (0.5, 0.25)])
+def test_the_report(values, capsys, monkeypatch, snapshot):
+    a, b = ([Row(0, "a" * 16, {"total_loss": value, "n": 3})] for value in values)
+    compared = Compared(a="recorded", b="re-run", comparison=compare(a, b))
+
+    def verify(*arguments, **options):
+        return Report(subject="run x (ttt)", compared=(compared,), notes=("told",))
+
+    monkeypatch.setattr(checks, "verify_run", verify)
+    code = 0 if values[0] == values[1] else 3
+    assert invoke(["verify", "latest"]) == code
+    text = capsys.readouterr()
+    assert text.err == "note: told\n"
+    assert invoke(["verify", "latest", "--json"]) == code
+    assert (text.out, json.loads(capsys.readouterr().out)) == snapshot
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 2), (["--missing-ok"], 0)])
+def test_a_missing_golden_entry_is_said_whatever_the_status(options, code, capsys, monkeypatch):
+    def check(*arguments, **keywords):
+        return Report(subject="spec s", missing=True, differs=("no entry: nothing was compared",))
+
+    monkeypatch.setattr(golden, "check_golden", check)
+    assert invoke(["verify", SPEC, "--golden", "g.json", *options]) == code
+    assert "no entry: nothing was compared" in capsys.readouterr().out

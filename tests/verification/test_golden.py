@@ -1,0 +1,98 @@
+import json
+
+import pytest
+
+from jaxpot.errors import UserError
+from jaxpot.spec import load, resolved, to_toml
+from jaxpot.testing.tiny import tiny_experiment
+from jaxpot.verification.golden import check_golden, update_golden
+
+
+def quiet(text):
+    del text
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    path = tmp_path / "tiny.toml"
+    overrides = {"collect": {"random": None}, "eval": {"vs_random": None, "tree": None}}
+    path.write_text(to_toml(resolved(tiny_experiment(overrides=overrides))))
+    return load(path)
+
+
+def edited(file, change):
+    content = json.loads(file.read_text())
+    change(content["entries"])
+    file.write_text(json.dumps(content))
+
+
+def test_a_golden_file_from_its_making_to_a_difference(loaded, tmp_path):
+    file, runs_dir = tmp_path / "golden.json", tmp_path / "runs"
+    made = update_golden(loaded, file, runs_dir=runs_dir, iterations=2, tell=quiet)
+    assert (made.verdict, made.exit_code) == ("updated", 0)
+    (entry,) = json.loads(file.read_text())["entries"]
+    assert entry["key"]["nproc"] == 2
+    assert entry["key"]["isa"] in ("AVX2", "NEON", "SVE")
+    assert [row["iter"] for row in entry["rows"]] == [0, 1]
+    assert not any(key.startswith("timings/") for key in entry["rows"][0]["values"])
+
+    def other(entries):
+        entries[0]["rows"][1]["digest"] = "0" * 16
+        entries[0]["versions"]["optax"] = "0"
+
+    edited(file, other)
+    found = check_golden(loaded, file, runs_dir=runs_dir, tell=quiet)
+    assert (found.verdict, found.exit_code) == ("different", 3)
+    first = found.compared[0].comparison.first
+    # What was not edited is equal.
+    assert (first.iteration, first.key, first.others) == (1, "state digest", ())
+    assert found.differs[0].startswith("optax: 0 then, ")
+
+
+def test_what_is_not_pinned_is_said_not_passed(loaded, tmp_path, monkeypatch):
+    file, runs_dir = tmp_path / "golden.json", tmp_path / "runs"
+    attempt = {"versions": {"jaxlib": "0.0.1"}, "os": "Linux", "arch": "x86_64"}
+    attempt |= {"device_kind": "cpu", "isa": "AVX2", "nproc": 2, "contract": "v1"}
+    key = {**attempt, "jaxlib": "0.0.1"}
+    del key["versions"]
+    row = {"iter": 0, "digest": "0" * 16, "values": {"total_loss": "NaN"}}
+    entry = {"key": key, "spec_digest": "of another spec", "versions": {}, "rows": [row]}
+    file.write_text(json.dumps({"golden_version": 1, "spec": "tiny", "entries": [entry]}))
+    from jaxpot.verification import rerun
+
+    monkeypatch.setattr(rerun.Child, "attempt", lambda *_: attempt)
+    found = check_golden(loaded, file, runs_dir=runs_dir, tell=quiet)
+    assert (found.verdict, found.exit_code) == ("not_comparable", 2)
+    assert found.differs == ("the spec has changed since the entry was written",)
+
+    attempt["versions"]["jaxlib"] = "0.0.2"
+    found = check_golden(loaded, file, runs_dir=runs_dir, tell=quiet)
+    assert (found.verdict, found.exit_code) == ("missing", 2)
+    assert "no entry for os Linux" in found.differs[0]
+    assert "jaxlib 0.0.2: nothing was compared" in found.differs[0]
+    assert "jaxlib 0.0.1" in found.differs[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "is not there; --update makes it"),
+        ("{", "this is not JSON"),
+        ("[]", "golden_version is None"),
+        ('{"golden_version": 2}', "golden_version is 2, and this jaxpot reads 1"),
+        ('{"golden_version": 1}', "entries is not a list"),
+        ('{"golden_version": 1, "entries": [1]}', r"entries\[0\] is not a table"),
+        ('{"golden_version": 1, "entries": [{}]}', "lacks key or spec_digest"),
+        (
+            '{"golden_version": 1, "entries": [{"key": {}, "spec_digest": "", "versions": {},'
+            ' "rows": [{"iter": 0}]}]}',
+            "has a row that is not iter, digest and values",
+        ),
+    ],
+)
+def test_what_is_no_golden_file_is_refused(loaded, tmp_path, text, said):
+    file = tmp_path / "golden.json"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=said):
+        check_golden(loaded, file, runs_dir=tmp_path, tell=quiet)
