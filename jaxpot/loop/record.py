@@ -36,6 +36,7 @@ class RunRecord:
         parent_sha256: Of that checkpoint's arrays.
         limit: Where an attempt started that chose an older checkpoint and was killed before the
             newer ones were deleted: what lies beyond it is superseded. None otherwise.
+        unsettled: Records of saves that were begun and of which nothing more was recorded.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class RunRecord:
     parent: str | None
     parent_sha256: str | None
     limit: int | None
+    unsettled: tuple[dict[str, Any], ...]
 
     def last(self, *, below: int | None = None) -> dict[str, Any]:
         """Returns each key's last value, of live rows before iteration `below` only."""
@@ -83,7 +85,12 @@ def read_record(folder: Path) -> RunRecord:
     limit: int | None = None
     spent: dict[str, float] = {}
     opponents: dict[str, dict[str, Any]] = {}
+    begun: dict[tuple[str, int], dict[str, Any]] = {}
     for row in records(path, kinds=kinds):
+        if row["kind"] == "checkpoint":
+            begun.pop((row["type"], row["iteration"]), None)
+            if row["state"] == "begun":
+                begun[row["type"], row["iteration"]] = row
         match row["kind"]:
             case "header":
                 header = header or row
@@ -131,4 +138,5 @@ def read_record(folder: Path) -> RunRecord:
         parent=header.get("parent"),
         parent_sha256=header.get("parent_sha256"),
         limit=limit,
+        unsettled=tuple(begun.values()),
     )

@@ -1,18 +1,53 @@
 """When a run saves: periodic, milestone, best, final and emergency checkpoints."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import jax
 
-from jaxpot.checkpoints import CheckpointWriter
+from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
+from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
 from jaxpot.graph import Cadence, PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.entries import listing
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.state import State
 from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
+
+
+def settle(
+    unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
+) -> list[Mapping[str, Any]]:
+    """Records how saves ended that a killed process had begun, and gives back those still open.
+
+    Args:
+        unsettled: Their records.
+        folder: The run's directory.
+        recorder: Where their ends go.
+        final: Whether the writer has finished what it can: one that is not whole has failed then,
+            and stays open before.
+    """
+    left: list[Mapping[str, Any]] = []
+    for row in unsettled:
+        if row["type"] not in PLACE_OF:
+            continue
+        path = checkpoint_path(folder, PLACE_OF[row["type"]], row["iteration"])
+        ending = {key: x for key, x in row.items() if key not in ("time", "attempt")}
+        try:
+            metadata = verify(path)
+        except DamagedCheckpoint as damage:
+            if final:
+                error = f"the process was killed while it was saved: {damage.fault}"
+                recorder.saved({**ending, "state": "failed", "error": error})
+            else:
+                left.append(row)
+            continue
+        if not final:  # else the writer has recorded it
+            sizes = {"bytes": metadata.bytes, "sha256": metadata.sha256}
+            recorder.saved({**ending, "state": "committed", **sizes})
+    return left
 
 
 class Durable(Protocol):

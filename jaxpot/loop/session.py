@@ -176,7 +176,15 @@ class Session:
         child = start_child(folder.parent) if ingest else None
         try:
             outcome = train(
-                self, uid, folder, journal, recorder, restored, goal, versions=here["versions"]
+                self,
+                uid,
+                folder,
+                journal,
+                recorder,
+                restored,
+                goal,
+                versions=here["versions"],
+                unsettled=record.unsettled if record else (),
             )
             result = self._conclude(uid, folder, journal, recorder, outcome)
         except BaseException as error:

@@ -1,8 +1,8 @@
 """One attempt's training: checkpoints around the iterations, and how they end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import jax
@@ -16,7 +16,7 @@ from jaxpot.loop.programs import OnCompile, Programs
 from jaxpot.loop.record import SUPERSEDED
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
-from jaxpot.loop.saving import Saver
+from jaxpot.loop.saving import Saver, settle
 from jaxpot.loop.shapes import digest_paths
 from jaxpot.loop.streams import CONTRACT, root_key_data
 from jaxpot.spec import spec_digest
@@ -46,6 +46,7 @@ def train(
     goal: int,
     *,
     versions: Mapping[str, str],
+    unsettled: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
     """Runs the iterations up to `goal`, saves the state that they end with, and says how.
 
@@ -58,6 +59,7 @@ def train(
         restored: What the attempt starts from.
         goal: Iterations in all.
         versions: Of the packages, to keep with every checkpoint.
+        unsettled: Records of saves that an earlier attempt has begun and not ended.
     """
     policy = session.experiment.checkpoint
     metadata = {
@@ -68,7 +70,10 @@ def train(
         "versions": dict(versions),
     }
     try:
+        unsettled = settle(unsettled, folder, recorder, final=False)
+        # Making one finishes what can be finished.
         writer = CheckpointWriter(folder, folder.parent, policy, recorder.saved)
+        settle(unsettled, folder, recorder, final=True)
     except (JournalError, CheckpointError) as error:
         return Outcome(status="failed", reason=str(error), exit_code=1, done=recorder.done)
     saver = Saver(

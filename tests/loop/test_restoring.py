@@ -481,7 +481,8 @@ def test_the_limit(tmp_path, lines, limit):
 
 def test_the_newest_checkpoint_is_the_newest_that_is_left(tmp_path):
     def stage(state, iteration, kind="periodic"):
-        return {"kind": "checkpoint", "state": state, "type": kind, "path": str(iteration)}
+        place = {"type": kind, "iteration": iteration, "path": str(iteration)}
+        return {"kind": "checkpoint", "state": state, **place}
 
     lines = [stage("committed", i) for i in (1, 2, 3)]
     found = record_of(tmp_path, *lines, stage("committed", 4, "best"), stage("deleted", 3))

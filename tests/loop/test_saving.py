@@ -1,5 +1,6 @@
 """What is saved when, and with what: a saver beside a writer that only listens."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,12 @@ import pytest
 from jaxpot.graph import compile_graph
 from jaxpot.league.table import ARCHIVE, LEAGUE, empty_table
 from jaxpot.loop.clock import Clock
+from jaxpot.loop.runner import resume
 from jaxpot.loop.saving import Saver
+from jaxpot.store.history import records
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import league_experiment
+from tests.loop.running import journal, train
 
 
 class Writer:
@@ -120,3 +124,25 @@ def test_best_ranks_only_by_a_value_of_this_very_iteration(now):
     saver.after(15, {}, recorder(), Kept())
     found = [(saved["iteration"], set(saved["types"]), saved["score"]) for saved in writer.saved]
     assert found == [(14, {"best"}, -0.5), (16, {"periodic"}, None)]
+
+
+@pytest.mark.usefixtures("shared_programs")
+@pytest.mark.parametrize(("whole", "ending"), [(True, "committed"), (False, "failed")])
+def test_a_save_whose_end_was_not_recorded_is_settled_by_the_next_attempt(tmp_path, whole, ending):
+    """Killed between the last step of a save and its record, or in the middle of it."""
+    stopped = train(tiny_experiment(), tmp_path, iterations=4)
+    path = journal(stopped)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    kept = [r for r in lines if r["kind"] != "checkpoint" or r["state"] == "begun"]
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in kept))
+    if not whole:
+        (tmp_path / stopped.checkpoint / "metadata.json").unlink()
+    result = resume(tmp_path, stopped.uid, ingest=False)
+    told = [
+        record
+        for record in records(journal(result), kinds=("checkpoint",))
+        if (record["type"], record["iteration"], record["attempt"]) == ("periodic", 4, 2)
+    ]
+    assert told[0]["state"] == ending
+    assert [record["state"] for record in told].count(ending) == 1
+    assert (told[0]["bytes"] is not None) == whole

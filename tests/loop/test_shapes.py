@@ -68,7 +68,7 @@ def test_an_opponent_that_is_not_there_is_refused_before_anything_is_written(tmp
         lambda: plan_details(experiment, compile_graph(experiment), tmp_path),
         lambda: train(experiment, tmp_path),
     ):
-        with pytest.raises(UserError, match="eval_old: there is no run in"):
+        with pytest.raises(UserError, match=r"eval\.old\.run: there is no run in"):
             refused()
     assert list(tmp_path.iterdir()) == []
 
