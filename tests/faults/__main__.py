@@ -40,6 +40,8 @@ def main() -> int:
     given = arguments()
     failures: list[str] = []
     print_line("| part | what | tried | failed |\n|---|---|---|---|")
+    if given.folder is not None:
+        Path(given.folder).mkdir(parents=True, exist_ok=True)
     for name in given.parts or PARTS:
         with tempfile.TemporaryDirectory(prefix=f"faults-{name}-", dir=given.folder) as folder:
             started = time.monotonic()
