@@ -4,6 +4,7 @@ Load that lasts longer than a turn slows both arms of a pair alike, so the media
 ratios stays put where the times themselves do not.
 """
 
+import argparse
 import os
 import resource
 import statistics
@@ -59,6 +60,29 @@ def ratio_rows(
 
 RATIO_HEADER = ("arm", "median", "ratio", "quartiles")
 CPU_HEADER = (*RATIO_HEADER, "of CPU time")
+
+
+def each_spec(doc: str, specs: Sequence[str], measure: Callable[..., None]) -> None:
+    """Reads a benchmark's command line and measures every spec that is asked for.
+
+    Args:
+        doc: What the benchmark is, its first line for `--help`.
+        specs: Those that are measured by default, as `SPEC:SEGMENT`.
+        measure: Takes a spec's path, and `segment`, `repeats` and `overrides` by keyword.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("specs", nargs="*", default=specs, metavar="SPEC:SEGMENT")
+    parser.add_argument("-s", dest="overrides", action="append", default=[], metavar="PATH=VALUE")
+    parser.add_argument("--repeats", type=int, default=15)
+    options = parser.parse_args()
+    for each in options.specs:
+        spec, _, segment = each.partition(":")
+        measure(
+            spec,
+            segment=int(segment or 100),
+            repeats=options.repeats,
+            overrides=options.overrides,
+        )
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

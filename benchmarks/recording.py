@@ -8,10 +8,9 @@ other fetches the same arrays and drops them; it has no journal and no child. Bo
 and profile at the spec's cadence. See `segments.py`.
 """
 
-import argparse
 from pathlib import Path
 
-from interleave import CPU_HEADER, Worker, interleave, machine, print_table, ratio_rows
+from interleave import CPU_HEADER, Worker, each_spec, interleave, machine, print_table, ratio_rows
 
 SPECS = ("specs/ttt.toml:100", "specs/connect_four.toml:4")
 GOAL = 1.01
@@ -33,22 +32,5 @@ def measure(spec: str, *, segment: int, repeats: int, overrides: list[str]) -> N
     print_table(title, CPU_HEADER, ratio_rows(costs, "off", cpu=cpu))
 
 
-def main() -> None:
-    """Measures every spec that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("specs", nargs="*", default=SPECS, metavar="SPEC:SEGMENT")
-    parser.add_argument("-s", dest="overrides", action="append", default=[], metavar="PATH=VALUE")
-    parser.add_argument("--repeats", type=int, default=15)
-    options = parser.parse_args()
-    for each in options.specs:
-        spec, _, segment = each.partition(":")
-        measure(
-            spec,
-            segment=int(segment or 100),
-            repeats=options.repeats,
-            overrides=options.overrides,
-        )
-
-
 if __name__ == "__main__":
-    main()
+    each_spec(__doc__, SPECS, measure)

@@ -7,12 +7,11 @@ iteration program alone, and the runner with everything on. See `segments.py`. W
 time over the floor goes is printed below each table.
 """
 
-import argparse
 import json
 import statistics
 from pathlib import Path
 
-from interleave import CPU_HEADER, Worker, interleave, machine, print_table, ratio_rows
+from interleave import CPU_HEADER, Worker, each_spec, interleave, machine, print_table, ratio_rows
 
 SPECS = ("specs/ttt.toml:100", "specs/connect_four.toml:4")
 ARMS = ("floor", "program", "runner")
@@ -46,22 +45,5 @@ def _share(seconds: float, report: dict, base: float) -> str:
     return f"{100 * seconds / report['iterations'] / base:.2f} %"
 
 
-def main() -> None:
-    """Measures every spec that is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("specs", nargs="*", default=SPECS, metavar="SPEC:SEGMENT")
-    parser.add_argument("-s", dest="overrides", action="append", default=[], metavar="PATH=VALUE")
-    parser.add_argument("--repeats", type=int, default=15)
-    options = parser.parse_args()
-    for each in options.specs:
-        spec, _, segment = each.partition(":")
-        measure(
-            spec,
-            segment=int(segment or 100),
-            repeats=options.repeats,
-            overrides=options.overrides,
-        )
-
-
 if __name__ == "__main__":
-    main()
+    each_spec(__doc__, SPECS, measure)

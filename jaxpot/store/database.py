@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,10 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
         SchemaMismatchError: another version of jaxpot wrote it.
     """
     connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
-    try:
+    with ExitStack() as unless_checked:
+        unless_checked.callback(connection.close)
         _check_schema(connection, path)
-    except BaseException:
-        connection.close()
-        raise
+        unless_checked.pop_all()
     return connection
 
 

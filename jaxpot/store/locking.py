@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 _POLL_SECONDS = 0.01
@@ -33,15 +34,13 @@ class FileLock:
             return True  # no writer ever was here, and a reader creates nothing
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + wait
-        try:
+        with ExitStack() as unless_taken:
+            unless_taken.callback(os.close, fd)
             while not _try(fd, operation):
                 if time.monotonic() >= deadline:
-                    os.close(fd)
                     return False
                 time.sleep(_POLL_SECONDS)
-        except BaseException:
-            os.close(fd)
-            raise
+            unless_taken.pop_all()
         self._fd = fd
         return True
 
