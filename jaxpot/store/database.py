@@ -21,6 +21,8 @@ SCHEMA_VERSION = 3
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 
+_DEFINITIONS = ("schema.sql", "views.sql", "macros.sql", "comments.sql")
+
 # Released DuckDB shells, older than the library that writes, can open the file.
 STORAGE_VERSION = "v1.5.0"
 
@@ -113,10 +115,11 @@ def create(path: Path) -> None:
 
 
 def define(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables and views in an empty database."""
+    """Make the tables, views, macros and comments in an empty database."""
     from importlib import resources
 
-    connection.execute(resources.files("jaxpot.store").joinpath("schema.sql").read_text())
+    for part in _DEFINITIONS:
+        connection.execute(resources.files("jaxpot.store").joinpath(part).read_text())
     connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
 
 

@@ -193,8 +193,11 @@ class Store:
     def _opened(self, stack: ExitStack, path: Path, reach: bool) -> duckdb.DuckDBPyConnection:
         lock = stack.enter_context(FileLock(self.runs_dir / database.LOCK_NAME))
         try:
-            if not lock.acquire(shared=True, wait=_LOCK_WAIT_SECONDS):
-                raise database.LockKeptError(f"{lock.path} is kept by {lock.holder()}; try again")
+            if not lock.acquire(shared=True, wait=self._wait):
+                self._tell(f"{lock.path} is kept by {lock.holder()}: waiting for it")
+                if not lock.acquire(shared=True, wait=_LOCK_WAIT_SECONDS):
+                    kept = f"{lock.path} is kept by {lock.holder()}; try again"
+                    raise database.LockKeptError(kept)
         except OSError:
             self._tell(f"{lock.path} cannot be read: reading without it")
         connection = database.connect(path, read_only=True, allow_files=reach)

@@ -39,7 +39,7 @@ while True:
     except duckdb.Error:
         time.sleep(0.01)
 print("held", flush=True)
-time.sleep(float(sys.argv[2]))
+sys.stdin.readline()
 """
 SYNTHETIC = """
 import sys, time
@@ -69,6 +69,7 @@ def python(code: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
     """Runs a program beside the runs, and ends it with the block."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -90,7 +91,7 @@ def contention(folder: Path, *, runs: int, readers: int, seconds: float, real: b
         folder: Where to work.
         runs: How many runs at once.
         readers: How many processes ask all the while.
-        seconds: How long the database is held, from when there is one.
+        seconds: How long the database is held, from when a reader has been told of it.
         real: Whether the runs train; journals alone are written otherwise.
     """
     tally = Tally()
@@ -126,13 +127,17 @@ def together(
             assert any(writer.poll() is None for writer in writers), "there never was a database"
             time.sleep(0.02)
         path = runs_dir / database.DATABASE_NAME
-        holder = stack.enter_context(python(HOLD, path, seconds))
+        holder = stack.enter_context(python(HOLD, path))
+        assert holder.stdin is not None
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n", "the database was never free"
         told: list[str] = []
         Store(runs_dir, notify=told.append, wait=0.1).runs()
         # An ingest that waits for the stranger may keep jaxpot's own lock meanwhile.
         assert any("held by" in line or "kept by" in line for line in told), f"not said: {told}"
+        time.sleep(seconds)
+        holder.stdin.write("\n")
+        holder.stdin.flush()
         for writer in writers:
             if real:
                 code, result, err = answer(writer)
@@ -141,7 +146,7 @@ def together(
                 out, err = writer.communicate(timeout=120)
                 assert writer.returncode == 0, err
                 assert "done" in out or "held by" in out or "kept by" in out, out
-        holder.wait(timeout=seconds + 60)
+        holder.wait(timeout=60)
         for reader in asking:
             assert reader.stdout is not None
             answered = reader.stdout.readline()

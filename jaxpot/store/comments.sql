@@ -1,0 +1,1 @@
+-- What each table, view and column holds.

@@ -1,0 +1,1 @@
+-- Questions in short, over the views.
