@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
 
@@ -30,8 +31,8 @@ def _python_option(side: str) -> Any:
 
 
 @click.command("bisect")
-@click.argument("run_a")
-@click.argument("run_b")
+@click.argument("run_a", type=RUN)
+@click.argument("run_b", type=RUN)
 @_python_option("a")
 @_python_option("b")
 @click.option("--no-rerun", is_flag=True, help="Only read what is recorded; train nothing.")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text
 from jaxpot.cli.report import gates_table
@@ -16,7 +17,7 @@ EXIT_MISSED = 1
 
 
 @click.command("expect")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option(
     "--spec",
     type=click.Path(path_type=Path),

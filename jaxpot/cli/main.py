@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 from jaxpot import __version__
 from jaxpot.errors import UserError
@@ -24,6 +25,9 @@ EXIT_FAILED = 1
 EXIT_USER = 2
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 141
+
+COMPLETE_VARIABLE = "_JAXPOT_COMPLETE"
+"""Set by a shell that wants to know how a command line goes on."""
 
 # What the machine refuses, as opposed to what a bug does: worth a line, not a traceback.
 _REFUSALS = frozenset(
@@ -56,6 +60,7 @@ COMMANDS: dict[str, Entry] = {
     "show": Entry("Records", "jaxpot.cli.show", "Show everything about a run."),
     "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
     "rebuild": Entry("Records", "jaxpot.cli.rebuild", "Make the database again from journals."),
+    "completion": Entry("Shell", "jaxpot.cli.completion", "Print a shell's completion script."),
 }
 
 
@@ -86,6 +91,18 @@ class LazyGroup(click.Group):
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
             raise click.UsageError(f"no such command {name!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Gives the commands that begin with what is there, importing none of them."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            *(
+                CompletionItem(name, help=entry.summary)
+                for name, entry in COMMANDS.items()
+                if name.startswith(incomplete)
+            ),
+            *options,
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the table by section, from its own summaries, importing nothing."""
@@ -162,11 +179,11 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
 
 def main() -> None:
     """Runs `jaxpot` on the process's own arguments, or completes them for a shell."""
-    instruction = os.environ.get("_JAXPOT_COMPLETE")
+    instruction = os.environ.get(COMPLETE_VARIABLE)
     if instruction:
         from click.shell_completion import shell_complete
 
-        sys.exit(shell_complete(cli, {}, "jaxpot", "_JAXPOT_COMPLETE", instruction))
+        sys.exit(shell_complete(cli, {}, "jaxpot", COMPLETE_VARIABLE, instruction))
     sys.exit(invoke())
 
 

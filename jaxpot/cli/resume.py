@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import iterations_option, runs_dir_option
 from jaxpot.cli.session import conclude, display, display_options
 
 
 @click.command("resume")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @iterations_option("Stop after N iterations in all; may be more than the spec says.")
 @click.option(
     "--from",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
 from jaxpot.cli.report import gates_table
@@ -17,7 +18,7 @@ _SHARE_SHOWN = 0.0005
 
 
 @click.command("show")
-@click.argument("run")
+@click.argument("run", type=RUN)
 @json_option("One object: what `ls --json` has, and the rest.")
 @runs_dir_option
 def command(run: str, as_json: bool) -> None:

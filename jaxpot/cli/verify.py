@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jaxpot.cli.completing import RUN_OR_SPEC
 from jaxpot.cli.options import iterations_option, json_option, runs_dir_option, set_option
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
@@ -21,7 +22,7 @@ _PROGRESS_SECONDS = 5.0
 
 
 @click.command("verify")
-@click.argument("what", metavar="RUN|SPEC")
+@click.argument("what", metavar="RUN|SPEC", type=RUN_OR_SPEC)
 @iterations_option("Train N iterations in all; of a run, what is recorded by default.")
 @click.option(
     "--from",
