@@ -37,8 +37,7 @@ def _poisoned(tree, bad):
     return jnp.where(bad, jnp.nan, tree)
 
 
-@pytest.mark.parametrize("what", ["params", "loss"])
-@pytest.mark.parametrize("iteration", [0, 5])
+@pytest.mark.parametrize(("iteration", "what"), [(0, "loss"), (5, "params")])
 def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, iteration):
     experiment = tiny_experiment()
     graph = compile_graph(experiment).with_phase(poison_at(iteration, what), after="training")
