@@ -15,6 +15,7 @@ NAMES = (
     "arithmetic",
     "convolution",
     "store",
+    "scale",
 )
 
 

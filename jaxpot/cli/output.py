@@ -36,7 +36,7 @@ def table(
         rows: Cells, as long as `headers`.
         right: Indices of the columns that are aligned to the right.
     """
-    lines = [list(headers), *map(list, rows)]
+    lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     return "\n".join(
         "  ".join(
@@ -45,6 +45,11 @@ def table(
         ).rstrip()
         for line in lines
     )
+
+
+def printable(text: str) -> str:
+    """Returns text without what would move a terminal's cursor, change its colours or end a row."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def emit(text: str) -> None:

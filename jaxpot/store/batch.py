@@ -1,24 +1,23 @@
-"""Rows on their way into the database, by column, and how they are inserted.
+"""Rows on their way into the database, by column.
 
-`executemany` costs a thousand times more than handing DuckDB whole columns. Lists do for most
-tables; the numbers of the metrics go in as NumPy arrays, but only where there are enough of them
-to earn back NumPy's import.
+Lists do for most tables; the numbers of the metrics go in as NumPy arrays, but only where there
+are enough of them to earn back NumPy's import.
 """
 
 from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
+
+from jaxpot.store.tables import insert_lists, insert_points, insert_rows
 
 if TYPE_CHECKING:
     import duckdb
 
 # Up to here, lists (0.8 us a value) cost less than importing NumPy (0.1 s).
-_FEW_POINTS = 30_000
+FEW_POINTS = 30_000
 
 
 class Batch:
@@ -63,26 +62,33 @@ class Batch:
         self.count.append(len(key_ids))
         self.key_id.extend(key_ids)
 
-    def insert(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Insert everything, within the caller's transaction."""
+    def insert(self, connection: duckdb.DuckDBPyConnection, *, sort: Collection[int] = ()) -> None:
+        """Insert everything, within the caller's transaction.
+
+        Args:
+            connection: The database.
+            sort: Runs whose points go into `sorted_metrics` at once.
+        """
         for table, rows in self.rows.items():
             insert_rows(connection, table, rows)
-        if self.points > _FEW_POINTS or "numpy" in sys.modules:
-            self._insert_arrays(connection)
+        if sort or self.points > FEW_POINTS or "numpy" in sys.modules:
+            self._insert_arrays(connection, sort)
         elif self.run_id:
             self._insert_lists(connection)
 
     def _insert_lists(self, connection: duckdb.DuckDBPyConnection) -> None:
         payload = [self.run_id.tolist(), self.attempt.tolist(), self.iter.tolist()]
-        _insert_lists(connection, "iters", [*payload, self.time.tolist(), self.digest])
+        insert_lists(connection, "iters", [*payload, self.time.tolist(), self.digest])
         repeated = [
             [value for value, count in zip(column, self.count, strict=True) for _ in range(count)]
             for column in payload
         ]
-        _insert_lists(connection, "metrics", [*repeated, self.key_id.tolist(), self.value.tolist()])
+        insert_lists(connection, "metrics", [*repeated, self.key_id.tolist(), self.value.tolist()])
 
-    def _insert_arrays(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _insert_arrays(self, connection: duckdb.DuckDBPyConnection, sort: Collection[int]) -> None:
         import numpy as np
+
+        from jaxpot.store.parts import add_parts, pieces_of
 
         payload = {"run_id": self.run_id, "attempt": self.attempt, "iter": self.iter}
         columns = {name: np.asarray(column) for name, column in payload.items()}
@@ -94,44 +100,9 @@ class Batch:
         connection.unregister("batch")
         points = {name: np.repeat(column, self.count) for name, column in columns.items()}
         points |= {"key_id": np.asarray(self.key_id), "value": np.asarray(self.value)}
-        connection.register("batch", points)
-        # DuckDB takes a NaN in a NumPy array for a NULL; no value is NULL.
-        connection.execute(
-            "INSERT INTO metrics SELECT * REPLACE (coalesce(value, 'NaN') AS value) FROM batch"
-        )
-        connection.unregister("batch")
-
-
-def insert_rows(
-    connection: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[Any]]
-) -> None:
-    """Insert rows of Python values; a time is in microseconds since 1970."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    if columns:
-        _insert_lists(connection, table, columns)
-
-
-def _insert_lists(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[list[Any]]
-) -> None:
-    connection.execute(_insertion(table), list(columns))
-
-
-@cache
-def columns_of(table: str) -> dict[str, str]:
-    """Give a table's columns and their types, in order, as schema.sql has them."""
-    schema = resources.files("jaxpot.store").joinpath("schema.sql").read_text()
-    body = schema.split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
-    pairs = (line.strip().rstrip(",").split(" ", 2) for line in body.splitlines())
-    return {name: kind for name, kind, *_ in pairs}
-
-
-@cache
-def _insertion(table: str) -> str:
-    values = (
-        f"make_timestamp(unnest(${place}::BIGINT[]))"
-        if kind == "TIMESTAMP"
-        else f"unnest(${place}::{'VARCHAR' if kind == 'JSON' else kind}[])"
-        for place, kind in enumerate(columns_of(table).values(), 1)
-    )
-    return f"INSERT INTO {table} SELECT {', '.join(values)}"
+        if sort:
+            add_parts(connection, list(pieces_of(points, sort)))
+            left = np.isin(points["run_id"], list(sort), invert=True)
+            points = {name: column[left] for name, column in points.items()}
+        if len(points["value"]):
+            insert_points(connection, "metrics", points)

@@ -3,7 +3,8 @@
     python -m jaxpot.store.child --runs-dir DIR
 
 It ingests every few seconds, at the lowest priority, and once more when its stdin closes, which
-also happens when the run is killed. What went wrong in its last ingest it prints at the end.
+also happens when the run is killed. What went wrong in its last ingest it prints at the end. What
+there is to sort then, another process does, which nobody waits for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from jaxpot.store.database import StoreError
 from jaxpot.store.ingest import ingest
-from jaxpot.store.launch import INTERVAL_SECONDS
+from jaxpot.store.launch import INTERVAL_SECONDS, start_sorting
 from jaxpot.store.runs import is_running, journals
 
 _WAIT_SECONDS = 1.0  # at a run's end, its user waits for this
@@ -51,9 +52,11 @@ def _look(runs_dir: Path) -> dict[str, tuple[int, bool]]:
 
 def _ingest(runs_dir: Path) -> str | None:
     try:
-        return ingest(runs_dir, wait=_WAIT_SECONDS).problem
+        report = ingest(runs_dir, wait=_WAIT_SECONDS)
     except StoreError as error:
         return str(error)
+    start_sorting(runs_dir, report.unsorted)
+    return report.problem
 
 
 def _stdin_closed(seconds: float) -> bool:

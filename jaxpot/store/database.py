@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Config = dict[str, str | bool | int | float | list[str]]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 
@@ -64,9 +64,10 @@ class DatabaseDamagedError(StoreError):
 
 
 class SchemaMismatchError(StoreError):
-    """The database was written by another version of jaxpot."""
+    """The database was written by another version of jaxpot, and cannot be brought to this one."""
 
     def __init__(self, path: Path, found: int) -> None:
+        self.found = found
         if found > SCHEMA_VERSION:
             text = (
                 f"was written by a newer jaxpot (schema {found}, this one knows {SCHEMA_VERSION}); "
@@ -80,6 +81,10 @@ class SchemaMismatchError(StoreError):
         super().__init__(f"{path} {text}")
 
 
+class OldSchemaError(SchemaMismatchError):
+    """An older jaxpot wrote the database; `jaxpot.store.migrate` brings it to this one."""
+
+
 def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a database that exists and check its schema version.
 
@@ -91,6 +96,7 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
     Raises:
         DatabaseHeldError: another program has it open in a way that excludes this.
         DatabaseDamagedError: it is not a database, or its schema is not jaxpot's.
+        OldSchemaError: it is to be brought to this jaxpot's schema first.
         SchemaMismatchError: another version of jaxpot wrote it.
     """
     connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
@@ -104,23 +110,33 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
 def create(path: Path) -> None:
     """Make an empty database: under another name first, so that `path` is never half of one."""
     draft = path.with_name(f"{path.name}.new")
+    with drafted(draft):
+        pass
+    replace(draft, path)
+
+
+@contextmanager
+def drafted(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Make a database that is to be put in another's place, open until the end of the block."""
     remove(draft)
     connection = _open(draft, _config(read_only=False))
     try:
-        with guarded(path):
+        with guarded(draft):
             define(connection)
+            yield connection
     finally:
         connection.close()
-    replace(draft, path)
 
 
 def define(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the tables, views, macros and comments in an empty database."""
     from importlib import resources
 
+    connection.begin()  # a transaction for each statement takes twenty times longer
     for part in _DEFINITIONS:
         connection.execute(resources.files("jaxpot.store").joinpath(part).read_text())
     connection.execute("INSERT INTO meta VALUES (?)", [SCHEMA_VERSION])
+    connection.commit()
 
 
 def in_memory(*, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
@@ -161,9 +177,46 @@ def wal(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
+def wait_until_free(path: Path, *, wait: float) -> None:
+    """Make sure that no other program has a database open that is to be replaced.
+
+    It would write into the new one's log.
+
+    Raises:
+        DatabaseHeldError: one has, after `wait` seconds still.
+    """
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            if path.exists():
+                connect(path, read_only=False).close()
+        except DatabaseHeldError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        except StoreError:
+            return  # damaged, or of another version: why it is replaced
+        else:
+            return
+
+
 @contextmanager
 def copied(path: Path) -> Iterator[Path]:
     """Give a copy of a database that another program holds, as it was at one moment.
+
+    Raises:
+        DatabaseHeldError: the holder kept on writing.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
+        copy = Path(folder) / path.name
+        copy_to(path, copy)
+        yield copy
+
+
+def copy_to(path: Path, copy: Path) -> None:
+    """Copy a database that another program may hold, as it was at one moment.
 
     What was committed and what the holder was in the middle of part ways as after a crash: the
     write-ahead log decides. A holder that writes while the copy is made makes it be made again.
@@ -172,24 +225,33 @@ def copied(path: Path) -> Iterator[Path]:
         DatabaseHeldError: it kept on writing.
     """
     import subprocess
-    import tempfile
 
-    with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
-        copy = Path(folder) / path.name
-        for attempt in range(_COPIES):
-            before = _fingerprint(path)
-            remove(copy)
-            for source, target in ((path, copy), (wal(path), wal(copy))):
-                if source.exists():
-                    # Not opened by this process: closing a file drops every POSIX lock that the
-                    # process has on it, DuckDB's too should the holder be this process.
-                    command = ["cp", str(source), str(target)]
-                    subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
-            if copy.exists() and _fingerprint(path) == before:
-                yield copy
-                return
-            time.sleep(_PAUSE_SECONDS * (attempt + 1))
-        raise DatabaseHeldError(path, None, "")
+    for attempt in range(_COPIES):
+        before = fingerprint(path)
+        remove(copy)
+        for source, target in ((path, copy), (wal(path), wal(copy))):
+            if source.exists():
+                # Not opened by this process: closing a file drops every POSIX lock that the
+                # process has on it, DuckDB's too should the holder be this process.
+                command = ["cp", str(source), str(target)]
+                subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+        if copy.exists() and fingerprint(path) == before:
+            return
+        time.sleep(_PAUSE_SECONDS * (attempt + 1))
+    raise DatabaseHeldError(path, None, "")
+
+
+def fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
+    """Give what changes whenever a database or its log is written."""
+    found: list[tuple[int, int, int] | None] = []
+    for file in (path, wal(path)):
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def translated(error: duckdb.Error, path: Path) -> Exception:
@@ -282,17 +344,7 @@ def _check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise DatabaseDamagedError(path, first_line(error)) from error
     if row is None:
         raise DatabaseDamagedError(path, "its table meta is empty")
+    if 0 < row[0] < SCHEMA_VERSION:
+        raise OldSchemaError(path, row[0])
     if row[0] != SCHEMA_VERSION:
         raise SchemaMismatchError(path, row[0])
-
-
-def _fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
-    found: list[tuple[int, int, int] | None] = []
-    for file in (path, wal(path)):
-        try:
-            status = file.stat()
-        except FileNotFoundError:
-            found.append(None)
-        else:
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import UnionType
@@ -20,13 +21,17 @@ _FORMS: dict[str, dict[str, type | UnionType]] = {
     "attempt": {"attempt": int, "start_iter": int, "spec": dict | None, "nproc": int | None},
     "keys": {"keys": list},
     "payload": {"attempt": int, "iter": int, "values": dict},
+    "histogram": {"attempt": int, "iter": int, "name": str, "counts": list},
+    "standings": {"attempt": int, "iter": int, "standings": list},
     "checkpoint": {"state": str, "type": str, "iteration": int, "path": str},
     "event": {"name": str},
     "end": {"status": str | None, "iterations": int | None, "digest": str | None},
 }
 
 
-def records(path: Path, *, kinds: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+def records(
+    path: Path, *, kinds: Collection[str] | None = None, start: int = 0
+) -> Iterator[dict[str, Any]]:
     """Yield a journal's records in the order they were written.
 
     A damaged line is passed over, as ingesting does (which names it); a last line without its
@@ -35,17 +40,29 @@ def records(path: Path, *, kinds: Collection[str] | None = None) -> Iterator[dic
     Args:
         path: The journal.
         kinds: Only records of these kinds; all when None.
+        start: The byte at which the first line to read begins.
     """
     # Parsing costs a hundred times more than looking for the kind in the line's bytes.
-    marks = [f'"{kind}"'.encode() for kind in kinds or ()]
+    mark = re.compile(rb'"kind"\s*:\s*"(?:%s)"' % "|".join(map(re.escape, kinds or ())).encode())
     with path.open("rb") as lines:
+        lines.seek(start)
         for line in _lines(lines):
-            head = line[:_HEAD_BYTES]
-            if kinds is not None and not any(mark in head for mark in marks):
+            if kinds is not None and not mark.search(line, 0, _HEAD_BYTES):
                 continue
             record = _record(line)
             if record is not None and (kinds is None or record.get("kind") in kinds):
                 yield record
+
+
+def records_between(path: Path, start: int) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield where a record's line begins and ends, and the record, from the offset `start` on."""
+    with path.open("rb") as lines:
+        lines.seek(start)
+        for line in _lines(lines):
+            end = lines.tell()
+            record = _record(line)
+            if record is not None:
+                yield end - len(line), end, record
 
 
 def read_header(path: Path) -> dict[str, Any] | None:
@@ -59,10 +76,21 @@ def read_header(path: Path) -> dict[str, Any] | None:
 
 
 def live_payloads(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the payload records that count, in the order of their iterations.
+    """Yield the payload records that count, in the order of their iterations."""
+    return live_records(path, kinds=("payload",))
+
+
+def live_records(path: Path, *, kinds: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the records of iterations that count, those of one kind in the iterations' order.
 
     A row counts when its `iter` is below every later attempt's `start_iter`: what an attempt
-    recorded after the checkpoint that the next one resumed from is superseded.
+    recorded after the checkpoint that the next one resumed from is superseded. The league grows
+    after the checkpoint of its iteration, so of standings that several attempts recorded under
+    one iteration the newest one's count.
+
+    Args:
+        path: The journal.
+        kinds: Some of payload, histogram and standings.
     """
     starts = [
         (attempt, start)
@@ -70,9 +98,15 @@ def live_payloads(path: Path) -> Iterator[dict[str, Any]]:
         if isinstance(attempt := record.get("attempt"), int)
         and isinstance(start := record.get("start_iter"), int)
     ]
-    for record in records(path, kinds=("payload",)):
+    newest = {
+        record.get("iter"): record.get("attempt")
+        for record in (records(path, kinds=("standings",)) if "standings" in kinds else ())
+    }
+    for record in records(path, kinds=kinds):
         attempt, iteration = record.get("attempt"), record.get("iter")
         if not isinstance(attempt, int) or not isinstance(iteration, int):
+            continue
+        if record["kind"] == "standings" and newest.get(iteration, attempt) != attempt:
             continue
         if all(iteration < start for later, start in starts if later > attempt):
             yield record

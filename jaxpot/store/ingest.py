@@ -7,7 +7,6 @@ the way has added all of a burst or nothing of it.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections import Counter
@@ -15,16 +14,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from jaxpot.store import database
 from jaxpot.store.batch import Batch
-from jaxpot.store.freshness import Position, positions_in, stale
-from jaxpot.store.history import MAX_LINE_BYTES
-from jaxpot.store.lines import FutureJournalError, take_line
+from jaxpot.store.freshness import Position, positions_in, stale, unsorted
+from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
-from jaxpot.store.runs import JournalFile, is_running, journals
+from jaxpot.store.migrate import migrate
+from jaxpot.store.runs import JournalFile, journals
 from jaxpot.store.state import RunState, forget, load, run_id_of, store
+from jaxpot.store.unread import Skip, Unread
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,19 +32,10 @@ if TYPE_CHECKING:
 # A burst of 32 MiB holds the database for about half a second and some 100 MB of memory.
 BURST_BYTES = 32 << 20
 
-_TAIL_BYTES = 64
 _PAUSE_SECONDS = 0.02
 _POLL_SECONDS = 0.05
 _NAMED_SKIPS = 3
 _BEHIND = "what was recorded last is not in the database yet"
-
-
-class Skip(NamedTuple):
-    """A damaged line that was passed over."""
-
-    path: Path
-    offset: int
-    reason: str
 
 
 @dataclass(slots=True)
@@ -58,10 +49,12 @@ class IngestReport:
     refused: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
     holder: int | None = None
+    unsorted: int = 0
+    migrated: str | None = None
 
     def notices(self) -> list[str]:
         """Give what a user should be told, a line each."""
-        told: list[str] = []
+        told = [self.migrated] if self.migrated else []
         seen: Counter[Path] = Counter()
         for path, offset, reason in self.skipped:
             seen[path] += 1
@@ -95,8 +88,12 @@ def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
             with exclusive(runs_dir, wait=wait):
                 if not path.exists():
                     database.create(path)
-                with opened(path, wait=wait) as connection:
-                    done = burst(connection, runs_dir, report)
+                try:
+                    with opened(path, wait=wait) as connection:
+                        done = burst(connection, runs_dir, report)
+                except database.OldSchemaError as old:
+                    report.migrated = migrate(path, old.found, wait=wait)
+                    done = False
             if done:
                 break
             time.sleep(_PAUSE_SECONDS)
@@ -165,27 +162,33 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
     chosen = _some(here, files, positions)
     batch = Batch()
     states: list[RunState] = []
+    sort: list[int] = []
     all_read = len(chosen) == len(here)
     room = BURST_BYTES
     for state in load(connection, chosen).values():
-        piece = _Piece(files[state.uid], state)
+        unread = Unread(files[state.uid], state)
         try:
-            if not piece.is_same_journal():
+            if not unread.is_same_journal():
                 forget(connection, [state.run_id])
-                piece = _Piece(files[state.uid], RunState(state.uid))
-            room -= piece.take(batch, report, max(room, 1))
+                unread = Unread(files[state.uid], RunState(state.uid))
+            room -= unread.take(batch, max(room, 1))
         except (FutureJournalError, OSError) as error:
             reason = f"its journal: {error.strerror}" if isinstance(error, OSError) else str(error)
             report.refused[state.uid] = reason
             all_read = False  # those that it kept out of this burst have the next, without it
             continue
-        all_read = all_read and piece.finished
-        piece.settle()
-        states.append(piece.state)
-    batch.insert(connection)
+        all_read = all_read and unread.finished
+        if unread.settle():
+            sort.append(state.run_id)
+        states.append(unread.state)
+        report.lines += unread.lines
+        report.skipped += unread.skipped
+    batch.insert(connection, sort=sort)
     store(connection, states)
     report.runs += len(states)
     report.points += batch.points
+    if all_read:
+        report.unsorted = unsorted(positions_in(connection))
     return all_read
 
 
@@ -200,67 +203,3 @@ def _some(
         chosen.append(uid)
         room -= files[uid].size - (positions[uid].position if uid in positions else 0)
     return chosen
-
-
-class _Piece:
-    """What is new in one journal, read as far as there is room."""
-
-    def __init__(self, file: JournalFile, state: RunState) -> None:
-        self.file = file
-        self.state = state
-        self.finished = False
-
-    def is_same_journal(self) -> bool:
-        """Say whether the journal still is the one whose beginning was taken in.
-
-        A power cut can take back lines that were in the page cache and already ingested.
-        """
-        state = self.state
-        if self.file.size < state.position:
-            return False
-        start = max(0, state.position - _TAIL_BYTES)
-        with self.file.path.open("rb") as journal:
-            journal.seek(start)
-            return journal.read(state.position - start).hex() == state.tail
-
-    def take(self, batch: Batch, report: IngestReport, room: int) -> int:
-        """Add rows for whole lines, about `room` bytes of them; give the bytes taken."""
-        state, start = self.state, self.state.position
-        lines = self._lines(room)  # read before anything is added: a journal counts or fails whole
-        for line in lines:
-            reason = take_line(state, batch, line, state.position)
-            if reason is not None:
-                report.skipped.append(Skip(self.file.path, state.position, reason))
-            state.position += len(line) + 1
-            report.lines += 1
-        taken = b"".join(line + b"\n" for line in lines[-_TAIL_BYTES:])
-        state.tail = (bytes.fromhex(state.tail) + taken)[-_TAIL_BYTES:].hex()
-        state.size = self.file.size if self.finished else state.position
-        return state.position - start
-
-    def settle(self) -> None:
-        """Give the run its status."""
-        # The lock first: who let go of it has written all that he will.
-        running = not self.finished or is_running(self.file.path.parent)
-        self.state.settle(running=running or not self._is_all())
-
-    def _is_all(self) -> bool:
-        try:
-            return self.file.path.stat().st_size == self.file.size
-        except OSError:
-            return False
-
-    def _lines(self, room: int) -> list[bytes]:
-        left = self.file.size - self.state.position
-        with self.file.path.open("rb") as journal:
-            journal.seek(self.state.position)
-            piece = journal.read(min(left, room))
-            while (end := piece.rfind(b"\n")) < 0 and len(piece) < left:
-                if len(piece) > MAX_LINE_BYTES:
-                    raise OSError(errno.EFBIG, "a line of it is too long to be a record")
-                more = journal.read(min(left - len(piece), BURST_BYTES))
-                if not more:
-                    break
-                piece += more
-        self.finished = len(piece) >= left
-        return piece[:end].split(b"\n") if end >= 0 else []

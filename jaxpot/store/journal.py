@@ -7,13 +7,15 @@ was being written.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import numbers
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ JOURNAL_VERSION = 1
 JOURNAL_NAME = "journal.jsonl"
 
 _TAIL_BLOCK = 1 << 16
+_LOCK_SECONDS = 0.2  # training does not wait longer for whoever annotates the run
+_POLL_SECONDS = 0.001
 
 
 class JournalError(UserError):
@@ -46,7 +50,8 @@ class Journal:
         try:
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             self._fd: int | None = os.open(self.path, flags, 0o644)
-            _cut_torn_tail(self._fd)
+            with _locked(self._fd):
+                _cut_torn_tail(self._fd)
             if fresh:
                 _sync_directory(self.path.parent)
         except OSError as error:
@@ -99,6 +104,10 @@ class Journal:
 
     def _write(self, line: bytes) -> None:
         fd = self._descriptor()
+        with _locked(fd):
+            self._write_locked(fd, line)
+
+    def _write_locked(self, fd: int, line: bytes) -> None:
         if self._torn:
             line = b"\n" + line  # the fragment becomes a damaged line of its own
         written = 0
@@ -122,6 +131,37 @@ class Journal:
                 os.ftruncate(fd, end - written)
         except OSError:
             self._torn = True
+
+
+@contextmanager
+def _locked(fd: int) -> Iterator[None]:
+    """Keep others, who annotate the run, from writing meanwhile, unless they take too long.
+
+    Whole lines need no lock: it guards what cuts off or takes back half a line at the end.
+    """
+    held = _lock(fd)
+    try:
+        yield
+    finally:
+        if held:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def _lock(fd: int) -> bool:
+    deadline = 0.0
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            now = time.monotonic()
+            deadline = deadline or now + _LOCK_SECONDS
+            if now >= deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        except OSError:  # a file system without such locks
+            return False
+        else:
+            return True
 
 
 def encode(record: Mapping[str, Any]) -> bytes:

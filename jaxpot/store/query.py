@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
 from jaxpot.store import database
+from jaxpot.store.statements import (
+    QueryError,
+    check_names,
+    in_utc,
+    in_utc_without_intervals,
+    is_zoned,
+    names_in,
+    own_parameters,
+    parsed,
+    selected,
+    unique,
+    zone_as_text,
+)
 
 if TYPE_CHECKING:
     import duckdb
 
 _FETCHED_ROWS = 10_000
-_ZONED = "WITH TIME ZONE"
-_ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-
-class QueryError(UserError):
-    """A query that DuckDB refuses."""
 
 
 class QueryResult:
@@ -48,13 +55,20 @@ class QueryResult:
             yield from rows
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, path: Path) -> QueryResult:
+def run_query(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    *,
+    path: Path,
+    parameters: Mapping[str, Any] | None = None,
+) -> QueryResult:
     """Run a query, or several parted by semicolons, and give the last one's answer.
 
     Args:
         connection: An open database.
         query: The SQL.
         path: The database file, for errors about it.
+        parameters: Values of the query's parameters, `$name`, which are bound, never pasted.
 
     Raises:
         QueryError: the query is wrong, or asks for what it may not have.
@@ -63,19 +77,27 @@ def run_query(connection: duckdb.DuckDBPyConnection, query: str, *, path: Path) 
     import duckdb
 
     try:
-        statements = _statements(connection, query)
+        statements = parsed(connection, query)
+        check_names(statements, parameters or {})
         for statement in statements:
-            connection.execute(statement)
-        zoned = any(_ZONED in str(column[1]) for column in connection.description or [])
+            connection.execute(statement, own_parameters(statement, parameters))
+        described = connection.description or []
+        zoned = any(is_zoned(str(column[1])) for column in described)
         if zoned and statements[-1].type == duckdb.StatementType.SELECT:
-            connection.execute(_without_zones(connection, statements[-1].query))
+            wrapped = selected(statements[-1].query, described, zone_as_text)
+            connection.execute(wrapped, own_parameters(statements[-1], parameters))
     except duckdb.Error as error:
         raise wrong(error, path) from error
     return QueryResult(connection, path)
 
 
 def write_parquet(
-    connection: duckdb.DuckDBPyConnection, query: str, target: Path, *, path: Path
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    target: Path,
+    *,
+    path: Path,
+    parameters: Mapping[str, Any] | None = None,
 ) -> int:
     """Write a query's answer to a Parquet file; give the number of its rows.
 
@@ -86,15 +108,73 @@ def write_parquet(
 
     place = str(target).replace("'", "''")
     try:
-        statements = _statements(connection, query)
+        statements = parsed(connection, query)
+        check_names(statements, parameters or {})
         for statement in statements[:-1]:
-            connection.execute(statement)
+            connection.execute(statement, own_parameters(statement, parameters))
         last = statements[-1].query.strip().rstrip(";")
         copy = f"COPY (\n{last}\n) TO '{place}' (FORMAT parquet)"
-        row = connection.execute(copy).fetchone()
+        row = connection.execute(copy, own_parameters(statements[-1], parameters)).fetchone()
     except duckdb.Error as error:
         raise wrong(error, path) from error
     return int(row[0]) if row else 0
+
+
+def parameters_of(connection: duckdb.DuckDBPyConnection, query: str, *, path: Path) -> list[str]:
+    """Give the names of a query's parameters, in order of the alphabet.
+
+    Raises:
+        QueryError: the query is wrong.
+    """
+    import duckdb
+
+    try:
+        return names_in(parsed(connection, query))
+    except duckdb.Error as error:
+        raise wrong(error, path) from error
+
+
+def last_relation(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    *,
+    path: Path,
+    parameters: Mapping[str, Any],
+    intervals: bool = True,
+) -> tuple[duckdb.DuckDBPyRelation, list[tuple[str, str]]]:
+    """Give a query's answer, not read yet, and its columns' names and types.
+
+    Every name is there once. A time with a zone is given in UTC, without the zone, for DuckDB would
+    give it in the machine's; its type is said as it was.
+
+    Args:
+        connection: An open database.
+        query: The SQL.
+        path: The database file, for errors about it.
+        parameters: Values of the query's parameters.
+        intervals: Whether who takes the answer knows intervals; else they are text.
+
+    Raises:
+        QueryError: the query is wrong.
+    """
+    import duckdb
+
+    try:
+        statements = parsed(connection, query)
+        check_names(statements, parameters)
+        for statement in statements[:-1]:
+            connection.execute(statement, own_parameters(statement, parameters))
+        # A relation refuses where an answer from before is not read to its end.
+        connection.execute("SELECT 1").fetchall()
+        last, own = statements[-1], own_parameters(statements[-1], parameters)
+        relation = connection.sql(last.query, params=own)
+        described = [*zip(unique(relation.columns), map(str, relation.types), strict=True)]
+        if last.type == duckdb.StatementType.SELECT:
+            shown = in_utc if intervals else in_utc_without_intervals
+            relation = connection.sql(selected(last.query, described, shown), params=own)
+    except duckdb.Error as error:
+        raise wrong(error, path) from error
+    return relation, described
 
 
 def wrong(error: duckdb.Error, path: Path) -> UserError:
@@ -108,31 +188,3 @@ def wrong(error: duckdb.Error, path: Path) -> UserError:
     if isinstance(error, duckdb.PermissionException):
         text += "\n`jaxpot sql --allow-files` lets a query reach files and the network"
     return QueryError(text)
-
-
-def _statements(connection: duckdb.DuckDBPyConnection, query: str) -> list[duckdb.Statement]:
-    try:
-        query.encode()
-    except UnicodeEncodeError as error:
-        raise QueryError("the query is not UTF-8 text") from error
-    statements = connection.extract_statements(query)
-    if not statements:
-        raise QueryError("the query is empty")
-    return statements
-
-
-def _without_zones(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """Give the query with its zoned times as text: DuckDB's client needs pytz for them."""
-    described = connection.description or []
-    shown: list[str] = []
-    for index, (name, kind, *_) in enumerate(described):
-        label = '"' + name.replace('"', '""') + '"'
-        if str(kind) == "TIMESTAMP WITH TIME ZONE":
-            shown.append(f"strftime(c{index} AT TIME ZONE 'UTC', '{_ISO}') AS {label}")
-        elif _ZONED in str(kind):
-            shown.append(f"CAST(c{index} AS VARCHAR) AS {label}")
-        else:
-            shown.append(f"c{index} AS {label}")
-    names = ", ".join(f"c{index}" for index in range(len(described)))
-    inner = query.strip().rstrip(";")
-    return f"SELECT {', '.join(shown)} FROM (\n{inner}\n) AS q({names})"  # noqa: S608

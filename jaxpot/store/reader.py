@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.store import database
-from jaxpot.store.freshness import positions_in, stale
+from jaxpot.store.freshness import positions_in, stale, unsorted
 from jaxpot.store.history import read_header
+from jaxpot.store.launch import start_sorting
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals
 
@@ -173,22 +174,35 @@ class Store:
             try:
                 with ExitStack() as first:
                     connection = self._opened(first, self.path, reach)
-                    if not any(True for _ in stale(self.runs_dir, positions_in(connection))):
+                    positions = positions_in(connection)
+                    if not any(True for _ in stale(self.runs_dir, positions)):
+                        start_sorting(self.runs_dir, unsorted(positions))
                         stack.push(first.pop_all())
                         return connection
-            except database.DatabaseHeldError:
-                pass  # the ingest waits for it and says who has it
-        for line in self.ingest().notices():
+            except (database.DatabaseHeldError, database.OldSchemaError):
+                pass  # the ingest waits for it and says who has it, or brings it to this schema
+        report = self.ingest()
+        for line in report.notices():
             self._tell(line)
+        start_sorting(self.runs_dir, report.unsorted)
         try:
             return self._opened(stack, self.path, reach)
-        except database.DatabaseHeldError as held:
+        except (database.DatabaseHeldError, database.OldSchemaError) as refused:
             self._tell(f"answering from a copy of {self.path}")
             try:
-                copy = stack.enter_context(database.copied(self.path))
-                return self._opened(stack, copy, reach)
+                return self._copied(stack, reach)
             except database.StoreError:
-                raise held from None
+                raise refused from None
+
+    def _copied(self, stack: ExitStack, reach: bool) -> duckdb.DuckDBPyConnection:
+        copy = stack.enter_context(database.copied(self.path))
+        try:
+            return self._opened(stack, copy, reach)
+        except database.OldSchemaError as old:
+            from jaxpot.store.migrate import migrate
+
+            migrate(copy, old.found, wait=0.0)
+            return self._opened(stack, copy, reach)
 
     def _opened(self, stack: ExitStack, path: Path, reach: bool) -> duckdb.DuckDBPyConnection:
         lock = stack.enter_context(FileLock(self.runs_dir / database.LOCK_NAME))

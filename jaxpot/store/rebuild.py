@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from jaxpot.store import database
 from jaxpot.store.ingest import IngestReport, burst, exclusive, opened
 from jaxpot.store.runs import journals
+from jaxpot.store.seal import seal
 
 
 def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
@@ -31,29 +31,15 @@ def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
             while not done:
                 with opened(draft, wait=wait) as connection:
                     done = burst(connection, runs_dir, report)
-            _refuse_held(path, wait)
+            while _sealed(draft, wait):
+                pass
+            database.wait_until_free(path, wait=wait)
             database.replace(draft, path)
         finally:
             database.remove(draft)
     return report
 
 
-def _refuse_held(path: Path, wait: float) -> None:
-    """Make sure that no other program has the old file open: it would write into the new one's log.
-
-    Raises:
-        DatabaseHeldError: one has, after `wait` seconds still.
-    """
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            if path.exists():
-                database.connect(path, read_only=False).close()
-        except database.DatabaseHeldError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(0.1)
-        except database.StoreError:
-            return  # damaged, or of another version: why it is made again
-        else:
-            return
+def _sealed(draft: Path, wait: float) -> int:
+    with opened(draft, wait=wait) as connection:
+        return seal(connection)

@@ -7,8 +7,9 @@ import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +17,12 @@ from jaxpot.errors import UserError
 from jaxpot.store.history import read_header
 from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.locking import FileLock, is_locked
+from jaxpot.store.tags import tags_of
 
 LOCK_NAME = "run.lock"
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DATED = re.compile(r"[0-9]{8}")
 # A reader's look at the lock holds it for microseconds, shared; a starting run outwaits that.
 _LOCK_WAIT_SECONDS = 1.0
 _SHOWN_CANDIDATES = 5
@@ -79,6 +82,9 @@ class RunLock:
         if not self._lock.acquire(wait=_LOCK_WAIT_SECONDS):
             holder = self._lock.holder()
             raise RunLockedError(f"run {self.run_dir.name} is being written by {holder}")
+        if not (self.run_dir / LOCK_NAME).exists():  # it was renamed while this waited
+            self.release()
+            raise UserError(f"run {self.run_dir.name} was removed just now")
         self._lock.write(f"process {os.getpid()} on {os.uname().nodename}\n")
         return self
 
@@ -158,34 +164,77 @@ def journals(runs_dir: Path) -> Iterator[JournalFile]:
 
 
 def find(runs_dir: Path, selector: str) -> RunRef:
-    """Find a run by uid, name (the newest of that name), unique prefix of a uid, or `latest`.
+    """Find a run by a user's word for it.
 
-    Looks at the journals only, so that a run can be resumed whatever state the database is in.
+    In this order a word is a uid, `latest`, a name or a tag (the newest run that has it), or the
+    start of one run's uid; one that begins with a date, as uids do, is that start before it is a
+    tag. The journals decide, so that a run can be resumed whatever state the database is in; it is
+    asked about tags only, and read around where it fails.
 
     Raises:
         UserError: no run answers to `selector`, or several do; they are listed.
     """
-    files = {file.uid: file for file in journals(runs_dir)}
-    if not files:
-        raise UserError(f"there is no run in {runs_dir}")
-    if selector in files:
-        path = files[selector].path
-        return RunRef(selector, str((read_header(path) or {}).get("name", selector)), path.parent)
-    known = sorted((_dated(file) for file in files.values()), reverse=True)
-    newest_first = [ref for _, ref in known]
-    if selector == "latest":
-        return newest_first[0]
-    for ref in newest_first:
-        if ref.name == selector:
-            return ref
-    matches = [ref for ref in newest_first if selector and ref.uid.startswith(selector)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise UserError(f"{selector!r} is the start of {len(matches)} runs: {_list(matches)}")
-    raise UserError(
-        f"no run in {runs_dir} is called {selector!r}; the newest are {_list(newest_first)}"
-    )
+    return _Known(runs_dir).find(selector)[0]
+
+
+def find_all(runs_dir: Path, selectors: Iterable[str], *, every: bool = False) -> list[RunRef]:
+    """Find runs by words for them, each run once, in the order of the words.
+
+    Args:
+        runs_dir: The folder of the runs.
+        selectors: Words as `find` takes them.
+        every: A name or a tag means all runs that have it, the newest first, not the newest alone.
+
+    Raises:
+        UserError: a word finds no run, or is the start of several.
+    """
+    known = _Known(runs_dir)
+    found: dict[str, RunRef] = {}
+    for selector in selectors:
+        refs = known.find(selector)
+        found.update((ref.uid, ref) for ref in (refs if every else refs[:1]))
+    return list(found.values())
+
+
+class _Known:
+    """The runs of a folder, read as far as the words for them need it."""
+
+    def __init__(self, runs_dir: Path) -> None:
+        self._runs_dir = runs_dir
+        self._files = {file.uid: file for file in journals(runs_dir)}
+        if not self._files:
+            raise UserError(f"there is no run in {runs_dir}")
+
+    @cached_property
+    def _newest_first(self) -> list[RunRef]:
+        dated = sorted((_dated(file) for file in self._files.values()), reverse=True)
+        return [ref for _, ref in dated]
+
+    @cached_property
+    def _tags(self) -> dict[str, set[str]]:
+        return tags_of(self._runs_dir, self._files.values())
+
+    def find(self, selector: str) -> list[RunRef]:
+        """Give the runs that answer to a word, the newest first, at least one."""
+        if selector in self._files:
+            return [_dated(self._files[selector])[1]]
+        if selector == "latest":
+            return self._newest_first[:1]
+        if found := [ref for ref in self._newest_first if ref.name == selector]:
+            return found
+        matches = [ref for ref in self._newest_first if selector and ref.uid.startswith(selector)]
+        if len(matches) == 1 and _DATED.match(selector):
+            return matches  # without a look at tags, which may be long
+        if found := [ref for ref in self._newest_first if selector in self._tags[ref.uid]]:
+            return found
+        if len(matches) == 1:
+            return matches
+        if matches:
+            raise UserError(f"{selector!r} is the start of {len(matches)} runs: {_list(matches)}")
+        raise UserError(
+            f"no run in {self._runs_dir} is called {selector!r}, or tagged so; the newest are "
+            f"{_list(self._newest_first)}"
+        )
 
 
 def _dated(file: JournalFile) -> tuple[tuple[float, str], RunRef]:

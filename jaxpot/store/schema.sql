@@ -1,5 +1,6 @@
 -- The tables of the database. Every row but journal_pos derives from the journals, the ids too, so that
 -- `jaxpot rebuild` gives the same rows. Times are UTC. docs/store.md describes each column.
+-- A change here needs a new SCHEMA_VERSION; migrate.py brings older databases to it.
 
 CREATE TABLE meta (
     schema_version INTEGER NOT NULL
@@ -99,6 +100,39 @@ CREATE TABLE metrics (
     value DOUBLE NOT NULL
 );
 
+-- Points of runs that are over, and the older ones of long runs: moved here from metrics in parts, each
+-- sorted by run, key and iteration. A key whose values in a part are all float32 numbers has them in
+-- value32, at half the bytes, others in value64. The view points has both tables' points.
+CREATE TABLE sorted_metrics (
+    run_id BIGINT NOT NULL,
+    attempt INTEGER NOT NULL,
+    iter INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    value32 FLOAT,
+    value64 DOUBLE,
+    part INTEGER NOT NULL
+);
+
+-- What each part of sorted_metrics holds of a key in an attempt, so that the extremes and the last
+-- value of a key need no look at its points. min, max, their iterations and total are of the finite
+-- values, and NULL where there is none.
+CREATE TABLE sorted_parts (
+    run_id BIGINT NOT NULL,
+    part INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    points BIGINT NOT NULL,
+    nonfinite BIGINT NOT NULL,
+    total DOUBLE,
+    min DOUBLE,
+    min_iter INTEGER,
+    max DOUBLE,
+    max_iter INTEGER,
+    first_iter INTEGER NOT NULL,
+    last_iter INTEGER NOT NULL,
+    last DOUBLE NOT NULL
+);
+
 CREATE TABLE checkpoints (
     run_id BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
@@ -164,11 +198,13 @@ CREATE TABLE notes (
 );
 
 -- Where the ingest stands in each journal: bytes taken in, the size seen then (a torn last line
--- makes it larger), and the last bytes taken in, which tell whether the journal is still the same.
+-- makes it larger), the last bytes taken in, which tell whether the journal is still the same, and
+-- how many of the run's points are in metrics, not in sorted_metrics.
 CREATE TABLE journal_pos (
     run_id BIGINT NOT NULL,
     uid VARCHAR NOT NULL,
     position BIGINT NOT NULL,
     size BIGINT NOT NULL,
-    tail VARCHAR NOT NULL
+    tail VARCHAR NOT NULL,
+    unsorted BIGINT NOT NULL DEFAULT 0
 );

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxpot.store.batch import columns_of, insert_rows
+from jaxpot.store.tables import columns_of, insert_rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +34,7 @@ class RunState:
         self.position = 0
         self.size = 0
         self.tail = ""
+        self.unsorted = 0
         self.run: dict[str, Any] = dict.fromkeys(columns_of("runs"))
         self.run.update(run_id=self.run_id, uid=uid, name=uid, status="running")
         self.run.update(iterations=0, attempts=0)
@@ -41,6 +42,7 @@ class RunState:
         self.old_attempts: list[dict[str, Any]] = []
         self.keys: dict[str, dict[str, Any]] = {}
         self.tags: set[str] = set()
+        self.tags_changed = False
         self.checkpoints: dict[tuple[str, int], dict[str, Any]] = {}
         self.keys_changed = False
         self.params: list[tuple[str, str]] | None = None
@@ -94,6 +96,7 @@ def load(connection: duckdb.DuckDBPyConnection, uids: Sequence[str]) -> dict[str
     for row in rows("journal_pos"):
         state = by_id[row["run_id"]]
         state.position, state.size, state.tail = row["position"], row["size"], row["tail"]
+        state.unsorted = row["unsorted"]
     for row in rows("runs"):
         by_id[row["run_id"]].run = row
     for row in rows("attempts", "ORDER BY attempt"):
@@ -110,36 +113,56 @@ def load(connection: duckdb.DuckDBPyConnection, uids: Sequence[str]) -> dict[str
 def store(connection: duckdb.DuckDBPyConnection, states: Sequence[RunState]) -> None:
     """Write states back, within the caller's transaction: old rows out, new rows in."""
     ids = [state.run_id for state in states]
-    _replace(connection, "runs", "run_id", ids, [state.run for state in states])
-    positions = [(s.run_id, s.uid, s.position, s.size, s.tail) for s in states]
-    _replace(connection, "journal_pos", "run_id", ids, positions)
+    _replace(connection, "runs", ids, [state.run for state in states])
+    positions = [(s.run_id, s.uid, s.position, s.size, s.tail, s.unsorted) for s in states]
+    _replace(connection, "journal_pos", ids, positions)
+    _store_attempts(connection, states)
+    _store_checkpoints(connection, states)
+    changed = [state for state in states if state.keys_changed]
+    rows = [row for state in changed for row in state.keys.values()]
+    _replace(connection, "keys", [state.run_id for state in changed], rows)
+    retagged = [state for state in states if state.tags_changed]
+    tags = [(state.run_id, tag) for state in retagged for tag in sorted(state.tags)]
+    _replace(connection, "tags", [state.run_id for state in retagged], tags)
+    params = {state.run_id: state.params for state in states if state.params is not None}
+    leaves = [(run_id, *leaf) for run_id, found in params.items() for leaf in found]
+    _replace(connection, "params", list(params), leaves)
     for state in states:
-        attempts = [*state.old_attempts, *([state.attempt] if state.attempt else [])]
-        numbers = [row["attempt"] for row in attempts]
-        where = f"run_id = {state.run_id} AND attempt"
-        _replace(connection, "attempts", where, numbers, attempts)
+        state.keys_changed = state.tags_changed = False
+        state.params = None
+
+
+def _store_attempts(connection: duckdb.DuckDBPyConnection, states: Sequence[RunState]) -> None:
+    attempts = [
+        row for s in states for row in [*s.old_attempts, *([s.attempt] if s.attempt else [])]
+    ]
+    if attempts:
+        connection.execute(
+            "DELETE FROM attempts WHERE (run_id, attempt) IN "
+            "(SELECT unnest($1::BIGINT[]), unnest($2::INTEGER[]))",
+            [[row["run_id"] for row in attempts], [row["attempt"] for row in attempts]],
+        )
+        insert_rows(connection, "attempts", [tuple(row.values()) for row in attempts])
+    for state in states:
         state.old_attempts = []
-        if state.keys_changed:
-            _replace(connection, "keys", "run_id", [state.run_id], list(state.keys.values()))
-            state.keys_changed = False
-        if state.params is not None:
-            rows = [(state.run_id, path, value) for path, value in state.params]
-            _replace(connection, "params", "run_id", [state.run_id], rows)
-            state.params = None
-        changed = sorted(state.changed_checkpoints)
-        if changed:
-            connection.execute(
-                "DELETE FROM checkpoints WHERE run_id = $1 AND (kind, iteration) IN "
-                "(SELECT unnest($2::VARCHAR[]), unnest($3::INTEGER[]))",
-                [
-                    state.run_id,
-                    [kind for kind, _ in changed],
-                    [iteration for _, iteration in changed],
-                ],
-            )
-            rows = [tuple(state.checkpoints[key].values()) for key in changed]
-            insert_rows(connection, "checkpoints", rows)
-            state.changed_checkpoints = set()
+
+
+def _store_checkpoints(connection: duckdb.DuckDBPyConnection, states: Sequence[RunState]) -> None:
+    changed = [(state, key) for state in states for key in sorted(state.changed_checkpoints)]
+    if changed:
+        connection.execute(
+            "DELETE FROM checkpoints WHERE (run_id, kind, iteration) IN "
+            "(SELECT unnest($1::BIGINT[]), unnest($2::VARCHAR[]), unnest($3::INTEGER[]))",
+            [
+                [state.run_id for state, _ in changed],
+                [kind for _, (kind, _) in changed],
+                [iteration for _, (_, iteration) in changed],
+            ],
+        )
+        rows = [tuple(state.checkpoints[key].values()) for state, key in changed]
+        insert_rows(connection, "checkpoints", rows)
+    for state in states:
+        state.changed_checkpoints = set()
 
 
 def forget(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[int]) -> None:
@@ -149,23 +172,22 @@ def forget(connection: duckdb.DuckDBPyConnection, run_ids: Sequence[int]) -> Non
         "(SELECT table_name FROM duckdb_tables())"
     ).fetchall()
     for (table,) in tables:
-        _delete(connection, table, "run_id", list(run_ids))
+        _delete(connection, table, run_ids)
 
 
 def _replace(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    where: str,
-    values: Sequence[int],
+    run_ids: Sequence[int],
     rows: Sequence[Any],
 ) -> None:
-    _delete(connection, table, where, values)
-    plain = [tuple(row.values()) if isinstance(row, dict) else row for row in rows]
-    insert_rows(connection, table, plain)
+    """Put rows in the place of all that a table has of some runs."""
+    if run_ids:
+        _delete(connection, table, run_ids)
+        plain = [tuple(row.values()) if isinstance(row, dict) else row for row in rows]
+        insert_rows(connection, table, plain)
 
 
-def _delete(
-    connection: duckdb.DuckDBPyConnection, table: str, where: str, values: Sequence[int]
-) -> None:
-    query = f"DELETE FROM {table} WHERE {where} IN (SELECT unnest($1::BIGINT[]))"  # noqa: S608
-    connection.execute(query, [list(values)])
+def _delete(connection: duckdb.DuckDBPyConnection, table: str, run_ids: Sequence[int]) -> None:
+    query = f"DELETE FROM {table} WHERE run_id IN (SELECT unnest($1::BIGINT[]))"  # noqa: S608
+    connection.execute(query, [list(run_ids)])

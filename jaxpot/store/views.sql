@@ -15,47 +15,101 @@ SELECT
     ) AS live_until
 FROM attempts;
 
+-- Every point, whether it counts or not.
+CREATE VIEW points AS
+SELECT run_id, attempt, iter, key_id, value FROM metrics
+UNION ALL
+SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
+FROM sorted_metrics;
+
 CREATE VIEW metric AS
 SELECT r.uid, r.name AS run, m.iter, k.name AS key, m.value
-FROM metrics AS m
+FROM points AS m
 JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until
 JOIN runs AS r ON r.run_id = m.run_id
 JOIN keys AS k ON k.run_id = m.run_id AND k.key_id = m.key_id;
 
-CREATE VIEW latest AS
-SELECT uid, run, key, max(iter) AS iter, arg_max(value, iter) AS value
-FROM metric
-GROUP BY uid, run, key;
+-- What is known of the points that count, in pieces: parts that count whole, and what is left of
+-- others, point by point.
+CREATE VIEW pieces AS
+SELECT
+    p.run_id, p.key_id, p.points, p.nonfinite, p.total, p.min, p.min_iter, p.max, p.max_iter,
+    p.first_iter, p.last_iter, p.last
+FROM sorted_parts AS p
+JOIN spans AS s ON s.run_id = p.run_id AND s.attempt = p.attempt AND p.last_iter < s.live_until
+UNION ALL
+SELECT
+    m.run_id,
+    m.key_id,
+    1 AS points,
+    (NOT isfinite(m.value))::BIGINT AS nonfinite,
+    CASE WHEN isfinite(m.value) THEN m.value END AS total,
+    CASE WHEN isfinite(m.value) THEN m.value END AS min,
+    CASE WHEN isfinite(m.value) THEN m.iter END AS min_iter,
+    CASE WHEN isfinite(m.value) THEN m.value END AS max,
+    CASE WHEN isfinite(m.value) THEN m.iter END AS max_iter,
+    m.iter AS first_iter,
+    m.iter AS last_iter,
+    m.value AS last
+FROM (
+    SELECT run_id, attempt, iter, key_id, value FROM metrics
+    UNION ALL
+    SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
+    FROM sorted_metrics
+    SEMI JOIN (
+        FROM sorted_parts AS p
+        JOIN spans AS s ON s.run_id = p.run_id AND s.attempt = p.attempt
+        SELECT p.run_id, p.part, p.attempt, p.key_id
+        WHERE p.first_iter < s.live_until AND p.last_iter >= s.live_until
+    ) AS cut USING (run_id, part, attempt, key_id)
+) AS m
+JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until;
 
 -- NaN sorts above every number, so it would be everybody's best.
-CREATE VIEW best AS
-SELECT
-    uid,
-    run,
-    key,
-    min(value) AS min,
-    arg_min(iter, (value, iter)) AS min_iter,
-    max(value) AS max,
-    arg_min(iter, (-value, iter)) AS max_iter
-FROM metric
-WHERE isfinite(value)
-GROUP BY uid, run, key;
-
 CREATE VIEW summary AS
 SELECT
-    uid,
-    run,
-    key,
-    count(*) AS points,
-    count(*) FILTER (NOT isfinite(value)) AS nonfinite,
-    min(value) FILTER (isfinite(value)) AS min,
-    avg(value) FILTER (isfinite(value)) AS mean,
-    max(value) FILTER (isfinite(value)) AS max,
-    min(iter) AS first_iter,
-    max(iter) AS last_iter,
-    arg_max(value, iter) AS last
-FROM metric
-GROUP BY uid, run, key;
+    r.uid,
+    r.name AS run,
+    k.name AS key,
+    sum(p.points)::BIGINT AS points,
+    sum(p.nonfinite)::BIGINT AS nonfinite,
+    min(p.min) AS min,
+    sum(p.total) / sum(p.points - p.nonfinite) AS mean,
+    max(p.max) AS max,
+    min(p.first_iter) AS first_iter,
+    max(p.last_iter) AS last_iter,
+    arg_max(p.last, p.last_iter) AS last
+FROM pieces AS p
+JOIN runs AS r ON r.run_id = p.run_id
+JOIN keys AS k ON k.run_id = p.run_id AND k.key_id = p.key_id
+GROUP BY r.uid, r.name, k.name;
+
+CREATE VIEW latest AS
+SELECT
+    r.uid,
+    r.name AS run,
+    k.name AS key,
+    max(p.last_iter) AS iter,
+    arg_max(p.last, p.last_iter) AS value
+FROM pieces AS p
+JOIN runs AS r ON r.run_id = p.run_id
+JOIN keys AS k ON k.run_id = p.run_id AND k.key_id = p.key_id
+GROUP BY r.uid, r.name, k.name;
+
+CREATE VIEW best AS
+SELECT
+    r.uid,
+    r.name AS run,
+    k.name AS key,
+    min(p.min) AS min,
+    arg_min(p.min_iter, (p.min, p.min_iter)) AS min_iter,
+    max(p.max) AS max,
+    arg_min(p.max_iter, (-p.max, p.max_iter)) AS max_iter
+FROM pieces AS p
+JOIN runs AS r ON r.run_id = p.run_id
+JOIN keys AS k ON k.run_id = p.run_id AND k.key_id = p.key_id
+WHERE p.min IS NOT NULL
+GROUP BY r.uid, r.name, k.name;
 
 -- The league grows after the checkpoint of an iteration, so a resume from that checkpoint repeats
 -- it: of what several attempts recorded under one iteration, the newest one's counts.

@@ -104,7 +104,7 @@ def bisect(
 
     Args:
         runs_dir: Folder of all runs; nothing in it is changed.
-        run_a: A run's uid, the start of one, a name, or `latest`.
+        run_a: A run's uid, the start of one, a name, a tag, or `latest`.
         run_b: The other one.
         rerun: Whether to run them again.
         python_a: The interpreter of the first run's environment; this one's when None.

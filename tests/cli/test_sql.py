@@ -3,13 +3,20 @@
 import csv
 import io
 import json
+import re
 
 import duckdb
 import pytest
 
+from jaxpot.cli.rows import print_table
 from jaxpot.cli.sql import command
 from jaxpot.errors import UserError
+from jaxpot.store import Store
+from jaxpot.store.query import run_query
+from jaxpot.store.snapshot import write_snapshot
 from tests.cli.runs import call, two_runs
+
+FIRST, SECOND = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +117,17 @@ def test_wrong_queries(runs_dir, tmp_path, arguments, text):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["a", "-f", "b"], ["SELECT 1", "--csv", "--parquet", "x"], ["SELECT 1", "--nope"]]
+    "arguments",
+    [
+        ["a", "-f", "b"],
+        ["SELECT 1", "--csv", "--parquet", "x"],
+        ["SELECT 1", "--nope"],
+        ["SELECT 1", "--list"],
+        ["--list", "--schema"],
+        ["--schema", "--wide"],
+        ["--schema", "--parquet", "x"],
+        ["SELECT 1", "--keys", "a*"],
+    ],
 )
 def test_wrong_options(runs_dir, arguments):
     assert call(command, runs_dir, *arguments).exit_code == 2
@@ -137,3 +154,99 @@ def test_without_runs_tables_are_empty_and_nothing_is_made(tmp_path):
     done = call(command, tmp_path / "none", "SELECT count(*) AS n FROM metric", "--json")
     assert json.loads(done.stdout) == [{"n": 0}]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "given", "row"),
+    [
+        ("SELECT $run AS a", ["run=latest"], [SECOND]),
+        ("SELECT $run AS a", ["run=quickstart"], [FIRST]),
+        ("SELECT $other AS a", ["other=run:20261122-10"], [FIRST]),
+        ("SELECT len($runs) AS a", ["runs=ttt,other"], [2]),
+        ("SELECT $x + 1 AS a, $y AS b", ["x=1", "x=2.5", "y=total_loss"], [3.5, "total_loss"]),
+        ("SELECT $x AS a", ["x=null"], [None]),
+        ("SELECT $x AS a", ["x='; DROP TABLE runs; --"], ["'; DROP TABLE runs; --"]),
+        ("SET VARIABLE b = $x; SELECT getvariable('b') AS a, $y AS c", ["x=1", "y=2"], [1, 2]),
+        ("SELECT TIMESTAMPTZ '2026-11-22 10:00:00+00' AS a, $x AS b", ["x=1"], None),
+    ],
+)
+def test_parameters(runs_dir, query, given, row):
+    arguments = [word for assignment in given for word in ("-p", assignment)]
+    (found,) = json.loads(call(command, runs_dir, query, "--json", *arguments).stdout)
+    assert list(found.values()) == (row or ["2026-11-22T10:00:00.000000Z", 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["SELECT $a, $b", "-p", "b=1"], "parameters: a has no value; the query's are a, b"),
+        (["SELECT $a", "-p", "a=1", "-p", "c=1"], "there is no c; the query's are a"),
+        (["SELECT 1", "-p", "c=1"], "there is no c; the query has none"),
+        (["SELECT 1", "-p", "c"], "NAME=VALUE"),
+        (["SELECT $run", "-p", "run=nope"], "no run is called 'nope', or tagged so"),
+        (["learning_curve"], "did you mean 'learning_curves'?"),
+        (["--wide", "--keys", "nope"], "no key is like 'nope'"),
+        (["--wide", "-p", "key=nope"], "there is no key; those here are run, runs"),
+        (["SELECT 1", "--database", "{folder}/none"], "there is no such file"),
+    ],
+)
+def test_wrong_parameters(runs_dir, tmp_path, arguments, text):
+    done = call(command, runs_dir, *(argument.format(folder=tmp_path) for argument in arguments))
+    assert done.stdout == ""
+    assert isinstance(done.exception, UserError), done.exception
+    assert text in str(done.exception)
+
+
+def test_a_query_by_its_name(runs_dir, tmp_path, monkeypatch):
+    query = ["learning_curves", "-p", "key=iteration/sps", "--csv"]
+    rows = call(command, runs_dir, *query).stdout.splitlines()
+    assert rows[0] == "iter,samples,seconds,value,mean"
+    assert len(rows) == 1 + 6
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "mine.sql").write_text("-- Mine.\n-- $x = 3: a number\nSELECT $x AS a")
+    monkeypatch.chdir(tmp_path)
+    assert call(command, runs_dir, "mine", "--csv").stdout.split() == ["a", "3"]
+    file = ["-f", "queries/mine.sql", "-p", "x=4", "--csv"]
+    assert call(command, runs_dir, *file).stdout.split() == ["a", "4"]
+
+
+def test_parameters_of_parquet(runs_dir, tmp_path):
+    target = tmp_path / "out.parquet"
+    query = ["SELECT $a AS a, $run AS run", "-p", "a=7", "-p", "run=latest"]
+    call(command, runs_dir, *query, "--parquet", str(target))
+    with duckdb.connect() as connection:
+        found = connection.execute("FROM read_parquet(?)", [str(target)]).fetchall()
+    assert found == [(7, SECOND)]
+
+
+def test_wide(runs_dir):
+    arguments = ["--wide", "-p", "run=latest", "--keys", "total*", "--keys", "eval*", "--csv"]
+    header, *rows = call(command, runs_dir, *arguments).stdout.splitlines()
+    assert header == "uid,run,iter,total_loss,eval_vs_random/win_rate"
+    assert len(rows) == 6
+    assert rows[5].startswith(f"{SECOND},other,5,NaN,")
+
+
+def test_a_snapshot_is_asked(runs_dir, tmp_path):
+    target = tmp_path / "one.duckdb"
+    write_snapshot(Store(runs_dir), target, words=["latest"])
+    query = "SELECT $run AS a, count(*) AS n FROM runs"
+    done = call(
+        command, tmp_path / "none", query, "-p", "run=other", "--database", str(target), "--csv"
+    )
+    assert done.stdout.split() == ["a,n", f"{SECOND},1"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_table_fits_the_terminal(runs_dir, width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    store = Store(runs_dir)
+    query = "SELECT uid, iterations, spec_digest, spec, started FROM runs ORDER BY uid"
+    with store.reading() as connection:
+        print_table(run_query(connection, query, path=store.path), 10)
+    lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
+    assert max(map(len, lines)) <= width
+    # Too narrow for five columns: a line for each value instead.
+    assert (lines[0] == "- 1 -") == (width == 40)
+    assert "".join(lines).count("5d" * 4) > 0

@@ -1,6 +1,7 @@
 """Reading a journal back without the database."""
 
 from jaxpot.store import live_payloads, read_header, records
+from jaxpot.store.history import live_records
 
 
 def test_superseded_payloads_are_dropped(run):
@@ -39,3 +40,28 @@ def test_the_header(run, tmp_path):
     assert read_header(tmp_path / "nothing") is None
     run.path.write_bytes(b"garbage\n")
     assert read_header(run.path) is None
+
+
+def test_what_counts_of_each_kind(run):
+    """A resume from a checkpoint repeats its iteration's standings, which were saved before."""
+    run.payloads(range(4))
+    for iteration in (1, 3):
+        run.record("standings", attempt=1, iter=iteration, standings=[{"name": "old"}])
+        run.record("histogram", attempt=1, iter=iteration, name="x", counts=[1])
+    run.start(3)
+    run.payload(3)
+    run.record("standings", attempt=2, iter=1, standings=[{"name": "new"}])
+    found = list(live_records(run.path, kinds=("payload", "standings", "histogram")))
+    assert [(row["kind"], row["attempt"], row["iter"]) for row in found] == [
+        *(("payload", 1, n) for n in range(3)),
+        ("histogram", 1, 1),
+        ("payload", 2, 3),
+        ("standings", 2, 1),
+    ]
+
+
+def test_records_from_a_byte_on(run):
+    run.payload(0)
+    start = run.path.stat().st_size
+    run.payload(1)
+    assert [row["iter"] for row in records(run.path, start=start)] == [1]

@@ -1,10 +1,12 @@
 """The journal: one whole line a record, whatever the numbers, the threads and the disk do."""
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -145,3 +147,33 @@ def test_a_fragment_that_cannot_be_taken_back_stands_alone(tmp_path, monkeypatch
         monkeypatch.undo()
         journal.append({"kind": "end"})
     assert [record["kind"] for record in records(tmp_path / "j")] == ["end"]
+
+
+def test_whoever_has_the_file_s_lock_is_waited_for(tmp_path):
+    path = tmp_path / "j"
+    with Journal(path) as journal, path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        writer = threading.Thread(target=journal.append, args=({"kind": "note", "text": "mine"},))
+        writer.start()
+        time.sleep(0.05)
+        assert path.read_bytes() == b""
+        other.write(b'{"kind":"tag","time":1.0,"tag":"theirs"}\n')
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_UN)
+        writer.join()
+    assert [record["kind"] for record in lines(path)] == ["tag", "note"]
+
+
+def test_whoever_keeps_the_file_s_lock_stops_nobody(tmp_path):
+    path = tmp_path / "j"
+    with Journal(path) as journal, path.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        journal.append({"kind": "note", "text": "mine"})
+        assert len(lines(path)) == 1
+
+
+def test_the_lock_is_let_go_of_after_each_line(tmp_path):
+    path = tmp_path / "j"
+    with Journal(path) as journal, path.open("rb") as other:
+        journal.append({"kind": "note", "text": "mine"})
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,6 +5,9 @@ import json
 import pytest
 
 from jaxpot.store import Store
+from jaxpot.store.batch import Batch
+from jaxpot.store.lines import take_line
+from jaxpot.store.state import RunState
 
 QUERY = """
 SELECT attempt, iter, kind, payload FROM events WHERE kind LIKE 'checkpoint%' ORDER BY rowid
@@ -83,3 +86,48 @@ def test_a_damaged_stage_counts_nowhere(runs_dir, run, change):
     skipped = "SELECT count(*) FROM events WHERE kind = 'journal_skip'"
     assert Store(runs_dir).sql(skipped)[1] == [(1,)]
     assert Store(runs_dir).sql("SELECT count(*) FROM checkpoints")[1] == [(0,)]
+
+
+def test_a_tag_is_in_force_until_it_is_taken_off(runs_dir, run):
+    query = "SELECT list(tag ORDER BY tag) FROM tags"
+
+    def tags():
+        return Store(runs_dir).sql(query)[1][0][0]
+
+    assert tags() == ["quickstart"]
+    run.record("tag", tag="kept")
+    run.record("untag", tag="quickstart")
+    run.record("untag", tag="never there")
+    assert tags() == ["kept"]
+    run.record("untag", tag="kept")
+    run.record("tag", tag="quickstart")
+    assert tags() == ["quickstart"]
+    Store(runs_dir).rebuild()
+    assert tags() == ["quickstart"]
+    run.record("untag", tag=5)
+    assert tags() == ["quickstart"]
+    skipped = "SELECT count(*) FROM events WHERE kind = 'journal_skip'"
+    assert Store(runs_dir).sql(skipped)[1] == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e22", "123456789012345678901234567890", "1" + "0" * 308, "-0", "-0.0", "5e-324", "1E+2"],
+)
+def test_numbers_are_parsed_alike_by_both_parsers(text):
+    line = b'{"kind":"payload","time":1.0,"attempt":1,"iter":0,"values":{"a":' + text.encode()
+    fast, slow = Batch(), Batch()
+    assert take_line(RunState("r"), fast, line + b"}}", 1) is None
+    assert take_line(RunState("r"), slow, line.replace(b'{"kind"', b'{ "kind"') + b"}}", 1) is None
+    assert [it.hex() for it in fast.value] == [it.hex() for it in slow.value]
+
+
+@pytest.mark.parametrize("text", ["1e999", "-Infinity", "NaN", "1" + "0" * 400, "nul", '"\\ud800"'])
+def test_what_the_fast_parser_refuses_is_judged_by_the_other(text):
+    line = b'{"kind":"payload","time":1.0,"attempt":1,"iter":0,"values":{"a":' + text.encode()
+    fast, slow = Batch(), Batch()
+    reason = take_line(RunState("r"), fast, line + b"}}", 1)
+    assert reason == take_line(
+        RunState("r"), slow, line.replace(b'{"kind"', b'{ "kind"') + b"}}", 1
+    )
+    assert repr(fast.value) == repr(slow.value)

@@ -4,26 +4,29 @@ from pathlib import Path
 
 import jaxpot.store
 from jaxpot.store import database
-from jaxpot.store.batch import columns_of
+from jaxpot.store.tables import columns_of, table_names
 
-VIEWS = {"best", "gates", "latest", "league", "metric", "spans", "standings", "summary"}
+VIEWS = {
+    *("best", "gates", "latest", "league", "metric", "pieces", "points", "spans", "standings"),
+    "summary",
+}
 
 
 def test_schema(snapshot):
     with database.in_memory() as connection:
         columns = connection.execute(
             "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-            "WHERE NOT internal ORDER BY table_name, column_index"
-        ).fetchall()
-        views = connection.execute(
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1"
+            "WHERE NOT internal AND table_name IN (SELECT unnest($1)) "
+            "ORDER BY table_name, column_index",
+            [[*table_names(), *VIEWS]],
         ).fetchall()
     lines = [
         f"{table}.{column} {kind}{'' if nullable else ' NOT NULL'}"
         for table, column, kind, nullable in columns
     ]
     assert "\n".join(lines) == snapshot(name="columns")
-    assert {view for (view,) in views} == VIEWS
+    described = {table for table, *_ in columns}
+    assert described == VIEWS.union(table_names())
 
 
 def test_no_table_has_an_index():
@@ -33,8 +36,9 @@ def test_no_table_has_an_index():
 
 def test_columns_are_read_from_the_schema():
     with database.in_memory() as connection:
-        tables = [name for (name,) in connection.execute("SHOW TABLES").fetchall()]
-        for table in set(tables) - VIEWS:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        assert sorted(table_names()) == sorted(name for (name,) in tables)
+        for table in table_names():
             described = connection.execute(f"DESCRIBE {table}").fetchall()
             assert {name: kind for name, kind, *_ in described} == columns_of(table)
 

@@ -1,0 +1,8 @@
+-- The checkpoints of a run that are there, to resume from.
+--
+-- $run = latest: the run
+SELECT c.iteration, c.kind, c.score, c.bytes, c.seconds, c.blocking_seconds, c.path
+FROM checkpoints AS c
+JOIN runs AS r ON r.run_id = c.run_id
+WHERE r.uid = $run AND c.state = 'committed'
+ORDER BY c.iteration, c.kind;

@@ -1,0 +1,9 @@
+-- Metrics that were NaN or infinite, how often, and when first.
+--
+-- $runs = null: words for the runs, parted by commas; all by default
+SELECT s.run, s.key, s.nonfinite, s.points, min(m.iter) AS first_iter, s.uid
+FROM summary AS s
+JOIN metric AS m ON m.uid = s.uid AND m.key = s.key AND NOT isfinite(m.value)
+WHERE s.nonfinite > 0 AND ($runs IS NULL OR list_contains($runs::VARCHAR[], s.uid))
+GROUP BY ALL
+ORDER BY s.nonfinite DESC, s.uid, s.key;

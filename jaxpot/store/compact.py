@@ -1,0 +1,52 @@
+"""Giving back the room that a database's file has left over: rewritten rows leave holes in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxpot.store import database
+from jaxpot.store.ingest import exclusive
+from jaxpot.store.migrate import upgrade
+
+# Less is left for what is recorded next.
+_FREE_SHARE = 0.15
+_FREE_BYTES = 8 << 20
+
+
+def compact(runs_dir: Path, *, wait: float) -> bool:
+    """Write the database anew where much of its file is free; say whether it was.
+
+    Nobody waits meanwhile: it is made from a copy, which counts only if nothing was recorded since.
+
+    Raises:
+        StoreError: the database cannot be read, or there is no room.
+    """
+    path = runs_dir / database.DATABASE_NAME
+    copy, draft = path.with_name(f"{path.name}.copy"), path.with_name(f"{path.name}.compact")
+    try:
+        with exclusive(runs_dir, wait=wait):
+            if not _is_worth_it(path):
+                return False
+            before = database.fingerprint(path)
+            database.copy_to(path, copy)
+        upgrade(copy, draft, database.SCHEMA_VERSION)
+        with exclusive(runs_dir, wait=wait):
+            if database.fingerprint(path) != before:
+                return False
+            database.wait_until_free(path, wait=0.0)  # others wait for the lock
+            database.replace(draft, path)
+            return True
+    finally:
+        database.remove(copy)
+        database.remove(draft)
+
+
+def _is_worth_it(path: Path) -> bool:
+    connection = database.connect(path, read_only=True)
+    try:
+        ((block, total, free),) = connection.execute(
+            "SELECT block_size, total_blocks, free_blocks FROM pragma_database_size()"
+        ).fetchall()
+    finally:
+        connection.close()
+    return free * block >= _FREE_BYTES and free >= _FREE_SHARE * total

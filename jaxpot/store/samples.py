@@ -1,0 +1,68 @@
+"""Dumps of samples in a run's folder: JSON, one sample a line, whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxpot.errors import UserError
+from jaxpot.store.journal import encode
+
+FOLDER = "samples"
+
+_NAME = re.compile(r"([0-9]{6,})\.json")
+
+
+def write_samples(
+    run_dir: Path, head: Mapping[str, Any], samples: Sequence[Mapping[str, Any]], *, keep: int
+) -> Path:
+    """Writes the dump of `head["iteration"]`, and deletes the oldest but `keep`.
+
+    Raises:
+        OSError: It cannot be written; nothing of it is left then.
+    """
+    folder = run_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{head['iteration'] + 1:06d}.json"
+    made = path.with_suffix(".making")
+    lines = b",\n".join(encode(sample).rstrip(b"\n") for sample in samples)
+    opened = encode({**head, "samples": []}).rstrip(b"\n").removesuffix(b"]}")
+    try:
+        with made.open("wb") as file:
+            file.write(opened + b"\n" + lines + b"\n]}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        made.replace(path)
+    except OSError:
+        made.unlink(missing_ok=True)
+        raise
+    for old in sorted(dumps(run_dir))[:-keep]:
+        dumps(run_dir)[old].unlink(missing_ok=True)
+    return path
+
+
+def dumps(run_dir: Path) -> dict[int, Path]:
+    """Returns the dumps that a run has, by how many iterations were done with theirs."""
+    if not (run_dir / FOLDER).is_dir():
+        return {}
+    named = ((_NAME.fullmatch(path.name), path) for path in (run_dir / FOLDER).iterdir())
+    return {int(found[1]): path for found, path in named if found}
+
+
+def read_samples(path: Path) -> dict[str, Any]:
+    """Reads a dump.
+
+    Raises:
+        UserError: It cannot be read, or is none.
+    """
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("samples"), list):
+        raise UserError(f"{path}: this is no dump of samples")
+    return data

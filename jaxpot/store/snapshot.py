@@ -1,0 +1,127 @@
+"""A copy of the database as it was at one moment: for a long analysis, or for somebody else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jaxpot.errors import UserError
+from jaxpot.store import database
+from jaxpot.store.parameters import uids_of
+from jaxpot.store.reader import Store
+from jaxpot.store.tables import columns_of, table_names
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class Written(NamedTuple):
+    """A snapshot that was written."""
+
+    path: Path
+    runs: int
+    bytes: int
+
+
+def write_snapshot(
+    store: Store, target: Path, *, words: Sequence[str] = (), force: bool = False
+) -> Written:
+    """Write a copy of a store's database, complete or not at all.
+
+    Args:
+        store: The store, which is brought up to its journals first.
+        target: The file to write.
+        words: Words for the runs to copy, each of which means every run that has it; empty for all.
+        force: Replace a file that is there.
+
+    Raises:
+        UserError: there is a file, or no place for one, or no run that a word means.
+        StoreError: the database cannot be read, or there is no room.
+    """
+    _check(store, target, force=force)
+    draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
+    copy = draft.with_name(f"{draft.name}.copy")
+    try:
+        with store.reading() as connection:
+            chosen = _chosen(connection, words)
+            _copy(_file_of(connection, store), copy)
+        if words:
+            _write_some(copy, draft, chosen)
+        else:
+            _settle(copy)
+            os.replace(copy, draft)
+        database.replace(draft, target)
+    finally:
+        database.remove(copy)
+        database.remove(draft)
+    return Written(target, len(chosen), target.stat().st_size)
+
+
+def _check(store: Store, target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise UserError(f"{target} is a folder; name a file")
+    if not target.absolute().parent.is_dir():
+        raise UserError(f"{target}: there is no folder {target.parent}")
+    if target.exists():
+        if store.path.exists() and target.samefile(store.path):
+            raise UserError(f"{target} is the database itself; name another file")
+        if not force:
+            raise UserError(f"{target} is there already; --force replaces it")
+
+
+def _chosen(connection: duckdb.DuckDBPyConnection, words: Sequence[str]) -> list[int]:
+    """Give the ids of the runs that words mean, or of all."""
+    found = connection.execute("SELECT uid, run_id FROM runs ORDER BY run_id").fetchall()
+    ids: dict[str, int] = dict(found)
+    if not ids:
+        raise UserError("there is no run yet")
+    if not words:
+        return list(ids.values())
+    return list({ids[uid]: None for word in words for uid in uids_of(word, connection)})
+
+
+def _file_of(connection: duckdb.DuckDBPyConnection, store: Store) -> Path:
+    """Give the file that a connection reads: a copy, while somebody else has the database."""
+    row = connection.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchone()
+    return Path(row[0]) if row and row[0] else store.path
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Copy a database whose file nobody else changes meanwhile.
+
+    Raises:
+        DatabaseFullError: there is no room for all of it.
+    """
+    database.copy_to(source, copy)
+    for file, copied in ((source, copy), (database.wal(source), database.wal(copy))):
+        if file.exists() and (not copied.exists() or copied.stat().st_size < file.stat().st_size):
+            raise database.DatabaseFullError(f"{copy.parent}: no room for a copy of {file}")
+
+
+def _settle(copy: Path) -> None:
+    """Write a copy's log into its file."""
+    connection = database.connect(copy, read_only=False)
+    with database.guarded(copy):
+        connection.execute("CHECKPOINT")
+        connection.close()
+
+
+def _write_some(copy: Path, draft: Path, run_ids: Sequence[int]) -> None:
+    """Write the rows of some runs into a new database, in their order."""
+    with database.drafted(draft) as connection:
+        place = str(copy).replace("'", "''")
+        connection.execute(f"ATTACH '{place}' AS whole (READ_ONLY)")
+        connection.begin()
+        for table in table_names():
+            if "run_id" in columns_of(table):
+                connection.execute(
+                    f"INSERT INTO {table} BY NAME FROM whole.{table} "
+                    "WHERE run_id IN (SELECT unnest($ids::BIGINT[]))",
+                    {"ids": list(run_ids)},
+                )
+        connection.commit()
+        connection.execute("DETACH whole")
