@@ -86,7 +86,17 @@ def link_tree(source: Path, destination: Path) -> None:
         target = destination / Path(folder).relative_to(source)
         target.mkdir(parents=True)
         for name in files:
-            _link(Path(folder, name), target / name)
+            link(Path(folder, name), target / name)
+
+
+def link(source: Path, target: Path) -> None:
+    """Gives a file a second name; a copy where the file system has no hard links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copyfile(source, target)
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -141,15 +151,6 @@ def _sync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copyfile(source, target)
 
 
 def _remove(path: Path) -> None:

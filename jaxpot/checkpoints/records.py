@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 
+from jaxpot.checkpoints.metadata import Metadata
+
 Record = Callable[[dict[str, Any]], None]
 
 
@@ -72,6 +74,16 @@ class Records:
                 "error": error,
             }
         )
+
+    def deleted(
+        self, kind: str, iteration: int, path: Path, was: Metadata | None, reason: str | None
+    ) -> None:
+        """Records that a checkpoint is deleted; `was` is its metadata, if that could be read."""
+        known: dict[str, Any] = {}
+        if was is not None:
+            known = {"bytes": was.bytes, "sha256": was.sha256, "digest": digest_of(was.metadata)}
+            known["score"] = was.score if kind == "best" else None
+        self.tell("deleted", kind, iteration, path, error=reason, **known)
 
 
 def digest_of(metadata: Mapping[str, Any]) -> str | None:

@@ -91,16 +91,22 @@ class Retention:
         """Deletes the periodic, final and emergency checkpoints that `newest` makes too many."""
         infos = {info.iteration: info for info in in_place(self._run_dir, "checkpoints")}
         for iteration in beyond_last(tuple(infos), self._policy.keep_last, newest):
-            self._delete(infos[iteration], None)
+            self.delete(infos[iteration], None)
 
     def delete_after(self, iteration: int, reason: str) -> None:
         """Deletes every checkpoint beyond an iteration, milestones too."""
         for info in list_checkpoints(self._run_dir):
             if info.iteration > iteration:
-                self._delete(info, reason)
+                self.delete(info, reason)
         if self._policy.best is not None:
             remaining = [entry for entry in self._best if entry.iteration <= iteration]
             self._keep_best(remaining, self._policy.best)
+
+    def delete(self, info: CheckpointInfo, reason: str | None) -> None:
+        """Deletes one checkpoint and tells why, unless by the policy."""
+        gone = durable.retire(info.path)
+        self._tell(gone, info.place, info.path, reason)
+        durable.discard(gone)
 
     def _found_best(self) -> list[BestEntry]:
         listed = read_manifest(place_dir(self._run_dir, "best"))
@@ -108,7 +114,7 @@ class Retention:
         for info in in_place(self._run_dir, "best"):
             entry = listed.get(info.iteration) or scored(info)
             if entry is None:
-                self._delete(info, "nothing says what it scored")
+                self.delete(info, "nothing says what it scored")
             else:
                 found.append(entry)
         return found
@@ -122,12 +128,7 @@ class Retention:
         kept = {entry.iteration for entry in self._best}
         for info in in_place(self._run_dir, "best"):
             if info.iteration not in kept:
-                self._delete(info, None)
-
-    def _delete(self, info: CheckpointInfo, reason: str | None) -> None:
-        gone = durable.retire(info.path)
-        self._tell(gone, info.place, info.path, reason)
-        durable.discard(gone)
+                self.delete(info, None)
 
     def _tell(self, gone: Path, place: Place, path: Path, reason: str | None) -> None:
         """Tells of a deletion, once for each type that the checkpoint was in its place."""

@@ -61,7 +61,7 @@ class CheckpointWriter:
         self._run_dir = Path(run_dir)
         self._policy = policy
         self._records = Records(Path(runs_dir), record)
-        self._retention = Retention(self._run_dir, policy, self._deleted)
+        self._retention = Retention(self._run_dir, policy, self._records.deleted)
         self._pending: Future[None] | None = None
         try:
             _refuse_links(self._run_dir)
@@ -269,15 +269,6 @@ class CheckpointWriter:
             blocking_seconds=save.blocking_seconds,
             **fields,
         )
-
-    def _deleted(
-        self, kind: str, iteration: int, path: Path, was: Metadata | None, reason: str | None
-    ) -> None:
-        known: dict[str, Any] = {}
-        if was is not None:
-            known = {"bytes": was.bytes, "sha256": was.sha256, "digest": digest_of(was.metadata)}
-            known["score"] = was.score if kind == "best" else None
-        self._records.tell("deleted", kind, iteration, path, error=reason, **known)
 
 
 def _refuse_links(run_dir: Path) -> None:

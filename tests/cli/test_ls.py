@@ -42,6 +42,29 @@ def test_limit(runs_dir):
     assert len(json.loads(call(command, runs_dir, "-n", "1", "--json").stdout)) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "uids"),
+    [
+        (("--tag", "kept"), ["aaaaaa"]),
+        (("-t", "kept", "-t", "nope"), []),
+        (("--status", "completed", "--status", "interrupted"), ["bbbbbb", "aaaaaa"]),
+        (("--status", "interrupted", "--name", "t*"), []),
+        (("--name", "t*"), ["aaaaaa"]),
+        (("--spec", "5d5d"), ["bbbbbb", "aaaaaa"]),
+        (("--spec", "7d7d", "-n", "1"), ["bbbbbb"]),
+        (("--spec", "0"), []),
+    ],
+)
+def test_filters(runs_dir, arguments, uids):
+    found = json.loads(call(command, runs_dir, *arguments, "--json").stdout)
+    assert [row["uid"][-6:] for row in found] == uids
+
+
+def test_nothing_like_that(runs_dir):
+    done = call(command, runs_dir, "--tag", "nope")
+    assert (done.stdout, done.stderr.splitlines()[-1]) == ("", f"no runs like that in {runs_dir}")
+
+
 def test_no_runs_directory(tmp_path):
     done = call(command, tmp_path / "none")
     assert (done.exit_code, done.stdout) == (0, "")

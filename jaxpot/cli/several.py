@@ -1,0 +1,64 @@
+"""What commands share that take several runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from jaxpot.cli.completing import RUN
+from jaxpot.cli.output import note
+from jaxpot.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxpot.store.reader import Store
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def runs_argument(command: Decorated) -> Decorated:
+    """Adds the argument RUN..., one or more words for runs, as `runs`."""
+    return click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")(command)
+
+
+def separate_option(command: Decorated) -> Decorated:
+    """Adds `--separate`."""
+    return click.option(
+        "--separate", is_flag=True, help="Take every run by itself, not seeds together."
+    )(command)
+
+
+def chosen(store: Store, words: tuple[str, ...]) -> list[str]:
+    """Returns the uids of the runs that words mean: every run of a name or a tag.
+
+    Raises:
+        UserError: a word means no run, or is the start of several.
+    """
+    from jaxpot.store.runs import find_all
+
+    return [ref.uid for ref in find_all(store.runs_dir, words, every=True)]
+
+
+def write_whole(target: Path, data: bytes) -> None:
+    """Writes a file under another name first, so that `target` is never half of one.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(data)
+        os.replace(draft, target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def tell(notes: list[str]) -> None:
+    """Writes notes to stderr."""
+    for line in notes:
+        note(f"note: {line}")

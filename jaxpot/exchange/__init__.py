@@ -1,0 +1,1 @@
+"""Runs in other programs' forms, and other programs' and machines' runs as ours."""

@@ -1,0 +1,64 @@
+"""Copying what comes from elsewhere: plain files, and no links."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO
+
+from jaxpot.checkpoints import durable
+from jaxpot.errors import UserError
+
+_CHUNK = 1 << 20
+
+
+def copy_tree(source: Path, target: Path, *, skip: Collection[str] = ()) -> int:
+    """Copy the files below a folder into another, hard links as such; give how many were left out.
+
+    Links and other odd files are left out, and so is what has a name that starts with a dot: it is
+    being written or deleted.
+
+    Args:
+        source: The folder.
+        target: A folder that exists.
+        skip: Names in `source` itself that are not copied.
+    """
+    first: dict[tuple[int, int], Path] = {}
+    left_out = 0
+    folders = [(source, target)]
+    while folders:
+        here, there = folders.pop()
+        for entry in sorted(os.scandir(here), key=lambda entry: entry.name):
+            if entry.name.startswith(".") or (here == source and entry.name in skip):
+                continue
+            copy = there / entry.name
+            found = entry.stat(follow_symlinks=False)
+            if stat.S_ISDIR(found.st_mode):
+                copy.mkdir()
+                folders.append((Path(entry.path), copy))
+            elif not stat.S_ISREG(found.st_mode):
+                left_out += 1
+            elif (found.st_dev, found.st_ino) in first:
+                durable.link(first[found.st_dev, found.st_ino], copy)
+            else:
+                with opened_plainly(Path(entry.path)) as data, copy.open("xb") as file:
+                    shutil.copyfileobj(data, file, _CHUNK)
+                if found.st_nlink > 1:
+                    first[found.st_dev, found.st_ino] = copy
+    return left_out
+
+
+def opened_plainly(path: Path) -> IO[bytes]:
+    """Open a file that is one, and is not reached by a link.
+
+    Raises:
+        UserError: it is none.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UserError(f"{path} is no plain file")
+    return os.fdopen(descriptor, "rb")

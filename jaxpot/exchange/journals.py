@@ -1,0 +1,163 @@
+"""Taking in a run's folder of another machine, under the uid that it has.
+
+A journal is data: it is read as JSON and copied, and nothing that it names is opened or imported.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from jaxpot.checkpoints import durable
+from jaxpot.checkpoints.layout import PLACES, in_place, place_dir
+from jaxpot.errors import UserError
+from jaxpot.exchange.copying import copy_tree
+from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
+from jaxpot.store import delivery
+from jaxpot.store.annotate import ANNOTATIONS
+from jaxpot.store.history import read_header, records
+from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
+from jaxpot.store.runs import LOCK_NAME, RunLock, run_dir
+
+IMPORTING = ".importing-"
+
+Action = Literal["imported", "updated", "skipped", "refused"]
+
+
+class Imported(NamedTuple):
+    """What became of one run."""
+
+    uid: str
+    name: str
+    action: Action
+    detail: str
+
+
+def import_journal(
+    runs_dir: Path, folder: Path, *, update: bool = False, checkpoints: bool = True
+) -> Imported:
+    """Take in the run in `folder`; it appears whole, or not at all.
+
+    Args:
+        runs_dir: Where the runs are.
+        folder: Where that one is.
+        update: Of a run that is here already, take in what is new.
+        checkpoints: Take in its checkpoints, too.
+
+    Raises:
+        UserError: it is no run's folder, or a newer jaxpot wrote it.
+    """
+    uid, name = identify(folder)
+    target = run_dir(runs_dir, uid)
+    if os.path.lexists(target):
+        return _meet(uid, name, folder, target, update=update, checkpoints=checkpoints)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with staging(runs_dir) as room:
+        draft = room / uid
+        draft.mkdir()
+        copy_whole_lines(folder / JOURNAL_NAME, draft / JOURNAL_NAME)
+        left_out = copy_tree(folder, draft, skip=_skipped(checkpoints=checkpoints))
+        draft.rename(target)
+    detail = f"left out {left_out} links and other odd files" if left_out else ""
+    return Imported(uid, name, "imported", detail)
+
+
+def identify(folder: Path) -> tuple[str, str]:
+    """Give the uid and the name of the run in a folder.
+
+    Raises:
+        UserError: its journal says none, or a newer jaxpot wrote it.
+    """
+    path = folder / JOURNAL_NAME
+    header = None if path.is_symlink() else read_header(path)
+    if header is None:
+        raise UserError(f"{path}: this is no journal: its first line is no header")
+    version, uid, name = header.get("journal_version"), header.get("uid"), header.get("name")
+    if not isinstance(version, int) or version > JOURNAL_VERSION:
+        raise UserError(
+            f"{path}: this journal has version {version}, this jaxpot reads {JOURNAL_VERSION}; "
+            "upgrade jaxpot"
+        )
+    if not isinstance(uid, str):
+        raise UserError(f"{path}: its header says no uid")
+    run_dir(folder, uid)  # refuses what is no uid
+    return uid, name if isinstance(name, str) else uid
+
+
+@contextmanager
+def staging(runs_dir: Path) -> Iterator[Path]:
+    """Give a folder beside the runs that nobody takes for one, locked, and gone at the end."""
+    room = runs_dir / f"{IMPORTING}{secrets.token_hex(4)}"
+    room.mkdir()
+    try:
+        with RunLock(room):
+            yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _skipped(*, checkpoints: bool) -> frozenset[str]:
+    # What sinks have is of the machine that delivered it.
+    always = {JOURNAL_NAME, LOCK_NAME, delivery.FOLDER}
+    return frozenset(always if checkpoints else always | {"checkpoints"})
+
+
+def _meet(
+    uid: str, name: str, folder: Path, target: Path, *, update: bool, checkpoints: bool
+) -> Imported:
+    """Compare with the run that is here under that uid; bring it up to date where asked."""
+    here, there = target / JOURNAL_NAME, folder / JOURNAL_NAME
+    if not here.is_file():
+        return Imported(uid, name, "refused", f"{target} is there, and no run")
+    same = common_lines(here, there)
+    if whole_size(there) <= same:
+        more = whole_size(here) > same
+        return Imported(uid, name, "skipped", "it is here, and further" if more else "it is here")
+    if not only_annotated(here, same):
+        return Imported(uid, name, "refused", "another journal is here under its uid")
+    if not update:
+        return Imported(uid, name, "skipped", "it is here; --update takes in what is new")
+    with RunLock(target), staging(target.parent) as room:
+        replace_journal(here, there, same, room)
+        if checkpoints:
+            _add_checkpoints(folder, target)
+    return Imported(uid, name, "updated", "")
+
+
+def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
+    """Put a longer journal in another's place, with the tags and notes that only that one has.
+
+    The caller holds the run's lock.
+    """
+    draft = room / JOURNAL_NAME
+    copy_whole_lines(there, draft)
+    with draft.open("ab") as file:
+        for record in records(here, kinds=ANNOTATIONS, start=same):
+            file.write(encode(record))
+    durable.sync_file(draft)
+    draft.replace(here)
+    durable.sync_directory(here.parent)
+
+
+def only_annotated(path: Path, start: int) -> bool:
+    """Say whether all that a journal has from byte `start` on are tags and notes."""
+    return all(record.get("kind") in ANNOTATIONS for record in records(path, start=start))
+
+
+def _add_checkpoints(folder: Path, target: Path) -> None:
+    """Take in the checkpoints that the run here does not have."""
+    for place in PLACES:
+        for info in in_place(folder, place):
+            final = place_dir(target, place) / f"{info.iteration:06d}"
+            if final.exists():
+                continue
+            durable.ensure_directory(final.parent)
+            draft = durable.aside(final, "tmp")
+            draft.mkdir()
+            copy_tree(info.path, draft)
+            durable.publish(draft, final)
