@@ -9,7 +9,7 @@ import click
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text
-from jaxpot.cli.report import gates_table
+from jaxpot.cli.result import gates_table
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 
@@ -30,7 +30,7 @@ EXIT_MISSED = 1
 def command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> None:
     """Judge the `[[expect]]` gates of RUN from what it recorded, without training.
 
-    RUN is a run's id or the start of one, a name (its newest run), or `latest`. Nothing is written.
+    RUN is a run's id or the start of one, a name, a tag, or `latest`. Nothing is written.
 
     \b
     Examples:

@@ -1,177 +1,74 @@
-"""What a run's end prints: the result, its gates, where the time went, what to try next."""
+"""`jaxpot report`: runs as one HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-from jaxpot.cli.output import table
-from jaxpot.sinks import format as words
+import click
 
-if TYPE_CHECKING:
-    from jaxpot.loop.observer import RunResult
-    from jaxpot.loop.seeds import SeedsResult
-
-_DONE = ("completed", "gate_missed")
-_SHARE_SHOWN = 0.0005
-_NOT_SHOWN = ("iteration/", "timings/", "num_")
+from jaxpot.cli.options import runs_dir_option
+from jaxpot.cli.output import emit
+from jaxpot.cli.several import chosen, runs_argument, separate_option, write_whole
+from jaxpot.cli.store import current_store
+from jaxpot.errors import UserError
 
 
-def report(result: RunResult, runs_dir_option: str = "") -> str:
-    """Writes a result for people.
+@click.command("report")
+@runs_argument
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file; report-<uid>.html or, of several runs, report.html without it.",
+)
+@click.option(
+    "-k",
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="A key or a glob to draw; may be repeated. Without it: evaluations, rewards, losses.",
+)
+@click.option(
+    "-x",
+    "x_axis",
+    type=click.Choice(["iteration", "samples", "time"]),
+    default="iteration",
+    show_default=True,
+    help="What is to the right in the curves.",
+)
+@separate_option
+@click.option("--force", is_flag=True, help="Write over a file that is no report of jaxpot's.")
+@runs_dir_option
+def command(
+    runs: tuple[str, ...],
+    output: Path | None,
+    keys: tuple[str, ...],
+    x_axis: str,
+    separate: bool,
+    force: bool,
+) -> None:
+    """Write a report of runs: one HTML file with everything in it, which needs no network.
 
-    Args:
-        result: How the attempt ended.
-        runs_dir_option: ` --runs-dir DIR`, for the commands to try next, where they need it.
+    RUN is a uid, the start of one, `latest`, or a name or a tag: these mean every run that has it.
+    The report has the result and the gates, learning curves, evaluations, the league, the time,
+    checkpoints, the spec and where the run comes from; of several runs also their comparison.
+
+    \b
+    Examples:
+      jaxpot report latest
+      jaxpot report baseline wide -o comparison.html
+      jaxpot report latest -k '*_loss' -k 'eval_*/win_rate' -x samples
+
+    The file's path goes to stdout. An older report is written over, any other file is not.
     """
-    sections = [
-        _result(result),
-        gates_table(result.expect),
-        _time(result.time),
-        _next(result, runs_dir_option),
-    ]
-    return "\n\n".join(section for section in sections if section)
+    from jaxpot.report import is_ours, report_page
 
-
-def report_seeds(result: SeedsResult, runs_dir_option: str = "") -> str:
-    """Writes for people what runs under several seeds came to; arguments as of `report`."""
-    asked = f"seeds {result.seeds[0]} to {result.seeds[-1]}"
-    if len(result.seeds) == 1:
-        asked = f"seed {result.seeds[0]}"
-    sections = [
-        f"{result.name}, {asked}: {result.status}\nreason  {result.reason}",
-        _runs(result),
-        _spreads(result),
-        gates_table(result.expect),
-        _next_of_seeds(result, runs_dir_option),
-    ]
-    return "\n\n".join(section for section in sections if section)
-
-
-def _runs(result: SeedsResult) -> str:
-    judged = any(run.expect for run in result.runs.values())
-    rows = []
-    for seed, run in result.runs.items():
-        row = [str(seed), run.uid, run.status, str(run.iterations), run.digest]
-        own = [gate for gate in run.expect if gate["seeds"] == 1]
-        passed = sum(gate["passed"] is True for gate in own)
-        rows.append(row + ([f"{passed} of {len(own)}"] if judged else []))
-    headers = ["seed", "run", "status", "iterations", "digest"]
-    return table(headers + (["own gates passed"] if judged else []), rows, right=(0, 3))
-
-
-def _spreads(result: SeedsResult) -> str:
-    rows = [
-        [
-            key,
-            words.number(spread.mean),
-            "-" if spread.standard_error is None else words.number(spread.standard_error),
-            words.number(spread.min),
-            words.number(spread.max),
-        ]
-        for key, spread in result.metrics.items()
-        if not key.startswith(_NOT_SHOWN)
-    ]
-    headers = ["metric", "mean", "standard error", "min", "max"]
-    return table(headers, rows, right=(1, 2, 3, 4)) if rows else ""
-
-
-def _next_of_seeds(result: SeedsResult, runs_dir_option: str) -> str:
-    lines = ["next"]
-    for run in result.runs.values():
-        if run.status not in _DONE:
-            lines.append(f"  jaxpot resume {run.uid}{runs_dir_option}")
-    first = next(iter(result.runs.values()))
-    if any(run.expect for run in result.runs.values()):
-        lines.append(f"  jaxpot expect {first.uid}{runs_dir_option}")
-    lines.append(f"  jaxpot ls -n {len(result.runs)}{runs_dir_option}")
-    return "\n".join(lines)
-
-
-def _result(result: RunResult) -> str:
-    attempt = f", attempt {result.attempt}" if result.attempt > 1 else ""
-    plural = "" if result.iterations == 1 else "s"
-    lines = [
-        f"{result.name} {result.uid}: {result.status} after {result.iterations} "
-        f"iteration{plural}{attempt}",
-        f"reason      {result.reason}",
-        f"checkpoint  {result.checkpoint or 'none'}",
-        f"digest      {result.digest}",
-    ]
-    return "\n".join(lines)
-
-
-def gates_table(expect: Sequence[Mapping[str, Any]]) -> str:
-    """Lays out verdicts, as a result or the store has them; "" where there are none."""
-    if not expect:
-        return ""
-    rows = [
-        [
-            str(gate.get("metric")),
-            str(gate.get("at")),
-            words.bounds(gate.get("min"), gate.get("max")),
-            _statistic(gate),
-            _value(gate),
-            _verdict(gate),
-        ]
-        for gate in expect
-    ]
-    lines = [["gate", "at", "wanted", "of", "value", ""], *rows]
-    if not any(row[3] for row in rows):
-        lines = [[*line[:3], *line[4:]] for line in lines]
-    return table(lines[0], lines[1:], right=(len(lines[0]) - 2,))
-
-
-def _statistic(gate: Mapping[str, Any]) -> str:
-    if (gate.get("seeds") or 1) == 1:
-        return ""
-    count = len(gate.get("runs") or ())
-    return f"{gate.get('statistic')} of {count} seed{'' if count == 1 else 's'}"
-
-
-def _value(gate: Mapping[str, Any]) -> str:
-    value, error = gate.get("value"), gate.get("standard_error")
-    if value is None:
-        return "-"
-    if error is None or gate.get("statistic") != "mean":
-        return _number(value)
-    return f"{_number(value)} \u00b1 {_number(error)}"
-
-
-def _verdict(gate: Mapping[str, Any]) -> str:
-    if gate.get("judged"):
-        return "passed" if gate.get("passed") else "missed"
-    needed = gate.get("seeds") or 1
-    return "not judged" + (f", needs {needed} seeds" if needed > 1 else "")
-
-
-def _number(value: float | str) -> str:
-    """Writes a number; a journal has NaN and infinities as texts."""
-    return value if isinstance(value, str) else words.number(value)
-
-
-def _time(spent: dict[str, float]) -> str:
-    total = sum(spent.values())
-    if not total > 0:
-        return ""
-    rows = [
-        [name, words.span(seconds), f"{100 * seconds / total:.1f} %"]
-        for name, seconds in spent.items()
-        if seconds / total >= _SHARE_SHOWN
-    ]
-    rows.append(["all", words.span(total), ""])
-    return table(["where the time went", "", ""], rows, right=(1, 2))
-
-
-def _next(result: RunResult, runs_dir_option: str) -> str:
-    # Printed for the user to run, never run here; a uid has no quotes.
-    query = f"select iter, value from metric where uid = '{result.uid}' and key = 'total_loss'"  # noqa: S608
-    more = f" --iterations {2 * result.iterations}" if result.status in _DONE else ""
-    return "\n".join(
-        [
-            "next",
-            f"  jaxpot show {result.uid}{runs_dir_option}",
-            f'  jaxpot sql "{query}"{runs_dir_option}',
-            f"  jaxpot resume {result.uid}{more}{runs_dir_option}",
-        ]
-    )
+    store = current_store()
+    uids = chosen(store, runs)
+    target = output or Path("report.html" if len(uids) > 1 else f"report-{uids[0]}.html")
+    if target.exists() and not force and not is_ours(target):
+        raise UserError(f"{target} is there, and is no report of jaxpot's; --force writes over it")
+    page = report_page(store, uids, keys=keys, x=x_axis, separate=separate)
+    write_whole(target, page.encode())
+    emit(str(target))

@@ -33,14 +33,18 @@ def display_options(command: Decorated) -> Decorated:
     return command
 
 
+def terminal() -> bool:
+    """Says whether stderr is a terminal that can draw in place."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", None)
+
+
 @contextmanager
 def display(*, plain: bool, quiet: bool) -> Iterator[Observers]:
     """Opens the display that suits stderr, and gives the terminal back whatever happens."""
     from jaxpot.loop.observer import Observers
     from jaxpot.sinks.plain import Plain
 
-    terminal = sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", None)
-    if plain or quiet or not terminal:
+    if plain or quiet or not terminal():
         observers = Observers(Plain(only_warnings=quiet))
         yield observers
     else:
@@ -71,7 +75,7 @@ def conclude(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     if as_json:
         emit(json_text(result_record(result)))
     else:
-        from jaxpot.cli.report import report
+        from jaxpot.cli.result import report
 
         emit(report(result, runs_dir_words(ctx)))
     if result.status == "failed":
@@ -86,7 +90,7 @@ def conclude_seeds(ctx: click.Context, result: SeedsResult, *, as_json: bool) ->
     if as_json:
         emit(json_text(seeds_record(result)))
     else:
-        from jaxpot.cli.report import report_seeds
+        from jaxpot.cli.result import report_seeds
 
         emit(report_seeds(result, runs_dir_words(ctx)))
     for seed, run in result.runs.items():

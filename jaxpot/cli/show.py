@@ -10,7 +10,7 @@ import click
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
-from jaxpot.cli.report import gates_table
+from jaxpot.cli.result import gates_table
 from jaxpot.cli.store import current_store
 from jaxpot.sinks import format as words
 
@@ -22,7 +22,7 @@ _SHARE_SHOWN = 0.0005
 @json_option("One object: what `ls --json` has, and the rest.")
 @runs_dir_option
 def command(run: str, as_json: bool) -> None:
-    """Show everything about RUN: a uid, the start of one, a name (its newest run), or `latest`.
+    """Show everything about RUN: a uid, the start of one, a name, a tag, or `latest`.
 
     \b
     Examples:

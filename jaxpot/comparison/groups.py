@@ -1,0 +1,154 @@
+"""Runs that train alike but for their seed are one experiment: they are taken together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import attrs
+
+from jaxpot.errors import UserError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_RUNS = """
+SELECT uid, name, status, iterations, attempts, seed, training_digest
+FROM runs WHERE list_contains($1, uid)
+"""
+_PARAMS = """
+SELECT path, uid, value FROM params JOIN runs USING (run_id)
+WHERE list_contains($1, uid) ORDER BY path
+"""
+_TAIL = 6  # characters that are random in a uid
+_NAMED_DIFFERENCES = 3
+# What says how long a run is or what it is called, not how it trains.
+_NO_LABEL = ("seed", "name", "description", "iterations", "tags")
+
+
+class Run(NamedTuple):
+    """A run as a comparison knows it."""
+
+    uid: str
+    name: str
+    status: str
+    iterations: int
+    attempts: int
+    seed: int | None
+    training_digest: str | None
+
+
+@attrs.frozen
+class Group:
+    """Runs that are shown as one: seeds of one experiment, or a single run."""
+
+    label: str
+    runs: tuple[Run, ...]
+
+    @property
+    def uids(self) -> list[str]:
+        """The runs' uids."""
+        return [run.uid for run in self.runs]
+
+
+class Difference(NamedTuple):
+    """A value of the spec that is not the same in all runs; None where a run has none."""
+
+    path: str
+    values: Mapping[str, str | None]
+
+
+def read_runs(connection: duckdb.DuckDBPyConnection, uids: Iterable[str]) -> list[Run]:
+    """Give runs in the order that they are named, each once.
+
+    Raises:
+        UserError: the database does not have one of them.
+    """
+    wanted = list(dict.fromkeys(uids))
+    found = {row[0]: Run(*row) for row in connection.execute(_RUNS, [wanted]).fetchall()}
+    for uid in wanted:
+        if uid not in found:
+            raise UserError(f"run {uid} is not in the database; `jaxpot ls` says why")
+    return [found[uid] for uid in wanted]
+
+
+def differences(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> list[Difference]:
+    """Give every value of the runs' specs that is not the same in all of them."""
+    values: dict[str, dict[str, str | None]] = {}
+    uids = [run.uid for run in runs]
+    for path, uid, value in connection.execute(_PARAMS, [uids]).fetchall():
+        values.setdefault(path, dict.fromkeys(uids))[uid] = value
+    return [Difference(p, found) for p, found in values.items() if len({*found.values()}) > 1]
+
+
+def grouped(
+    runs: Sequence[Run], found: Sequence[Difference] = (), *, separate: bool = False
+) -> tuple[list[Group], list[str]]:
+    """Take runs of one training digest that differ in their seed together.
+
+    Args:
+        runs: The runs.
+        found: Differences of their specs, which tell groups of one name apart.
+        separate: Every run by itself.
+
+    Returns:
+        The groups in the order of their first runs, and a line about each run that is left out
+        since another one has its seed.
+    """
+    members: dict[str, list[Run]] = {}
+    left_out: list[str] = []
+    for run in runs:
+        alone = separate or run.training_digest is None or run.seed is None
+        members.setdefault(run.uid if alone else str(run.training_digest), []).append(run)
+    parts: list[list[Run]] = []
+    for together in members.values():
+        by_seed = {run.seed: run for run in sorted(together, key=lambda run: run.uid)}
+        if len(by_seed) == 1:
+            parts += [[run] for run in together]
+            continue
+        kept = sorted(by_seed.values(), key=lambda run: run.seed or 0)
+        for run in together:
+            if run not in kept:
+                other = by_seed[run.seed].uid
+                left_out.append(f"{run.uid} is left out: {other} is newer and has its seed")
+        parts.append(kept)
+    labels = _labels(parts, found)
+    return [Group(label, tuple(part)) for label, part in zip(labels, parts, strict=True)], left_out
+
+
+def _labels(parts: Sequence[list[Run]], found: Sequence[Difference]) -> list[str]:
+    """Name groups: by the run's name, then by what differs in the specs, then by uid."""
+    names = [part[0].name for part in parts]
+    labels: list[str] = []
+    for part, name in zip(parts, names, strict=True):
+        words = [name]
+        if names.count(name) > 1:
+            words += _telling(part, found)
+        if len(part) > 1:
+            words.append(f"({len(part)} seeds)")
+        elif part[0].seed is not None:
+            words.append(f"seed {part[0].seed}")
+        labels.append(" ".join(words))
+    for characters in (_TAIL, 0):
+        counted = Counter(labels)
+        labels = [
+            f"{label} {part[0].uid[-characters:]}" if counted[label] > 1 else label
+            for label, part in zip(labels, parts, strict=True)
+        ]
+    return labels
+
+
+def _telling(part: list[Run], found: Sequence[Difference]) -> list[str]:
+    """Give the values by which a group's spec differs from others', where they are few."""
+    uids = [run.uid for run in part]
+    telling = [
+        (difference.path, difference.values[uids[0]])
+        for difference in found
+        if difference.path not in _NO_LABEL
+        and not difference.path.startswith(("tags", "expect", "checkpoint", "runtime"))
+        and len({difference.values[uid] for uid in uids}) == 1
+    ]
+    if len(telling) > _NAMED_DIFFERENCES:
+        return []
+    return [f"{path.rpartition('.')[2]}={value or '-'}" for path, value in telling]
