@@ -37,17 +37,29 @@ MAY_IMPORT = {
         *("algorithms", "envs", "errors", "evaluators", "models", "spec", "store"),
         "verification",
     },
-    "sinks": {"loop", "spec"},
-    "cli": {"errors", "graph", "loop", "sinks", "spec", "store", "verification"},
+    "sinks": {"errors", "loop", "spec", "store"},
+    "comparison": {"errors", "sinks"},
+    "charts": {"comparison", "errors", "sinks"},
+    "report": {"charts", "comparison", "errors", "sinks", "store", "verification"},
+    "exchange": {"checkpoints", "errors", "sinks", "spec", "store"},
+    "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
+    "cli": {
+        *("charts", "comparison", "errors", "exchange", "graph", "loop", "report", "sinks"),
+        *("spec", "store", "upkeep", "verification"),
+    },
     "__main__": {"cli"},
 }
 """What each part of the package may import beside itself, at once or later."""
 
 HEAVY = {"duckdb", "flax", "jax", "numpy", "optax", "orbax", "pgx"}
-LIGHT = ("errors", "spec", "graph", "store", "checkpoints", "sinks", "cli")
+LIGHT = (
+    *("errors", "spec", "graph", "store", "checkpoints", "sinks", "comparison", "charts"),
+    *("report", "exchange", "upkeep", "cli"),
+)
 """Parts that import nothing of `HEAVY` before it is needed."""
 
 BEFORE_JAX = (
+    "delivery",
     "environment",
     "gates",
     "observer",

@@ -42,7 +42,7 @@ def commands() -> list[list[str]]:
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory):
-    text, _ = blocks("toml")
+    text, *_ = blocks("toml")
     path = tmp_path_factory.mktemp("specs") / "ttt.toml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Find where RUN_A and RUN_B part: the first iteration, phase and leaf that differ.
 
-    RUN_A and RUN_B are a run's id or the start of one, a name (its newest run), or `latest`.
+    RUN_A and RUN_B are a run's id or the start of one, a name or tag (its newest run), or `latest`.
 
     \b
     Examples:

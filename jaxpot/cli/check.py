@@ -65,11 +65,14 @@ def _check(
 ) -> dict[str, Any]:
     """Reports on a spec; with the folder of all runs its programs are traced too."""
     from jaxpot.errors import UserError
-    from jaxpot.spec import Fault, Origin, SpecError, load
+    from jaxpot.spec import Fault, Origin, SpecError, load, missing_extras
 
     report: dict[str, Any] = {"file": str(spec), "ok": False}
     try:
         loaded = load(spec, overrides=overrides, import_user_code=imports)
+        with loaded.placing():
+            if missing := missing_extras(loaded.experiment):
+                raise SpecError(missing)
         if runs_dir is not None:
             with loaded.placing():
                 _check_shapes(loaded, runs_dir, imports=imports)

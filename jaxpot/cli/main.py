@@ -53,12 +53,30 @@ COMMANDS: dict[str, Entry] = {
     "diff": Entry("Specs", "jaxpot.cli.diff", "Compare two specs value by value."),
     "run": Entry("Runs", "jaxpot.cli.run", "Train what a spec says."),
     "resume": Entry("Runs", "jaxpot.cli.resume", "Continue a run from its newest checkpoint."),
+    "watch": Entry("Runs", "jaxpot.cli.watch", "Watch a run that another process trains."),
     "verify": Entry("Runs", "jaxpot.cli.verify", "Train again, and compare every bit."),
     "bisect": Entry("Runs", "jaxpot.cli.bisect", "Find where two runs part."),
     "expect": Entry("Records", "jaxpot.cli.expect", "Judge a recorded run's learning gates."),
     "ls": Entry("Records", "jaxpot.cli.ls", "List runs."),
     "show": Entry("Records", "jaxpot.cli.show", "Show everything about a run."),
+    "compare": Entry("Records", "jaxpot.cli.compare", "Compare runs: specs, values, who is ahead."),
+    "plot": Entry("Records", "jaxpot.cli.plot", "Plot learning curves, to a file or the terminal."),
+    "report": Entry("Records", "jaxpot.cli.report", "Write runs as one HTML file."),
     "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
+    "tag": Entry("Records", "jaxpot.cli.tag", "Tag runs, to find them by."),
+    "note": Entry("Records", "jaxpot.cli.note", "Write down what there is to say about a run."),
+    "rm": Entry("Records", "jaxpot.cli.rm", "Move runs to the trash, or delete them for good."),
+    "restore": Entry("Records", "jaxpot.cli.restore", "Bring runs back from the trash."),
+    "gc": Entry("Records", "jaxpot.cli.gc", "Find what can be deleted without loss; delete it."),
+    "export": Entry(
+        "Records", "jaxpot.cli.export", "Write runs as Parquet, CSV, JSON, TensorBoard."
+    ),
+    "sync": Entry("Records", "jaxpot.cli.sync", "Send recorded runs to sinks: TensorBoard, W&B."),
+    "samples": Entry("Records", "jaxpot.cli.samples", "Show what a run trained on, boards drawn."),
+    "import": Entry(
+        "Records", "jaxpot.cli.import_", "Take in runs of another machine, or TensorBoard's."
+    ),
+    "snapshot": Entry("Records", "jaxpot.cli.snapshot", "Write a copy of the database."),
     "rebuild": Entry("Records", "jaxpot.cli.rebuild", "Make the database again from journals."),
     "completion": Entry("Shell", "jaxpot.cli.completion", "Print a shell's completion script."),
 }

@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Continue RUN as a new attempt, from its newest whole checkpoint.
 
-    RUN is a run's id or the start of one, a name (its newest run), or `latest`.
+    RUN is a run's id or the start of one, a name or tag (its newest run), or `latest`.
 
     \b
     Examples:

@@ -84,10 +84,10 @@ def command(
 ) -> None:
     """Train RUN or SPEC again and compare every bit: payload but for times, and state digests.
 
-    RUN is a run's id or the start of one, a name, or `latest`. It is trained under its recorded
-    threads and flags, in a temporary directory, and held to what the store has; the result is
-    added to the run's grade. SPEC is a .toml file. It is trained twice from fresh processes, and
-    once more with a kill and a resume.
+    RUN is a run's id or the start of one, a name, a tag, or `latest`. It is trained under its
+    recorded threads and flags, in a temporary directory, and held to what the store has; the
+    result is added to the run's grade. SPEC is a .toml file. It is trained twice from fresh
+    processes, and once more with a kill and a resume.
 
     \b
     Examples:

@@ -3,7 +3,7 @@
 Axis letters: A actions. Shapes are those of one lane; callers `vmap`.
 """
 
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jax import Array
@@ -38,6 +38,18 @@ class EnvState(Protocol):
 
 
 StateT = TypeVar("StateT", bound=EnvState)
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """A game that can tell in text what an observation shows, for people who look at samples."""
+
+    def describe(self, observation: np.ndarray) -> str | None:
+        """Returns text, lines joined by newlines, for an observation of the player to move.
+
+        Called on the host with one observation; None where there is nothing to say.
+        """
+        ...
 
 
 class Environment(Protocol[StateT]):

@@ -15,6 +15,7 @@ import numpy as np
 import pgx
 from jax import Array
 
+from jaxpot.envs.boards import draw
 from jaxpot.errors import UserError
 from jaxpot.spec import PgxEnv
 from jaxpot.spec.pgx_games import GAMES
@@ -82,6 +83,10 @@ class PgxEnvironment:
         # pgx's public `observe` warns about its player argument and has no other way to ask for
         # the view of the player who is not to move; `_observe` is what every game implements.
         return self.game._observe(state.inner, player)
+
+    def describe(self, observation: np.ndarray) -> str | None:
+        """Draws what the player to move sees, where the board is one that can be drawn."""
+        return draw(self.id, observation)
 
 
 def build(config: PgxEnv) -> PgxEnvironment:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from jaxpot.errors import UserError
 from jaxpot.graph.graph import PhaseGraph, check
 from jaxpot.graph.phase import Cadence, Field, Phase
-from jaxpot.spec import AddSchedule, Collect, Experiment, PayloadKey, payload_keys
+from jaxpot.graph.plan import BATCH, SAMPLES
+from jaxpot.spec import AddSchedule, Collect, Debug, Experiment, PayloadKey, payload_keys
 from jaxpot.spec.league import League
 from jaxpot.spec.payload import collector_timer, evaluator_prefix
 from jaxpot.spec.registry import part_row
@@ -51,7 +52,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         *([_league_sizes(phase)] if league is not None else []),
         *_collectors(experiment, phase),
         phase(
-            "concatenate_batches",
+            BATCH,
             where="device",
             program="iteration",
             reads_if_present=tuple(f"rollout.{name}" for name in _windows(experiment)),
@@ -60,6 +61,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             implementation=_PHASES + "concatenate_batches",
             doc="Computes every row's targets and joins the collectors' rows into one batch.",
         ),
+        *([_samples(experiment.debug, phase)] if experiment.debug is not None else []),
         phase(
             "training",
             where="device",
@@ -120,6 +122,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         fields=fields,
         phases=tuple(phases),
         profile_every=experiment.runtime.profile_every,
+        sample_every=experiment.debug.every if experiment.debug is not None else 0,
     )
     for name, keys in declared.items():
         raise UserError(
@@ -223,6 +226,15 @@ def _league_sizes(phase: Callable[..., Phase]) -> Phase:
         reads=("league",),
         implementation=_PHASES + "league_sizes",
         doc="Counts the league's entries, the archive's, and the active ones of those.",
+    )
+
+
+def _samples(debug: Debug, phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        SAMPLES,
+        where="host",
+        cadence=Cadence(every=debug.every),
+        doc="Plays the iteration's games once more, on the side, and writes samples of their rows.",
     )
 
 

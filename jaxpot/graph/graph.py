@@ -43,12 +43,14 @@ class PhaseGraph:
         fields: The training state, in the order in which it is made.
         phases: Every phase, in the order of an iteration.
         profile_every: Cadence of stepped iterations; 0 for never.
+        sample_every: Cadence of sampled iterations; 0 for never.
     """
 
     iterations: int
     fields: tuple[Field, ...]
     phases: tuple[Phase, ...]
     profile_every: int = 0
+    sample_every: int = 0
 
     @property
     def keys(self) -> tuple[PayloadKey, ...]:

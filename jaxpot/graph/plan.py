@@ -10,13 +10,22 @@ from jaxpot.spec.payload import PayloadKey
 POOL_DIGESTS = "pool_digests"
 """The program that checks the league's parameters before a checkpoint is written."""
 
+BATCH = "concatenate_batches"
+"""The phase that makes what is trained on of what was collected."""
+
+SAMPLES = "samples"
+"""The phase that writes samples of that, and what its own program is called after."""
+
 
 def programs(graph: PhaseGraph) -> list[str]:
     """Lists every program that a whole run compiles, each at most once."""
     names = ["init"]
     for regime in graph.regimes():
         names.append(f"iteration[{regime.name}]")
-        if _is_profiled(graph, regime):
+        if _fires_in(regime, graph.sample_every):
+            names += [f"step[{regime.name}]/{last.name}" for last, _ in batch_groups(regime)]
+            names.append(f"{SAMPLES}[{regime.name}]")
+        if _fires_in(regime, graph.profile_every):
             names += [f"step[{regime.name}]/{last.name}" for last, _ in step_groups(regime)]
             names += [f"step[{regime.name}]/pack", f"phase_digests[{regime.name}]"]
     for phase in (*graph.evaluators, *graph.between):
@@ -42,8 +51,14 @@ def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
     return [(group[-1], tuple(group)) for group in groups]
 
 
-def _is_profiled(graph: PhaseGraph, regime: Regime) -> bool:
-    every = graph.profile_every
+def batch_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
+    """Returns the first of `step_groups`: those up to the one that makes the batch."""
+    groups = step_groups(regime)
+    made = [any(phase.name == BATCH for phase in phases) for _, phases in groups]
+    return groups[: made.index(True) + 1]
+
+
+def _fires_in(regime: Regime, every: int) -> bool:
     return bool(every) and regime.until // every > regime.start // every
 
 

@@ -23,6 +23,7 @@ from jaxpot.loop.lowering import (
 )
 from jaxpot.loop.programs import Program, Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
+from jaxpot.loop.samples import Sampler
 from jaxpot.loop.saving import Saver
 from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
@@ -73,6 +74,7 @@ class Attempt:
     recorder: Recorder
     saver: Saver
     league: LeagueKeeper
+    sampler: Sampler | None
     clock: Clock
     stop: StopRequest
     leaf_paths: tuple[str, ...]
@@ -110,6 +112,11 @@ class Attempt:
 
     def _dispatch(self, iteration: int) -> None:
         regime = self.graph.regime_at(iteration, self.league.conditions)
+        if self.sampler is not None and self.sampler.fires(iteration):
+            # What was dispatched before is told first: the samples take no part of its time.
+            self._fetch(len(self._pending))
+            with self.clock.spending("debug"):
+                self.sampler.dump(iteration, regime, self.state, self.root_key)
         profiled = self.graph.profile_every and (iteration + 1) % self.graph.profile_every == 0
         if profiled:
             self._fetch(len(self._pending))

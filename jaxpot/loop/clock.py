@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SPENT = ("compile", "collect", "update", "iterate", "evaluate", "league", "record", "save", "wait")
+SPENT = ("compile", "collect", "update", "iterate", "evaluate", "league", "record", "debug")
+SPENT += ("save", "wait")
 """What seconds are spent on; `iterate` is collecting and updating where no iteration told them
 apart, `wait` is for the last save."""
 

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from jaxpot.spec import Experiment
+    from jaxpot.spec import Expect
     from jaxpot.spec.payload import PayloadKey
+
+
+class Expecting(Protocol):
+    """What of an experiment is shown: of a recorded run's, no more may be known."""
+
+    @property
+    def expect(self) -> tuple[Expect, ...]:
+        """The learning gates."""
+        ...
 
 
 @attrs.frozen(kw_only=True)
@@ -31,7 +40,7 @@ class RunInfo:
         keys: Every payload key that the run will emit.
         device: The device in words, e.g. `cpu` or `NVIDIA H200`.
         nproc: Threads that the CPU backend may use; None where that is not pinned.
-        experiment: The experiment that is run.
+        experiment: The experiment that is run, as far as it is shown.
     """
 
     uid: str
@@ -43,7 +52,7 @@ class RunInfo:
     keys: tuple[PayloadKey, ...]
     device: str
     nproc: int | None
-    experiment: Experiment
+    experiment: Expecting
 
 
 @attrs.frozen(kw_only=True)

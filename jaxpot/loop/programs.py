@@ -6,8 +6,9 @@ from typing import Any
 
 import jax
 
+from jaxpot.algorithms.base import Batch, Rollout
 from jaxpot.graph import Phase, PhaseGraph, Regime
-from jaxpot.graph.plan import POOL_DIGESTS, step_groups
+from jaxpot.graph.plan import POOL_DIGESTS, SAMPLES, step_groups
 from jaxpot.loop.context import Context
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.lowering import (
@@ -17,6 +18,7 @@ from jaxpot.loop.lowering import (
     lower_iteration,
     lower_phase,
 )
+from jaxpot.loop.picking import pick_samples
 from jaxpot.loop.state import State, init_state
 from jaxpot.loop.streams import IMPLEMENTATION
 
@@ -149,6 +151,14 @@ class Programs:
             return digests
 
         return self._program(f"phase_digests[{regime.name}]", lambda: phase_digests)
+
+    def samples(self, regime: Regime, count: int) -> Program:
+        """Picks the first rows of each collector: `(rollouts, batch, network) -> samples`."""
+
+        def samples(rollouts: list[Rollout], batch: Batch, network: Values) -> list[Any]:
+            return pick_samples(self._context, rollouts, batch, network, count=count)
+
+        return self._program(f"{SAMPLES}[{regime.name}]", lambda: samples)
 
     def finish(self, regime: Regime) -> Program:
         """Packs a stepped iteration's values: `(values, metrics) -> (changed, output)`."""

@@ -18,7 +18,7 @@ from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, read_record
 from jaxpot.loop.restoring import START, Restored, choose, find_parent, restore_parent
 from jaxpot.loop.signals import StopRequest
-from jaxpot.spec import Experiment, SpecError, from_resolved, resolved, validate
+from jaxpot.spec import Experiment, SpecError, from_resolved, missing_extras, resolved, validate
 from jaxpot.store.runs import RunLock, create_run, find
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def run(
             experiment's selectors name now when None.
         observer: Who watches.
         graph: A graph with phases of one's own; the experiment's without them otherwise.
-        ingest: Whether a child process fills the database on the way.
+        ingest: Whether processes beside this one fill the database, and the sinks, on the way.
 
     Raises:
         UserError: The experiment cannot be built, or the network that it is to start with is not
@@ -56,6 +56,8 @@ def run(
     """
     given = what if isinstance(what, Experiment) else what.experiment
     experiment = _extended(given, iterations)
+    with nullcontext() if isinstance(what, Experiment) else what.placing():
+        _require_extras(experiment, ingest=ingest)
     found = None if init_from is None else find_parent(runs_dir, init_from)
     with collector_paused(), StopRequest() as stop:
         prepare(experiment.runtime)
@@ -94,13 +96,13 @@ def resume(
 
     Args:
         runs_dir: Folder of all runs.
-        selector: A run's uid, the start of one, a name, or `latest`.
+        selector: A run's uid, the start of one, a name, a tag, or `latest`.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
         checkpoint: Which of the run's checkpoints to start from: `latest`, `best`, `milestone:N`,
             a number of iterations or a path. Those beyond it are deleted, and made again.
         observer: Who watches.
         graph: A graph with phases of one's own; the experiment's without them otherwise.
-        ingest: Whether a child process fills the database on the way.
+        ingest: Whether processes beside this one fill the database, and the sinks, on the way.
 
     Raises:
         UserError: There is no such run or checkpoint, the run is running, or its iterations are
@@ -115,6 +117,7 @@ def resume(
         chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
         if chosen is None and record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
+        _require_extras(experiment, ingest=ingest)
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.
         imported = from_resolved(resolved(experiment), import_user_code=True)
@@ -131,6 +134,12 @@ def resume(
         return built.resume(
             found.uid, found.path, record, chosen=chosen, target=iterations, ingest=ingest
         )
+
+
+def _require_extras(experiment: Experiment, *, ingest: bool) -> None:
+    missing = missing_extras(experiment) if ingest else []
+    if missing:
+        raise SpecError(missing)
 
 
 def _extended(experiment: Experiment, iterations: int | None) -> Experiment:

@@ -12,6 +12,7 @@ from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
+from jaxpot.loop.delivery import Deliveries
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
@@ -23,6 +24,7 @@ from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.training import Outcome, train
 from jaxpot.spec import Experiment, ImportedPart
+from jaxpot.spec.resolve import plain
 from jaxpot.store import start_child
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
@@ -174,6 +176,8 @@ class Session:
             if (source := getattr(evaluator, "source", None)) is not None:
                 recorder.event("opponent", {"evaluator": name, **source})
         child = start_child(folder.parent) if ingest else None
+        sinks = self.experiment.sinks if ingest else {}
+        deliveries = Deliveries(folder, {name: plain(sink) for name, sink in sinks.items()})
         try:
             outcome = train(
                 self,
@@ -195,12 +199,23 @@ class Session:
                 recorder.end(status=status, reason=repr(error), iterations=recorder.done)
                 journal.sync()
             raise
+        else:
+            self._end_deliveries(uid, deliveries, recorder)
         finally:
+            deliveries.let_go()
             undone = child.stop() if child is not None else None
         if undone:
             self.observer.warning(f"the database lags behind the journal: {undone}")
         self.observer.finished(result)
         return result
+
+    def _end_deliveries(self, uid: str, deliveries: Deliveries, recorder: Recorder) -> None:
+        """Waits a moment for the sinks, and says once how each was left."""
+        for state in deliveries.stop():
+            with suppress(JournalError):
+                recorder.event("sink", attrs.asdict(state))
+            if (text := state.warning(uid)) is not None:
+                self.observer.warning(text)
 
     def _conclude(
         self, uid: str, folder: Path, journal: Journal, recorder: Recorder, outcome: Outcome

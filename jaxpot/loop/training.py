@@ -16,11 +16,12 @@ from jaxpot.loop.programs import OnCompile, Programs
 from jaxpot.loop.record import SUPERSEDED
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
+from jaxpot.loop.samples import Sampler
 from jaxpot.loop.saving import Saver, settle
 from jaxpot.loop.shapes import digest_paths
 from jaxpot.loop.streams import CONTRACT, root_key_data
 from jaxpot.spec import spec_digest
-from jaxpot.store.journal import Journal, JournalError
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
 if TYPE_CHECKING:
     from jaxpot.loop.session import Session
@@ -91,7 +92,7 @@ def train(
             if restored.supersedes:
                 beyond = {"after": restored.iteration, "checkpoints": restored.later}
                 recorder.event(SUPERSEDED, beyond)
-        attempt = _start(session, recorder, saver, restored, journal.path)
+        attempt = _start(session, recorder, saver, restored, folder)
         try:
             attempt.run(goal)
         except NonFiniteUpdateError as error:
@@ -121,7 +122,7 @@ def train(
 
 
 def _start(
-    session: "Session", recorder: Recorder, saver: Saver, restored: Restored, journal: Path
+    session: "Session", recorder: Recorder, saver: Saver, restored: Restored, folder: Path
 ) -> Attempt:
     programs = Programs(session.graph, session.context, _on_compile(session, recorder))
     root_key = jax.device_put(root_key_data(session.experiment.seed))
@@ -139,8 +140,12 @@ def _start(
         recorder,
         session.clock,
         state=state,
-        recorded=recorded_at(journal, restored.iteration - 1),
+        recorded=recorded_at(folder / JOURNAL_NAME, restored.iteration - 1),
     )
+    debug = session.experiment.debug
+    sampler = None
+    if debug is not None:
+        sampler = Sampler(debug, session.context.env, programs, recorder, folder)
     return Attempt(
         graph=session.graph,
         constants={
@@ -153,6 +158,7 @@ def _start(
         recorder=recorder,
         saver=saver,
         league=league,
+        sampler=sampler,
         clock=session.clock,
         stop=session.stop,
         leaf_paths=digest_paths(session.graph, session.shapes),

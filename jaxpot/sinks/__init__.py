@@ -1,1 +1,1 @@
-"""Displays of a run while it goes: a live dashboard on terminals, plain lines elsewhere."""
+"""Who is shown a run while it goes, on terminals and elsewhere, and who is sent its records."""

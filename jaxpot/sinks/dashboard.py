@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.text import Text
 
 from jaxpot.loop.observer import RunInfo, RunResult
-from jaxpot.sinks.frame import Size, frame
-from jaxpot.sinks.progress import Progress
+from jaxpot.sinks.frame import frame
+from jaxpot.sinks.progress import HINT, Progress
+from jaxpot.sinks.size import Size
 
 REFRESHES_PER_SECOND = 4
 
@@ -35,6 +36,7 @@ class Dashboard:
         *,
         clock: Callable[[], float] = time.monotonic,
         live: bool = True,
+        hint: str = HINT,
     ) -> None:
         """Prepares a display.
 
@@ -42,10 +44,13 @@ class Dashboard:
             console: Where to draw; stderr when None.
             clock: Seconds that only grow.
             live: False draws nothing until `frame` is asked for (tests, pictures).
+            hint: What the last line says of Ctrl-C.
         """
         self.console = console or Console(stderr=True)
-        self.progress = Progress(clock=clock)
+        self._clock, self._hint = clock, hint
+        self.progress = Progress(clock=clock, hint=hint)
         self._wanted = live
+        self._past = False
         self._live: Live | None = None
 
     def __enter__(self) -> Dashboard:
@@ -61,9 +66,15 @@ class Dashboard:
         """Gives the terminal back, with the last picture left on it."""
         self._stop()
 
+    def recalling(self, *, past: bool) -> None:
+        """Hears that what follows was before, or that the past is told; old warnings stay there."""
+        self._past = past
+
     def started(self, info: RunInfo) -> None:
-        """Opens the display."""
-        self.progress.started(info)
+        """Opens the display; again, for a further attempt, it begins anew."""
+        progress = Progress(clock=self._clock, hint=self._hint)
+        progress.started(info)
+        self.progress = progress
         if self._wanted and self._live is None:
             self._live = Live(
                 self,
@@ -98,6 +109,8 @@ class Dashboard:
 
     def warning(self, text: str) -> None:
         """Prints a warning above the picture, in full, where it stays."""
+        if self._past:
+            return
         self.console.print(Text(f"warning: {text}", style="yellow"))
 
     def finished(self, result: RunResult) -> None:

@@ -94,6 +94,13 @@ def bounds(least: float | None, most: float | None) -> str:
     return "" if most is None else f"<= {number(most)}"
 
 
+def printable(text: str) -> str:
+    """Writes text without what would move a terminal's cursor, or is no text at all."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t\u00a0" else "\ufffd" for char in text
+    )
+
+
 def _buckets(values: Sequence[float], width: int) -> list[Sequence[float]]:
     total = len(values)
     columns = max(0, min(width, total))

@@ -35,19 +35,39 @@ class Plain:
         self._stream = stream or sys.stderr
         self._clock = clock
         self._only_warnings = only_warnings
+        self._past = False
         self._progress = Progress(clock=clock)
         self._written_at = clock()
 
+    def recalling(self, *, past: bool) -> None:
+        """Hears that what follows was before, which is not written, or that the past is told.
+
+        In the past's stead one line of each evaluator says what it measured last, and one where
+        the training is.
+        """
+        self._past = past
+        latest = self._progress.latest
+        if past or latest is None:
+            return
+        for one in self._progress.evaluations:
+            if one.latest is not None:
+                done = int(one.latest["iter"]) + 1
+                self._write(f"evaluation at {done}: {_results(one, one.latest)}")
+        self._write(self._line(latest))
+
     def started(self, info: RunInfo) -> None:
-        """Writes what runs, where and how far."""
+        """Writes what runs, where and how far; again, for a further attempt."""
+        self._progress = Progress(clock=self._clock)
         self._progress.started(info)
         self._written_at = self._clock()
         threads = f", NPROC {info.nproc}" if info.nproc else ""
         attempt = f", attempt {info.attempt}" if info.attempt > 1 else ""
-        self._write(
+        line = (
             f"{info.name} {info.uid}{attempt}: iterations {info.start_iter} to "
             f"{info.target_iterations} on {info.device}{threads}; {info.run_dir}"
         )
+        if not self._only_warnings:
+            self._always(line)
 
     def compiling(self, program: str) -> None:
         """Notes which program is being compiled."""
@@ -89,7 +109,8 @@ class Plain:
 
     def warning(self, text: str) -> None:
         """Writes a warning."""
-        self._always(f"warning: {text}")
+        if not self._past:
+            self._always(f"warning: {text}")
 
     def finished(self, result: RunResult) -> None:
         """Writes where the training stopped."""
@@ -110,7 +131,7 @@ class Plain:
         return "  ".join(parts)
 
     def _write(self, line: str) -> None:
-        if not self._only_warnings:
+        if not self._only_warnings and not self._past:
             self._always(line)
 
     def _always(self, line: str) -> None:

@@ -19,6 +19,9 @@ from jaxpot.sinks.standings import Standings
 Payload = Mapping[str, float | int]
 Item = TypeVar("Item")
 
+HINT = "Ctrl-C saves a checkpoint and stops"
+"""What Ctrl-C does to the run that is shown."""
+
 _HISTORY = 512
 _MARK_EVERY_S = 0.25
 _MARKS = 40
@@ -99,8 +102,9 @@ class Evaluation:
 class Progress:
     """State of a run as the displays see it; takes every call of an `Observer`."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, hint: str = HINT) -> None:
         self._clock = clock
+        self.hint = hint
         self.info: RunInfo | None = None
         self.result: RunResult | None = None
         self.latest: Payload | None = None

@@ -10,6 +10,7 @@ from jaxpot.spec.collect import (
     RandomCollector,
     SelfplayCollector,
 )
+from jaxpot.spec.debug import Debug
 from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
 from jaxpot.spec.envs import EnvConfig, PgxEnv
 from jaxpot.spec.evaluators import (
@@ -21,6 +22,7 @@ from jaxpot.spec.evaluators import (
 )
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.extras import missing_extras
 from jaxpot.spec.faults import Fault, Origin, SpecError
 from jaxpot.spec.league import AddSchedule, League, Target
 from jaxpot.spec.load import Loaded, load
@@ -34,6 +36,7 @@ from jaxpot.spec.resolve import diff, from_resolved, resolved, to_json, to_toml
 from jaxpot.spec.runtime import Runtime
 from jaxpot.spec.schedules import Constant, Cosine, Linear, Schedule
 from jaxpot.spec.schema import json_schema
+from jaxpot.spec.sinks import JsonLines, SinkConfig, TensorBoard, WandB
 from jaxpot.spec.validate import validate
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "Collect",
     "Constant",
     "Cosine",
+    "Debug",
     "EnvConfig",
     "Evaluator",
     "Expect",
@@ -62,6 +66,7 @@ __all__ = [
     "GameTreeEvaluator",
     "ImportedEvaluator",
     "ImportedPart",
+    "JsonLines",
     "League",
     "LeagueCollector",
     "Linear",
@@ -77,8 +82,11 @@ __all__ = [
     "Runtime",
     "Schedule",
     "SelfplayCollector",
+    "SinkConfig",
     "SpecError",
     "Target",
+    "TensorBoard",
+    "WandB",
     "best_cadence",
     "describe_code",
     "diff",
@@ -86,6 +94,7 @@ __all__ = [
     "implementation",
     "json_schema",
     "load",
+    "missing_extras",
     "payload_keys",
     "resolved",
     "spec_digest",

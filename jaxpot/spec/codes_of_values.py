@@ -64,10 +64,10 @@ VALUE_CODES: Final = (
         "bad-name",
         "A name has characters that names do not have.",
         "Experiments and tags are named in letters, digits, `.`, `_` and `-`, at most 100 of them, "
-        "the first a letter or a digit; evaluators, whose names become payload keys, in lower-case "
-        "letters, digits and `_`, the first a letter. An evaluator of kind `checkpoint` names its "
-        "opponent by a run, as any command does, and by `latest`, `best`, `milestone:N` or `N`, "
-        "iterations done.",
+        "the first a letter or a digit; evaluators, whose names become payload keys, and sinks in "
+        "lower-case letters, digits and `_`, the first a letter. An evaluator of kind `checkpoint` "
+        "names its opponent by a run, as any command does, and by `latest`, `best`, `milestone:N` "
+        "or `N`, iterations done.",
         'name = "tic tac toe"',
         'name = "tic_tac_toe"',
     ),
@@ -82,7 +82,8 @@ VALUE_CODES: Final = (
     Code(
         "missing-kind",
         "A part does not say which kind it is.",
-        "A table that can be one of several things says which by its key `kind`.",
+        "A table that can be one of several things says which by its key `kind`; the name of a "
+        "sink's table may say it instead.",
         "[optimizer]\nlearning_rate = 1e-3",
         '[optimizer]\nkind = "adamw"\nlearning_rate = 1e-3',
     ),
@@ -90,9 +91,17 @@ VALUE_CODES: Final = (
         "unknown-kind",
         "There is no such kind of this part.",
         "The message lists the kinds. A class of your own is named by its import path, "
-        '`kind = "package.module:Name"`, for environments, models, algorithms and evaluators.',
+        '`kind = "package.module:Name"`, for environments, models, algorithms, evaluators, sinks.',
         '[model]\nkind = "transformer"',
         '[model]\nkind = "mlp"',
+    ),
+    Code(
+        "missing-extra",
+        "A part needs a package that is not installed here.",
+        "What only some specs need is installed with an extra of jaxpot's, which the message has. "
+        "`check`, `run` and `resume` look for it before anything is made, without importing it.",
+        "$ pip install jaxpot",
+        "$ pip install 'jaxpot[tensorboard,wandb]'",
     ),
     Code(
         "bad-import-path",

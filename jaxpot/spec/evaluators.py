@@ -74,7 +74,8 @@ class CheckpointEvaluator:
         ge=2, le=INT32_MAX, multiple_of=2, unit="games", doc="Games played per evaluation."
     )
     run: str = option(
-        name=RUN, doc="The opponent's run: its uid, the start of one, or a name, for the newest."
+        name=RUN,
+        doc="The opponent's run: its uid, the start of one, or a name or tag, for the newest.",
     )
     checkpoint: str = option(
         default="latest",

@@ -7,6 +7,7 @@ import attrs
 from jaxpot.spec.algorithms import AlgorithmConfig
 from jaxpot.spec.checkpoint import Checkpoint
 from jaxpot.spec.collect import Collect
+from jaxpot.spec.debug import Debug
 from jaxpot.spec.envs import EnvConfig
 from jaxpot.spec.evaluators import Evaluator
 from jaxpot.spec.expect import Expect
@@ -16,6 +17,7 @@ from jaxpot.spec.league import League, Target
 from jaxpot.spec.models import ModelConfig
 from jaxpot.spec.optimizers import AdamW, OptimizerConfig
 from jaxpot.spec.runtime import Runtime
+from jaxpot.spec.sinks import SinkConfig
 
 MAX_ITERATIONS = 1_000_000_000
 MAX_SEED = 2**32 - 1
@@ -58,3 +60,14 @@ class Experiment:
         default=(), max_items=1000, doc="Learning gates: bounds that the run must keep."
     )
     runtime: Runtime = option(default=Runtime(), doc="How the run uses the machine.")
+    sinks: Mapping[str, SinkConfig] = option(
+        default=FrozenMap(),
+        converter=FrozenMap,
+        keys=IDENTIFIER,
+        later=True,
+        doc="Tools and files that the run's records are sent to, by name; the name is the kind "
+        "where a table says none.",
+    )
+    debug: Debug | None = option(
+        default=None, later=True, doc="Samples of what is trained on; absent is off."
+    )

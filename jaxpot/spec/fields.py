@@ -26,7 +26,8 @@ LABEL = Name(
     "a name: letters, digits, `.`, `_` and `-`, a letter or a digit first, at most 100",
 )
 RUN = Name(
-    r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a run: its uid, the start of one, a name or `latest`"
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
+    "a run: its uid, the start of one, a name, a tag or `latest`",
 )
 SELECTOR = Name(
     r"(latest|best|(milestone:)?[0-9]{1,10})",

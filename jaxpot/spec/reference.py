@@ -15,6 +15,7 @@ from jaxpot.spec.collect import (
     RandomCollector,
     SelfplayCollector,
 )
+from jaxpot.spec.debug import Debug
 from jaxpot.spec.expect import Expect
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.fields import Rules, rules_of
@@ -45,11 +46,17 @@ from 0. For `t < warmup` it is `peak * (t + 1) / warmup`, where `peak` is the fi
 that, with `p = clip((t - warmup) / (iterations - warmup), 0, 1)`, a linear schedule is
 `init + (end - init) * p` and a cosine one `end + (init - end) * (1 + cos(pi * p)) / 2`."""
 
+_NAMED = """\
+The name of a table is its kind where it says none: `[sinks.tensorboard]` needs no `kind`, and with
+one there can be two of a kind. [Sinks](sinks.md) says what arrives where. Nothing here is part of
+the training digest."""
+
 _OWN = """\
-For an environment, a model, an algorithm or an evaluator, `kind = "package.module:Name"` names an
-attrs class of your own with a method `build(...)`. The class's fields are the table's keys, taken
-as strictly as jaxpot's own. It is imported by `run`, `resume`, `plan`, `keys` and `check --import`
-only. [Parts of your own](user-parts.md) shows one of each."""
+For an environment, a model, an algorithm, an evaluator or a sink,
+`kind = "package.module:Name"` names an attrs class of your own with a method `build(...)`. The
+class's fields are the table's keys, taken as strictly as jaxpot's own. It is imported by `run`,
+`resume`, `plan`, `keys` and `check --import` only. [Parts of your own](user-parts.md) shows
+one of each, [sinks](sinks.md) a sink."""
 
 _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("Top level", Experiment),
@@ -64,6 +71,7 @@ _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("`[checkpoint.best]`", Best),
     ("`[[expect]]`", Expect),
     ("`[runtime]`", Runtime),
+    ("`[debug]`", Debug),
 )
 
 _TITLES = {
@@ -73,6 +81,7 @@ _TITLES = {
     "optimizer": "`[optimizer]`",
     "schedule": "Schedules",
     "evaluator": "`[eval.<name>]`",
+    "sink": "`[sinks.<name>]`",
 }
 
 
@@ -83,6 +92,8 @@ def reference() -> str:
         blocks.append(f"## {_TITLES[registry.name]}")
         if registry.name == "schedule":
             blocks.append(_SCHEDULES)
+        if registry.named:
+            blocks.append(_NAMED)
         for row in registry.rows:
             blocks += _section(f'`kind = "{row.kind}"`', row.config, level=3)
         if registry.name == "environment":

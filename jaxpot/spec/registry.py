@@ -27,11 +27,20 @@ from jaxpot.spec.models import MLP, ResNet
 from jaxpot.spec.optimizers import SGD, Adam, AdamW
 from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.schedules import Constant, Cosine, Linear
+from jaxpot.spec.sinks import JsonLines, TensorBoard, WandB
 
 
 def _no_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
     del config, prefix
     return ()
+
+
+@attrs.frozen
+class Package:
+    """What has to be installed beside jaxpot: a module, and the extra that brings it."""
+
+    module: str
+    extra: str
 
 
 @attrs.frozen
@@ -48,6 +57,7 @@ class Row:
         all runs, or "recorded", the `source` that the run's first attempt recorded of the part.
       reads: fields of the state that an evaluator is given beside the network, by keyword.
       writes: fields that its output gives back.
+      requires: the package without which it cannot work; None for none.
     """
 
     config: type[Any]
@@ -57,6 +67,7 @@ class Row:
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
+    requires: Package | None = None
 
     @property
     def kind(self) -> str:
@@ -72,11 +83,13 @@ class Registry:
       name: what such a part is called.
       rows: its kinds.
       imported: class that holds a user's own part; None where there can be none.
+      named: whether the name of a part's table is its kind where the table itself says none.
     """
 
     name: str
     rows: tuple[Row, ...]
     imported: type[ImportedPart] | None = None
+    named: bool = False
 
     @property
     def by_kind(self) -> Mapping[str, Row]:
@@ -151,6 +164,20 @@ REGISTRIES = (
             ),
         ),
         imported=ImportedEvaluator,
+    ),
+    Registry(
+        "sink",
+        (
+            Row(
+                TensorBoard,
+                "jaxpot.sinks.tensorboard:build",
+                requires=Package("tensorboardX", "tensorboard"),
+            ),
+            Row(WandB, "jaxpot.sinks.wandb:build", requires=Package("wandb", "wandb")),
+            Row(JsonLines, "jaxpot.sinks.jsonl:build"),
+        ),
+        imported=ImportedPart,
+        named=True,
     ),
 )
 

@@ -14,7 +14,7 @@ import attrs
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.fields import Rules, rules_of
 from jaxpot.spec.imports import IMPORT_PATH
-from jaxpot.spec.registry import Registry, registry_of
+from jaxpot.spec.registry import Registry, Row, registry_of
 from jaxpot.spec.resolve import plain
 from jaxpot.spec.wording import NONE, is_union
 
@@ -70,13 +70,12 @@ def _value(annotation: Any, rules: Rules) -> Schema:
             schema["maxItems"] = rules.max_items
         return schema | ({"uniqueItems": True} if rules.unique else {})
     if isinstance(origin, type) and issubclass(origin, Mapping):
+        item = get_args(annotation)[1]
+        pattern = f"^{rules.keys.pattern}$" if rules.keys else ""
         return {
             "type": "object",
-            "patternProperties": {
-                f"^{rules.keys.pattern}$" if rules.keys else "": _value(
-                    get_args(annotation)[1], _BARE
-                )
-            },
+            **_properties({row.kind: _named(row) for row in _named_kinds(item)}),
+            "patternProperties": {pattern: _value(item, _BARE)},
             "additionalProperties": False,
         }
     if annotation is bool:
@@ -88,6 +87,21 @@ def _value(annotation: Any, rules: Rules) -> Schema:
     if annotation in (int, float):
         return _number(annotation, rules)
     return _table(annotation)
+
+
+def _named_kinds(item: Any) -> tuple[Row, ...]:
+    """Returns the kinds that the name of a table may stand for."""
+    registry = registry_of(frozenset(get_args(item)))
+    return registry.rows if registry is not None and registry.named else ()
+
+
+def _named(row: Row) -> Schema:
+    """Returns what holds of a table whose name is the kind: it is of that, or says another."""
+    return {"anyOf": [_table(row.config, kind={"enum": [row.kind]}), {"required": ["kind"]}]}
+
+
+def _properties(schemas: dict[str, Schema]) -> Schema:
+    return {"properties": schemas} if schemas else {}
 
 
 def _number(annotation: Any, rules: Rules) -> Schema:
@@ -142,13 +156,15 @@ def _complete(cls: type[Any]) -> Schema:
     """Returns a schema of the required keys alone, at every depth."""
     parts = {field.name: _complete_value(field.type) for field in attrs.fields(cls)}
     parts = {name: schema for name, schema in parts.items() if schema}
-    return _required(cls) | ({"properties": parts} if parts else {})
+    return _required(cls) | _properties(parts)
 
 
 def _complete_value(annotation: Any) -> Schema:
     origin = get_origin(annotation)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return {"additionalProperties": _complete_value(get_args(annotation)[1])}
+        item = get_args(annotation)[1]
+        named = {row.kind: _complete(row.config) for row in _named_kinds(item)}
+        return {**_properties(named), "additionalProperties": _complete_value(item)}
     if not is_union(annotation):
         return _complete(annotation) if attrs.has(annotation) else {}
     tables = frozenset(member for member in get_args(annotation) if attrs.has(member))

@@ -8,14 +8,14 @@ are checked on the rest of the spec.
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
 from jaxpot.spec.draft import Draft
 from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.faults import Fault, Path, nearest
+from jaxpot.spec.faults import Fault, Path, SpecError, nearest
 from jaxpot.spec.fields import broken, rules_of
 from jaxpot.spec.frozen import FrozenMap
 from jaxpot.spec.imports import import_class, load_table
@@ -69,6 +69,20 @@ def structure(
     return experiment, _limited(faults), import_paths
 
 
+def structure_sink(name: str, table: Mapping[str, Any]) -> Any:
+    """Makes the config of one sink, importing its class where it is a user's own.
+
+    Raises:
+      SpecError: with every fault of the table.
+    """
+    converter = make_converter([], import_user_code=True)
+    sinks: Any = attrs.fields_dict(attrs.resolve_types(Experiment))["sinks"].type
+    try:
+        return converter.structure({name: table}, sinks)[name]
+    except Rejected as rejected:
+        raise SpecError(_under("sinks", fault) for fault in rejected.faults) from None
+
+
 def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Converter":
     """Builds the converter: the one place where types meet their hooks.
 
@@ -103,7 +117,10 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
 
     def take_mapping(value: Any, annotation: Any) -> Any:
         item_type = get_args(annotation)[1]
-        pairs = ((key, item, item_type) for key, item in _bounded(_table(value)).items())
+        named = _named_part(item_type)
+        pairs = (
+            (key, named(key, item), item_type) for key, item in _bounded(_table(value)).items()
+        )
         items, faults = _take_each(pairs, converter)
         return _accept(items if get_origin(annotation) is dict else FrozenMap(items), faults)
 
@@ -234,6 +251,19 @@ def _worded(fault: Fault, field: "attrs.Attribute[Any]") -> Fault:
         return fault
     annotation = _item_type(field.type) if inside else field.type
     return attrs.evolve(fault, allowed=allowed(annotation, rules_of(field)))
+
+
+def _named_part(annotation: Any) -> Callable[[str, Any], Any]:
+    """Returns what gives a table its name as its kind, where such parts may be so named."""
+    registry = registry_of(frozenset(get_args(annotation)))
+    kinds = registry.by_kind if registry is not None and registry.named else {}
+
+    def named(name: str, table: Any) -> Any:
+        if name in kinds and isinstance(table, Mapping) and "kind" not in table:
+            return {"kind": name, **table}
+        return table
+
+    return named
 
 
 def _item_type(annotation: Any) -> Any:

@@ -33,6 +33,18 @@ def check(*arguments):
     return CliRunner().invoke(command, arguments, obj={"runs_dir": Path("runs")})
 
 
+def test_a_missing_package_is_a_fault_with_the_way_out(monkeypatch):
+    monkeypatch.setattr("jaxpot.spec.extras.find_spec", lambda _: None)
+    Path("sinks.toml").write_text('extends = "good.toml"\n[sinks.tensorboard]\n')
+    result = CliRunner().invoke(command, ["sinks.toml"], obj={})
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "sinks.toml:2: sinks.tensorboard: a sink of kind tensorboard needs tensorboardX, which is "
+        "not installed; allowed: `pip install 'jaxpot[tensorboard]'`, or another sink "
+        "[missing-extra]\n"
+    )
+
+
 def test_a_good_spec(snapshot):
     done = check("good.toml")
     assert (done.exit_code, done.stderr) == (0, "")

@@ -17,6 +17,8 @@ _BESIDE = {
     "tags": (),
     "seed": 0,
     "expect": (),
+    "sinks": {},
+    "debug": None,
     "checkpoint": Checkpoint(),
 }
 

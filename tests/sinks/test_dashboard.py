@@ -73,3 +73,27 @@ def test_picture_takes_the_console_s_room():
         console.print(dashboard)
     lines = capture.get().splitlines()
     assert len(lines) <= 12
+
+
+def test_a_further_attempt_begins_the_picture_anew():
+    console, clock = terminal(color_system=None), Clock()
+    with Dashboard(console, clock=clock, hint="Ctrl-C leaves the run alone") as dashboard:
+        play(dashboard, clock, until=100)
+        dashboard.finished(result(status="interrupted"))
+        dashboard.started(info(attempt=2, start_iter=50))
+        assert dashboard.progress.latest is None
+        assert dashboard.progress.done == 50
+    assert "attempt 2" in console.file.getvalue()
+    assert "Ctrl-C leaves the run alone" in console.file.getvalue()
+
+
+def test_warnings_of_the_past_are_not_printed_again():
+    console, clock = terminal(color_system=None), Clock()
+    with Dashboard(console, clock=clock) as dashboard:
+        dashboard.recalling(past=True)
+        dashboard.started(info())
+        dashboard.warning("long ago")
+        dashboard.recalling(past=False)
+        dashboard.warning("now")
+    assert "long ago" not in console.file.getvalue()
+    assert "warning: now" in console.file.getvalue()

@@ -183,6 +183,23 @@ def evaluators(draw, game):
 
 
 @st.composite
+def sinks(draw):
+    """Sinks of every kind."""
+    kind = draw(st.sampled_from(["tensorboard", "wandb", "jsonl"]))
+    if kind != "wandb":
+        return {"kind": kind, **some(draw, folder=or_none(names))}
+    words = some(draw, project=or_none(names), entity=names, group=names)
+    tags = some(draw, tags=st.lists(names, max_size=2, unique=True))
+    return {"kind": kind, **words, **tags, **some(draw, mode=st.just("online"))}
+
+
+@st.composite
+def debugs(draw):
+    """Samples at some cadence."""
+    return {"every": draw(counts), **some(draw, samples=counts, keep_last=counts)}
+
+
+@st.composite
 def leagues(draw):
     """Leagues, with the collectors and the evaluator that play them."""
     unit = 2 * draw(st.integers(1, 9))
@@ -247,6 +264,8 @@ def experiments(draw):
             seed=st.integers(0, 2**32 - 1),
             tags=st.lists(names, max_size=3, unique=True),
             optimizer=optimizers(),
+            sinks=st.dictionaries(identifiers, sinks(), max_size=3),
+            debug=or_none(debugs()),
         ),
         "runtime": some(
             draw,

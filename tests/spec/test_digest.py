@@ -65,6 +65,14 @@ def test_a_change_is_seen(path, value):
     assert (other_training != training) == (plays and not elsewhere)
 
 
+def test_sinks_and_samples_are_no_part_of_the_training():
+    spec, training = digests(FULL)
+    for key, value in (("sinks", {"tensorboard": {}}), ("debug", {"every": 5})):
+        other_spec, other_training = digests({**FULL, key: value})
+        assert (other_spec != spec, other_training) == (True, training)
+        assert digests({**FULL, key: {} if key == "sinks" else "none"}) == (spec, training)
+
+
 def test_an_evaluator_of_the_archive_has_its_games_from_its_name():
     evaluators = {"old": FULL["eval"]["archive"], "rival": FULL["eval"]["rival"]}
     base = {**FULL, "expect": [], "checkpoint": {}, "eval": evaluators}

@@ -11,6 +11,7 @@ from jaxpot.spec import (
     Checkpoint,
     Collect,
     Constant,
+    Debug,
     Expect,
     Experiment,
     League,
@@ -27,7 +28,7 @@ from jaxpot.spec.registry import REGISTRIES
 CLASSES = [
     *(row.config for registry in REGISTRIES for row in registry.rows),
     *(Collect, SelfplayCollector, RandomCollector, LeagueCollector, ArchiveCollector),
-    *(Best, Checkpoint, Expect, Experiment, League, Runtime, Target),
+    *(Best, Checkpoint, Debug, Expect, Experiment, League, Runtime, Target),
 ]
 
 

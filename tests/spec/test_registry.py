@@ -13,6 +13,7 @@ from jaxpot.spec import (
     ModelConfig,
     OptimizerConfig,
     Schedule,
+    SinkConfig,
     from_resolved,
     implementation,
 )
@@ -26,6 +27,7 @@ UNIONS = {
     "optimizer": OptimizerConfig,
     "schedule": Schedule,
     "evaluator": Evaluator,
+    "sink": SinkConfig,
 }
 
 
