@@ -4,7 +4,7 @@ DuckDB is imported by the first question, not by this package: the training proc
 appends to its journal, loads it at the end at most, to judge gates over that journal.
 """
 
-from jaxpot.store.database import (
+from jaxpot.store.errors import (
     DatabaseDamagedError,
     DatabaseFullError,
     DatabaseHeldError,

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxpot.store.database import StoreError
+from jaxpot.store.errors import StoreError
 from jaxpot.store.ingest import ingest
 from jaxpot.store.launch import INTERVAL_SECONDS, start_sorting
 from jaxpot.store.runs import is_running, journals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxpot.store import database
+from jaxpot.store import copying, database
 from jaxpot.store.ingest import exclusive
 from jaxpot.store.migrate import upgrade
 
@@ -27,11 +27,11 @@ def compact(runs_dir: Path, *, wait: float) -> bool:
         with exclusive(runs_dir, wait=wait):
             if not _is_worth_it(path):
                 return False
-            before = database.fingerprint(path)
-            database.copy_to(path, copy)
+            before = copying.fingerprint(path)
+            copying.copy_to(path, copy)
         upgrade(copy, draft, database.SCHEMA_VERSION)
         with exclusive(runs_dir, wait=wait):
-            if database.fingerprint(path) != before:
+            if copying.fingerprint(path) != before:
                 return False
             database.wait_until_free(path, wait=0.0)  # others wait for the lock
             database.replace(draft, path)

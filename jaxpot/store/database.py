@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxpot.errors import UserError
+from jaxpot.store import errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,62 +27,7 @@ _DEFINITIONS = ("schema.sql", "views.sql", "macros.sql", "comments.sql")
 STORAGE_VERSION = "v1.5.0"
 
 _HELD = re.compile(r"Could not set lock on file.*?Conflicting lock is held in (.*?) ?\(PID (\d+)")
-_NO_ROOM = re.compile(r"No space left|File too large|Disk quota|Out of Memory", re.I)
-_COPIES = 5
 _PAUSE_SECONDS = 0.05
-
-
-class StoreError(UserError):
-    """The database cannot answer; the text says why and what to do."""
-
-
-class DatabaseHeldError(StoreError):
-    """Another program has the database open."""
-
-    def __init__(self, path: Path, pid: int | None, program: str) -> None:
-        self.pid = pid
-        self.program = program
-        who = "another program" if pid is None else f"process {pid} ({program})"
-        super().__init__(f"{path} is held by {who}")
-
-
-class LockKeptError(StoreError):
-    """Another jaxpot kept the lock file for longer than one was ready to wait."""
-
-
-class DatabaseFullError(StoreError):
-    """There is no room, on the disk or in memory, for what was to be done."""
-
-
-class DatabaseDamagedError(StoreError):
-    """The file is not a database that can be read."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            f"{path} is damaged ({reason}); `jaxpot rebuild` makes it again from the journals"
-        )
-
-
-class SchemaMismatchError(StoreError):
-    """The database was written by another version of jaxpot, and cannot be brought to this one."""
-
-    def __init__(self, path: Path, found: int) -> None:
-        self.found = found
-        if found > SCHEMA_VERSION:
-            text = (
-                f"was written by a newer jaxpot (schema {found}, this one knows {SCHEMA_VERSION}); "
-                "upgrade jaxpot, or `jaxpot rebuild` makes it again for this one"
-            )
-        else:
-            text = (
-                f"has schema {found}, this jaxpot needs {SCHEMA_VERSION}; "
-                "`jaxpot rebuild` makes it again from the journals"
-            )
-        super().__init__(f"{path} {text}")
-
-
-class OldSchemaError(SchemaMismatchError):
-    """An older jaxpot wrote the database; `jaxpot.store.migrate` brings it to this one."""
 
 
 def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
@@ -121,7 +66,7 @@ def drafted(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     remove(draft)
     connection = _open(draft, _config(read_only=False))
     try:
-        with guarded(draft):
+        with errors.guarded(draft):
             define(connection)
             yield connection
     finally:
@@ -166,7 +111,7 @@ def replace(draft: Path, path: Path) -> None:
     # Closing writes the log into the file, and says nothing where that fails.
     if wal(draft).exists():
         remove(draft)
-        raise DatabaseFullError(f"{path}: no room to write it in full")
+        raise errors.DatabaseFullError(f"{path}: no room to write it in full")
     # Losing the log alone rolls back to rows and journal positions that belong together.
     wal(path).unlink(missing_ok=True)
     os.replace(draft, path)
@@ -190,104 +135,14 @@ def wait_until_free(path: Path, *, wait: float) -> None:
         try:
             if path.exists():
                 connect(path, read_only=False).close()
-        except DatabaseHeldError:
+        except errors.DatabaseHeldError:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)
-        except StoreError:
+        except errors.StoreError:
             return  # damaged, or of another version: why it is replaced
         else:
             return
-
-
-@contextmanager
-def copied(path: Path) -> Iterator[Path]:
-    """Give a copy of a database that another program holds, as it was at one moment.
-
-    Raises:
-        DatabaseHeldError: the holder kept on writing.
-    """
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
-        copy = Path(folder) / path.name
-        copy_to(path, copy)
-        yield copy
-
-
-def copy_to(path: Path, copy: Path) -> None:
-    """Copy a database that another program may hold, as it was at one moment.
-
-    What was committed and what the holder was in the middle of part ways as after a crash: the
-    write-ahead log decides. A holder that writes while the copy is made makes it be made again.
-
-    Raises:
-        DatabaseHeldError: it kept on writing.
-    """
-    import subprocess
-
-    for attempt in range(_COPIES):
-        before = fingerprint(path)
-        remove(copy)
-        for source, target in ((path, copy), (wal(path), wal(copy))):
-            if source.exists():
-                # Not opened by this process: closing a file drops every POSIX lock that the
-                # process has on it, DuckDB's too should the holder be this process.
-                command = ["cp", str(source), str(target)]
-                subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
-        if copy.exists() and fingerprint(path) == before:
-            return
-        time.sleep(_PAUSE_SECONDS * (attempt + 1))
-    raise DatabaseHeldError(path, None, "")
-
-
-def fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
-    """Give what changes whenever a database or its log is written."""
-    found: list[tuple[int, int, int] | None] = []
-    for file in (path, wal(path)):
-        try:
-            status = file.stat()
-        except FileNotFoundError:
-            found.append(None)
-        else:
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return tuple(found)
-
-
-def translated(error: duckdb.Error, path: Path) -> Exception:
-    """Give what an error of an open database means: itself, where the query is to blame."""
-    import duckdb
-
-    if _NO_ROOM.search(str(error)):
-        return DatabaseFullError(f"{path}: {first_line(error)}")
-    broken = duckdb.IOException, duckdb.InternalException, duckdb.SerializationException
-    if isinstance(error, broken) or "Corrupt database" in str(error) or "FATAL" in str(error):
-        return DatabaseDamagedError(path, first_line(error))
-    return error
-
-
-@contextmanager
-def guarded(path: Path) -> Iterator[None]:
-    """Raise what an error of the block's queries means instead of DuckDB's own, where it differs.
-
-    Raises:
-        StoreError: the database is damaged, or there is no room.
-    """
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        meaning = translated(error, path)
-        if meaning is error:
-            raise
-        raise meaning from error
-
-
-def first_line(error: BaseException) -> str:
-    """Give an error's first line, without DuckDB's class of it."""
-    line = str(error).strip().partition("\n")[0]
-    return re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)
 
 
 def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
@@ -297,19 +152,19 @@ def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(path, config=config)
     except duckdb.ConnectionException as error:
         if "different configuration" in str(error):
-            raise DatabaseHeldError(path, os.getpid(), "this one") from error
-        raise DatabaseDamagedError(path, first_line(error)) from error
+            raise errors.DatabaseHeldError(path, os.getpid(), "this one") from error
+        raise errors.DatabaseDamagedError(path, errors.first_line(error)) from error
     except duckdb.Error as error:
         held = _HELD.search(str(error))
         if held:
-            raise DatabaseHeldError(path, int(held[2]), held[1] or "unknown") from error
+            raise errors.DatabaseHeldError(path, int(held[2]), held[1] or "unknown") from error
         if "set lock" in str(error):
-            raise DatabaseHeldError(path, None, "") from error
+            raise errors.DatabaseHeldError(path, None, "") from error
         if not path.exists():
-            raise StoreError(f"there is no {path}; `jaxpot rebuild` makes it") from error
+            raise errors.StoreError(f"there is no {path}; `jaxpot rebuild` makes it") from error
         if not os.access(path, os.R_OK if "access_mode" in config else os.W_OK):
-            raise StoreError(f"{path}: {first_line(error)}") from error
-        raise translated(error, path) from error
+            raise errors.StoreError(f"{path}: {errors.first_line(error)}") from error
+        raise errors.translated(error, path) from error
 
 
 def _config(*, read_only: bool, allow_files: bool = False) -> Config:
@@ -341,10 +196,10 @@ def _check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         row = connection.execute("SELECT schema_version FROM meta").fetchone()
     except duckdb.Error as error:
-        raise DatabaseDamagedError(path, first_line(error)) from error
+        raise errors.DatabaseDamagedError(path, errors.first_line(error)) from error
     if row is None:
-        raise DatabaseDamagedError(path, "its table meta is empty")
+        raise errors.DatabaseDamagedError(path, "its table meta is empty")
     if 0 < row[0] < SCHEMA_VERSION:
-        raise OldSchemaError(path, row[0])
+        raise errors.OldSchemaError(path, row[0], SCHEMA_VERSION)
     if row[0] != SCHEMA_VERSION:
-        raise SchemaMismatchError(path, row[0])
+        raise errors.SchemaMismatchError(path, row[0], SCHEMA_VERSION)

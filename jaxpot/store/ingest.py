@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.batch import Batch
 from jaxpot.store.freshness import Position, positions_in, stale, unsorted
 from jaxpot.store.lines import FutureJournalError
@@ -91,15 +91,15 @@ def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
                 try:
                     with opened(path, wait=wait) as connection:
                         done = burst(connection, runs_dir, report)
-                except database.OldSchemaError as old:
+                except errors.OldSchemaError as old:
                     report.migrated = migrate(path, old.found, wait=wait)
                     done = False
             if done:
                 break
             time.sleep(_PAUSE_SECONDS)
-    except database.DatabaseHeldError as held:
+    except errors.DatabaseHeldError as held:
         report.problem, report.holder = f"{held}: {_BEHIND}", held.pid
-    except (database.LockKeptError, database.DatabaseFullError) as error:
+    except (errors.LockKeptError, errors.DatabaseFullError) as error:
         report.problem = f"{error}: {_BEHIND}"
     except OSError as error:
         report.problem = f"{error.filename or path}: {error.strerror}: {_BEHIND}"
@@ -116,7 +116,7 @@ def exclusive(runs_dir: Path, *, wait: float) -> Iterator[None]:
     """
     lock = FileLock(runs_dir / database.LOCK_NAME)
     if not lock.acquire(wait=wait):
-        raise database.LockKeptError(f"{lock.path} is kept by {lock.holder()}")
+        raise errors.LockKeptError(f"{lock.path} is kept by {lock.holder()}")
     try:
         lock.write(f"process {os.getpid()}\n")
         yield
@@ -137,12 +137,12 @@ def opened(path: Path, *, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
             connection = database.connect(path, read_only=False)
             break
-        except database.DatabaseHeldError:
+        except errors.DatabaseHeldError:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_POLL_SECONDS)
     try:
-        with database.guarded(path):
+        with errors.guarded(path):
             connection.begin()
             yield connection
             connection.commit()

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.tables import columns_of, table_names
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ WHERE counted.run_id = journal_pos.run_id
 _SORTED_SINCE = 4
 
 
-class MigrationError(database.StoreError):
+class MigrationError(errors.StoreError):
     """An older version's database could not be brought to this one's schema; it is as it was."""
 
     def __init__(self, path: Path, found: int, reason: str) -> None:
@@ -54,7 +54,7 @@ def migrate(path: Path, found: int, *, wait: float) -> str:
         upgrade(path, draft, found)
         _keep(path, kept)
         database.replace(draft, path)
-    except (database.StoreError, OSError) as error:
+    except (errors.StoreError, OSError) as error:
         raise MigrationError(path, found, getattr(error, "strerror", None) or str(error)) from error
     finally:
         database.remove(draft)
@@ -72,7 +72,7 @@ def upgrade(path: Path, draft: Path, found: int) -> None:
     """
     needed, free = path.stat().st_size, shutil.disk_usage(path.parent).free
     if needed > free:
-        raise database.DatabaseFullError(f"a copy takes {needed:,} bytes, {free:,} are free")
+        raise errors.DatabaseFullError(f"a copy takes {needed:,} bytes, {free:,} are free")
     with database.drafted(draft) as connection:
         connection.begin()
         place = str(path).replace("'", "''")

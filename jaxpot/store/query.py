@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
-from jaxpot.store import database
+from jaxpot.store import errors
 from jaxpot.store.statements import (
     QueryError,
     check_names,
@@ -181,7 +181,7 @@ def wrong(error: duckdb.Error, path: Path) -> UserError:
     """Give what an error of a query means to a user."""
     import duckdb
 
-    meaning = database.translated(error, path)
+    meaning = errors.translated(error, path)
     if isinstance(meaning, UserError):
         return meaning
     text = str(error).strip()

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxpot.store import database
+from jaxpot.store import copying, database, errors
 from jaxpot.store.freshness import positions_in, stale, unsorted
 from jaxpot.store.history import read_header
 from jaxpot.store.launch import start_sorting
@@ -117,7 +117,7 @@ class Store:
         with self.reading() as connection:
             row = next((row for row in self._rows(connection) if row.uid == ref.uid), None)
             if row is None:
-                raise database.StoreError(f"run {ref.uid} was removed just now")
+                raise errors.StoreError(f"run {ref.uid} was removed just now")
             return describe(connection, row)
 
     def show(self, selector: str) -> dict[str, Any]:
@@ -156,7 +156,7 @@ class Store:
                 does not stop writing.
         """
         reach = allow_files or output is not None
-        with ExitStack() as stack, database.guarded(self.path):
+        with ExitStack() as stack, errors.guarded(self.path):
             connection = self._connection(stack, reach)
             if output is not None and not allow_files:
                 place = str(output).replace("'", "''")
@@ -179,7 +179,7 @@ class Store:
                         start_sorting(self.runs_dir, unsorted(positions))
                         stack.push(first.pop_all())
                         return connection
-            except (database.DatabaseHeldError, database.OldSchemaError):
+            except (errors.DatabaseHeldError, errors.OldSchemaError):
                 pass  # the ingest waits for it and says who has it, or brings it to this schema
         report = self.ingest()
         for line in report.notices():
@@ -187,18 +187,18 @@ class Store:
         start_sorting(self.runs_dir, report.unsorted)
         try:
             return self._opened(stack, self.path, reach)
-        except (database.DatabaseHeldError, database.OldSchemaError) as refused:
+        except (errors.DatabaseHeldError, errors.OldSchemaError) as refused:
             self._tell(f"answering from a copy of {self.path}")
             try:
                 return self._copied(stack, reach)
-            except database.StoreError:
+            except errors.StoreError:
                 raise refused from None
 
     def _copied(self, stack: ExitStack, reach: bool) -> duckdb.DuckDBPyConnection:
-        copy = stack.enter_context(database.copied(self.path))
+        copy = stack.enter_context(copying.copied(self.path))
         try:
             return self._opened(stack, copy, reach)
-        except database.OldSchemaError as old:
+        except errors.OldSchemaError as old:
             from jaxpot.store.migrate import migrate
 
             migrate(copy, old.found, wait=0.0)
@@ -211,7 +211,7 @@ class Store:
                 self._tell(f"{lock.path} is kept by {lock.holder()}: waiting for it")
                 if not lock.acquire(shared=True, wait=_LOCK_WAIT_SECONDS):
                     kept = f"{lock.path} is kept by {lock.holder()}; try again"
-                    raise database.LockKeptError(kept)
+                    raise errors.LockKeptError(kept)
         except OSError:
             self._tell(f"{lock.path} cannot be read: reading without it")
         connection = database.connect(path, read_only=True, allow_files=reach)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.ingest import IngestReport, burst, exclusive, opened
 from jaxpot.store.runs import journals
 from jaxpot.store.seal import seal
@@ -20,7 +20,7 @@ def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
     """
     path = runs_dir / database.DATABASE_NAME
     if not path.exists() and not any(True for _ in journals(runs_dir)):
-        raise database.StoreError(f"there is no run in {runs_dir}")
+        raise errors.StoreError(f"there is no run in {runs_dir}")
     report = IngestReport()
     draft = path.with_name(f"{path.name}.rebuild")
     with exclusive(runs_dir, wait=wait):

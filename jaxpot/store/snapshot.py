@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store import database
+from jaxpot.store import copying, database, errors
 from jaxpot.store.parameters import uids_of
 from jaxpot.store.reader import Store
 from jaxpot.store.tables import columns_of, table_names
@@ -46,7 +46,7 @@ def write_snapshot(
     try:
         with store.reading() as connection:
             chosen = _chosen(connection, words)
-            _copy(_file_of(connection, store), copy)
+            copying.copy_to(_file_of(connection, store), copy)
         if words:
             _write_some(copy, draft, chosen)
         else:
@@ -90,22 +90,10 @@ def _file_of(connection: duckdb.DuckDBPyConnection, store: Store) -> Path:
     return Path(row[0]) if row and row[0] else store.path
 
 
-def _copy(source: Path, copy: Path) -> None:
-    """Copy a database whose file nobody else changes meanwhile.
-
-    Raises:
-        DatabaseFullError: there is no room for all of it.
-    """
-    database.copy_to(source, copy)
-    for file, copied in ((source, copy), (database.wal(source), database.wal(copy))):
-        if file.exists() and (not copied.exists() or copied.stat().st_size < file.stat().st_size):
-            raise database.DatabaseFullError(f"{copy.parent}: no room for a copy of {file}")
-
-
 def _settle(copy: Path) -> None:
     """Write a copy's log into its file."""
     connection = database.connect(copy, read_only=False)
-    with database.guarded(copy):
+    with errors.guarded(copy):
         connection.execute("CHECKPOINT")
         connection.close()
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.compact import compact
 from jaxpot.store.ingest import exclusive, opened
 from jaxpot.store.launch import SORTING_LOCK_NAME
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if lock.acquire():
                 sort_all(options.runs_dir)
                 compact(options.runs_dir, wait=_WAIT_SECONDS)
-    except (database.StoreError, OSError) as error:
+    except (errors.StoreError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.history import records
 from jaxpot.store.locking import FileLock
 
@@ -51,13 +51,13 @@ def _known(runs_dir: Path) -> Mapping[str, tuple[int, frozenset[str]]]:
     try:
         if not path.exists() or not lock.acquire(shared=True, wait=_WAIT_SECONDS):
             return {}
-        with lock, database.guarded(path):
+        with lock, errors.guarded(path):
             connection = database.connect(path, read_only=True)
             try:
                 rows = connection.execute(_KNOWN).fetchall()
             finally:
                 connection.close()
-    except (database.StoreError, OSError):
+    except (errors.StoreError, OSError):
         return {}
     return {uid: (position, frozenset(tags or ())) for uid, position, tags in rows}
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxpot.store import database
+from jaxpot.store import database, errors
 from jaxpot.store.ingest import exclusive
 from jaxpot.store.runs import is_running
 from jaxpot.store.trash import leftovers
@@ -47,7 +47,7 @@ def delete_stray(runs_dir: Path, path: Path) -> bool:
     try:
         with exclusive(runs_dir, wait=_LOCK_WAIT_SECONDS):
             path.unlink(missing_ok=True)
-    except database.LockKeptError:
+    except errors.LockKeptError:
         return False
     return True
 

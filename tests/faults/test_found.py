@@ -13,7 +13,7 @@ from jaxpot.checkpoints.metadata import decode
 from jaxpot.errors import UserError
 from jaxpot.loop.record import read_record
 from jaxpot.spec import Best, Checkpoint
-from jaxpot.store import Journal, RunLock, Store, database, ingest, live_payloads, records
+from jaxpot.store import Journal, RunLock, Store, database, errors, ingest, live_payloads, records
 from jaxpot.store.journal import JournalError
 from jaxpot.store.runs import is_running
 from tests.checkpoints.conftest import a_state
@@ -56,7 +56,7 @@ def test_a_database_that_had_no_room_does_not_take_the_place_of_one(tmp_path):
     draft, path = tmp_path / "draft", tmp_path / "jaxpot.duckdb"
     draft.write_bytes(b"")
     database.wal(draft).write_bytes(b"what closing could not write into the file")
-    with pytest.raises(database.DatabaseFullError, match="no room"):
+    with pytest.raises(errors.DatabaseFullError, match="no room"):
         database.replace(draft, path)
     assert list(tmp_path.iterdir()) == []
 
@@ -110,7 +110,7 @@ def test_a_record_of_another_form_is_passed_over(tmp_path, line):
 
 def test_a_line_without_an_end_is_neither_read_nor_kept_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxpot.store.history.MAX_LINE_BYTES", 1000)
-    monkeypatch.setattr("jaxpot.store.ingest.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("jaxpot.store.unread.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(ingest, "BURST_BYTES", 500)
     run = Writer(tmp_path, UID)
     run.record("note", text="a")

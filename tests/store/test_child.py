@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from jaxpot.store import Store, database, start_child
+from jaxpot.store import Store, database, errors, start_child
 from tests.store.test_database import held
 
 
@@ -17,7 +17,7 @@ def points(runs_dir):
         with database.connect(path, read_only=True) as connection:
             ((found,),) = connection.execute("SELECT count(*) FROM metrics").fetchall()
             return found
-    except database.DatabaseHeldError:
+    except errors.DatabaseHeldError:
         return 0
 
 

@@ -15,6 +15,7 @@ from jaxpot.store import (
     SchemaMismatchError,
     Store,
     StoreError,
+    copying,
     database,
 )
 from jaxpot.store.locking import FileLock
@@ -201,8 +202,8 @@ def test_a_missing_database_that_cannot_be_made_is_told(store, runs_dir):
 
 def test_a_copy_that_never_holds_still_gives_up(store, monkeypatch):
     prints = iter(range(100))
-    monkeypatch.setattr(database, "fingerprint", lambda path: next(prints))
-    monkeypatch.setattr(database, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(copying, "fingerprint", lambda path: next(prints))
+    monkeypatch.setattr(copying, "_PAUSE_SECONDS", 0.0)
     with held(store.path) as pid, pytest.raises(DatabaseHeldError, match=f"process {pid}"):
         store.sql(COUNT)
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jaxpot.store import Store, database, migrate
+from jaxpot.store import Store, database, errors, migrate
 from jaxpot.store.migrate import MigrationError
 from tests.store.journals import Writer
 from tests.store.test_database import held
@@ -55,7 +55,7 @@ def test_a_command_brings_it_to_this_schema(unpack, version):
         f"{store.path} was brought from schema {version} to {database.SCHEMA_VERSION}; "
         f"the old one is kept as {kept}"
     ]
-    with pytest.raises(database.OldSchemaError):
+    with pytest.raises(errors.OldSchemaError):
         database.connect(kept, read_only=True)
     left = sorted(path.name for path in runs_dir.iterdir() if path.is_file())
     assert left == ["jaxpot.duckdb", "jaxpot.lock", kept.name]
@@ -116,7 +116,7 @@ def test_a_failure_on_the_way_leaves_the_old_one(unpack, monkeypatch):
     before = path.read_bytes()
 
     def full(draft, target):
-        raise database.DatabaseFullError(f"{target}: no room to write it in full")
+        raise errors.DatabaseFullError(f"{target}: no room to write it in full")
 
     monkeypatch.setattr(database, "replace", full)
     with pytest.raises(MigrationError, match="no room to write it in full; it is as it was"):
@@ -132,7 +132,7 @@ def test_a_held_one_is_read_from_a_copy(unpack):
         assert differences(connection, expected) == {}
         assert f"is held by process {pid}" in told[0]
         assert told[1] == f"answering from a copy of {store.path}"
-    with pytest.raises(database.OldSchemaError):
+    with pytest.raises(errors.OldSchemaError):
         database.connect(store.path, read_only=True)
 
 

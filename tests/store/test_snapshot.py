@@ -1,6 +1,7 @@
 """A copy of the database, and the DuckDB shells that open it."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import duckdb_cli
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.store import Store, database
+from jaxpot.store import Store, database, errors
 from jaxpot.store.snapshot import write_snapshot
 from jaxpot.store.tables import columns_of, table_names
 from tests.store.lab import lab
@@ -125,10 +126,15 @@ def test_a_file_is_replaced_only_by_force(bench, tmp_path):
 
 def test_a_full_disk_leaves_nothing(bench, tmp_path, monkeypatch):
     _, store = bench
-    monkeypatch.setattr(database, "copy_to", lambda _, copy: copy.write_bytes(b"half"))
-    with pytest.raises(database.DatabaseFullError, match="no room for a copy"):
-        write_snapshot(store, tmp_path / "a.duckdb")
-    assert list(tmp_path.iterdir()) == []
+    target, tools = tmp_path / "out" / "a.duckdb", tmp_path / "tools"
+    target.parent.mkdir()
+    tools.mkdir()
+    (tools / "cp").write_text('#!/bin/sh\nhead -c 100 "$1" > "$2"; echo cp: no room >&2; exit 1\n')
+    (tools / "cp").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=os.pathsep)
+    with pytest.raises(errors.DatabaseFullError, match="cannot be copied: cp: no room"):
+        write_snapshot(store, target)
+    assert list(target.parent.iterdir()) == []
 
 
 def test_what_is_refused(bench, tmp_path):

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from jaxpot.store import Store, compact, database, freshness, launch, sorting, start_child
+from jaxpot.store import Store, compact, database, errors, freshness, launch, sorting, start_child
 from jaxpot.store.locking import FileLock
 from tests.store.test_child import until
 from tests.store.test_database import held
@@ -26,7 +26,7 @@ def left(runs_dir):
         with database.connect(path, read_only=True) as connection:
             ((found,),) = connection.execute(LEFT).fetchall()
             return found
-    except database.StoreError:
+    except errors.StoreError:
         return -1
 
 

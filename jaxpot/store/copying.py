@@ -1,0 +1,72 @@
+"""Copies of a database that another program may hold, each as it was at one moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jaxpot.store import database, errors
+
+_COPIES = 5
+_PAUSE_SECONDS = 0.05
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """Give a copy of a database that another program holds, as it was at one moment.
+
+    Raises:
+        DatabaseHeldError: the holder kept on writing.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
+        copy = Path(folder) / path.name
+        copy_to(path, copy)
+        yield copy
+
+
+def copy_to(path: Path, copy: Path) -> None:
+    """Copy a database that another program may hold, as it was at one moment.
+
+    What was committed and what the holder was in the middle of part ways as after a crash: the
+    write-ahead log decides. A holder that writes while the copy is made makes it be made again.
+
+    Raises:
+        DatabaseHeldError: it kept on writing.
+        DatabaseFullError: there was no room for the copy.
+    """
+    import subprocess
+
+    for attempt in range(_COPIES):
+        before = fingerprint(path)
+        database.remove(copy)
+        for source, target in ((path, copy), (database.wal(path), database.wal(copy))):
+            if source.exists():
+                # Not opened by this process: closing a file drops every POSIX lock that the
+                # process has on it, DuckDB's too should the holder be this process.
+                command = ["cp", str(source), str(target)]
+                done = subprocess.run(command, check=False, capture_output=True, text=True)
+                if done.returncode and fingerprint(path) == before:
+                    raise errors.DatabaseFullError(
+                        f"{path} cannot be copied: {done.stderr.strip()}"
+                    )
+        if copy.exists() and fingerprint(path) == before:
+            return
+        time.sleep(_PAUSE_SECONDS * (attempt + 1))
+    raise errors.DatabaseHeldError(path, None, "")
+
+
+def fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
+    """Give what changes whenever a database or its log is written."""
+    found: list[tuple[int, int, int] | None] = []
+    for file in (path, database.wal(path)):
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
