@@ -111,6 +111,7 @@ def test_a_record_of_another_form_is_passed_over(tmp_path, line):
 def test_a_line_without_an_end_is_neither_read_nor_kept_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("jaxpot.store.history.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr("jaxpot.store.unread.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("jaxpot.store.unread._CHUNK_BYTES", 500)
     monkeypatch.setattr(ingest, "BURST_BYTES", 500)
     run = Writer(tmp_path, UID)
     run.record("note", text="a")
