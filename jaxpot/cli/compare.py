@@ -9,7 +9,7 @@ import click
 
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
-from jaxpot.cli.several import chosen, runs_argument, separate_option, tell
+from jaxpot.cli.several import chosen, keys_option, runs_argument, separate_option, tell
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 from jaxpot.sinks import format as words
@@ -38,13 +38,7 @@ class At(click.ParamType):
 
 @click.command("compare")
 @runs_argument
-@click.option(
-    "-k",
-    "--keys",
-    multiple=True,
-    metavar="GLOB",
-    help="Keys to compare; may be repeated. Without it: evaluations, losses, iteration/sps.",
-)
+@keys_option("Without it: evaluations, losses, iteration/sps.")
 @click.option("--all", "every", is_flag=True, help="Compare every key.")
 @click.option("--at", type=At(), default="last", show_default=True, help="Which value counts.")
 @separate_option

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from jaxpot.cli.options import json_option, runs_dir_option, writable_runs_dir
-from jaxpot.cli.output import emit, json_text, note, printable, table
+from jaxpot.cli.output import emit, json_text, note, table
 from jaxpot.errors import UserError
+from jaxpot.sinks.format import printable
 
 _COLUMNS = ("uid", "name", "action", "detail")
 
@@ -72,5 +73,5 @@ def command(
         emit(table(_COLUMNS, [[run.uid, run.name, run.action, run.detail] for run in found]))
     refused = [run for run in found if run.action == "refused"]
     for run in refused:
-        note(printable(f"error: {run.uid or run.name} is refused: {run.detail}"))
+        note(printable(f"error: {run.uid or run.name} is refused: {run.detail}", keep=""))
     ctx.exit(2 if refused else 0)

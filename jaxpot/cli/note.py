@@ -9,9 +9,10 @@ import click
 
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text, note, printable
+from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.sinks.format import printable
 from jaxpot.store.annotate import MAX_NOTE
 
 _NOTES = """
@@ -82,8 +83,8 @@ def _list(uid: str | None, *, as_json: bool) -> None:
         emit(json_text(rows, indent=2))
         return
     for row in rows:
-        indented = "\n  ".join(printable(line) for line in row["note"].splitlines())
+        indented = "\n  ".join(printable(line, keep="") for line in row["note"].splitlines())
         when = row["time"][:16].replace("T", " ")
-        emit(f"{when}  {row['uid']}  {printable(row['name'])}\n  {indented}")
+        emit(f"{when}  {row['uid']}  {printable(row['name'], keep='')}\n  {indented}")
     if not rows:
         note(f"no notes in {store.runs_dir if uid is None else uid}")

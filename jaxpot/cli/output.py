@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from jaxpot.sinks.format import printable
+
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """Returns JSON in which NaN and infinities are strings, which standard JSON lacks."""
@@ -36,7 +38,7 @@ def table(
         rows: Cells, as long as `headers`.
         right: Indices of the columns that are aligned to the right.
     """
-    lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
+    lines = [list(headers), *([printable(cell, keep="") for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     return "\n".join(
         "  ".join(
@@ -45,11 +47,6 @@ def table(
         ).rstrip()
         for line in lines
     )
-
-
-def printable(text: str) -> str:
-    """Returns text without what would move a terminal's cursor, change its colours or end a row."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def emit(text: str) -> None:

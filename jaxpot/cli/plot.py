@@ -10,7 +10,15 @@ import click
 
 from jaxpot.cli.options import runs_dir_option
 from jaxpot.cli.output import emit, note
-from jaxpot.cli.several import chosen, runs_argument, separate_option, tell, write_whole
+from jaxpot.cli.several import (
+    chosen,
+    keys_option,
+    runs_argument,
+    separate_option,
+    tell,
+    write_whole,
+    x_axis_option,
+)
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 from jaxpot.sinks.lines import plural
@@ -30,29 +38,14 @@ _MOST_CHARTS = 60
 
 @click.command("plot")
 @runs_argument
-@click.option(
-    "-k",
-    "--key",
-    "keys",
-    multiple=True,
-    required=True,
-    metavar="KEY",
-    help="A key or a glob; may be repeated: each key gets a chart of its own.",
-)
+@keys_option("Each has a chart of its own.", required=True)
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write FILE.png, FILE.svg or FILE.html; without it the terminal shows the curves.",
 )
-@click.option(
-    "-x",
-    "x_axis",
-    type=click.Choice(["iteration", "samples", "time"]),
-    default="iteration",
-    show_default=True,
-    help="What is to the right; time leaves out pauses between attempts.",
-)
+@x_axis_option
 @click.option(
     "--smooth",
     type=click.IntRange(1, _MOST_SMOOTHED),

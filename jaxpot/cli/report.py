@@ -8,7 +8,14 @@ import click
 
 from jaxpot.cli.options import runs_dir_option
 from jaxpot.cli.output import emit
-from jaxpot.cli.several import chosen, runs_argument, separate_option, write_whole
+from jaxpot.cli.several import (
+    chosen,
+    keys_option,
+    runs_argument,
+    separate_option,
+    write_whole,
+    x_axis_option,
+)
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 
@@ -21,22 +28,8 @@ from jaxpot.errors import UserError
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file; report-<uid>.html or, of several runs, report.html without it.",
 )
-@click.option(
-    "-k",
-    "--key",
-    "keys",
-    multiple=True,
-    metavar="KEY",
-    help="A key or a glob to draw; may be repeated. Without it: evaluations, rewards, losses.",
-)
-@click.option(
-    "-x",
-    "x_axis",
-    type=click.Choice(["iteration", "samples", "time"]),
-    default="iteration",
-    show_default=True,
-    help="What is to the right in the curves.",
-)
+@keys_option("Without it: evaluations, rewards, losses.")
+@x_axis_option
 @separate_option
 @click.option("--force", is_flag=True, help="Write over a file that is no report of jaxpot's.")
 @runs_dir_option

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from jaxpot.cli.output import emit, json_text, note
+from jaxpot.sinks.format import printable
 from jaxpot.store.query import QueryResult
 from jaxpot.store.statements import unique
 
@@ -72,10 +73,13 @@ def print_table(result: QueryResult, max_rows: int, *, expanded: bool | None = N
     """
     if not result.columns:
         return
-    names = [_printable(name) for name in result.columns]
+    names = [printable(name, keep="\n") for name in result.columns]
     right = [_is_number(kind) for kind in result.types]
     rows = iter(result)
-    cells = [[_printable(_shown(value)) for value in row] for row in islice(rows, max_rows or None)]
+    cells = [
+        [printable(_shown(value), keep="\n") for value in row]
+        for row in islice(rows, max_rows or None)
+    ]
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     widths = None if width is None else _widths(names, right, cells, width)
     if expanded or (expanded is None and width is not None and widths is None):
@@ -196,11 +200,6 @@ def _markdown_row(cells: list[str]) -> str:
         cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>") for cell in cells
     )
     return "| " + " | ".join(escaped) + " |"
-
-
-def _printable(text: str) -> str:
-    """Give text without what would move a terminal's cursor or change its colours."""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
 
 
 def _is_number(kind: str) -> bool:

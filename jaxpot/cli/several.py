@@ -31,6 +31,30 @@ def separate_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def x_axis_option(command: Decorated) -> Decorated:
+    """Adds `-x`, what curves are drawn over, as `x_axis`."""
+    return click.option(
+        "-x",
+        "x_axis",
+        type=click.Choice(["iteration", "samples", "time"]),
+        default="iteration",
+        show_default=True,
+        help="What is to the right of curves; time leaves out pauses between attempts.",
+    )(command)
+
+
+def keys_option(help_text: str, *, required: bool = False) -> Callable[[Decorated], Decorated]:
+    """Adds `-k KEY`, any number of times, as `keys`."""
+    return click.option(
+        "-k",
+        "--keys",
+        multiple=True,
+        required=required,
+        metavar="GLOB",
+        help=f"A key or a glob; may be repeated. {help_text}",
+    )
+
+
 def chosen(store: Store, words: tuple[str, ...]) -> list[str]:
     """Returns the uids of the runs that words mean: every run of a name or a tag.
 

@@ -13,6 +13,7 @@ from jaxpot.cli.output import emit, json_text, table
 from jaxpot.cli.result import gates_table
 from jaxpot.cli.store import current_store
 from jaxpot.sinks import format as words
+from jaxpot.sinks.cells import attempt_cells, checkpoint_cells, moment, number
 
 _SHARE_SHOWN = 0.0005
 
@@ -47,8 +48,8 @@ def _result(run: dict[str, Any]) -> str:
         f"{run['name']} {run['uid']}: {run['status']}, {run['iterations']}{target} iterations",
         ("reason", run["exit_reason"]),
         ("seed", run["seed"]),
-        ("started", _moment(run["started"])),
-        ("ended", _moment(run["ended"])),
+        ("started", moment(run["started"])),
+        ("ended", moment(run["ended"])),
         ("attempts", run["attempts"]),
         ("digest", run["digest"]),
         ("tags", " ".join(run["tags"])),
@@ -68,10 +69,10 @@ def _metrics(run: dict[str, Any]) -> str:
         extremes = ["-"] * 4
         if best is not None:
             extremes = [
-                *(_number(best["min"]), str(best["min_iter"])),
-                *(_number(best["max"]), str(best["max_iter"])),
+                *(number(best["min"]), str(best["min_iter"])),
+                *(number(best["max"]), str(best["max_iter"])),
             ]
-        rows.append([key, _number(value), *extremes])
+        rows.append([key, number(value), *extremes])
     headers = ["metric", "last", "min", "at", "max", "at"]
     return table(headers, rows, right=(1, 2, 3, 4, 5)) if rows else ""
 
@@ -90,7 +91,7 @@ def _league(run: dict[str, Any]) -> str:
         [
             row["name"],
             row["place"] or "",
-            "-" if row["score"] is None else _number(row["score"]),
+            "-" if row["score"] is None else number(row["score"]),
             "-" if row["rollouts"] is None else str(row["rollouts"]),
             "yes" if row["active"] else "no",
         ]
@@ -115,19 +116,7 @@ def _time(run: dict[str, Any]) -> str:
 
 
 def _checkpoints(run: dict[str, Any]) -> str:
-    rows = [
-        [
-            str(row["iteration"]),
-            row["kind"],
-            row["state"],
-            "-" if row["bytes"] is None else words.size(row["bytes"]),
-            "-" if row["seconds"] is None else words.span(row["seconds"]),
-            "-" if row["score"] is None else _number(row["score"]),
-            row["error"] or row["path"] or "",
-        ]
-        for row in run["checkpoints"]
-        if row["state"] != "deleted"
-    ]
+    rows = [checkpoint_cells(row) for row in run["checkpoints"] if row["state"] != "deleted"]
     headers = ["checkpoint", "kind", "state", "size", "took", "score", "path"]
     return table(headers, rows, right=(0, 3, 4, 5)) if rows else ""
 
@@ -152,16 +141,7 @@ def _provenance(run: dict[str, Any]) -> str:
         ("command", " ".join(map(str, found["argv"] or ()))),
         ("parent", found["parent"]),
     ]
-    attempts = [
-        [
-            str(row["attempt"]),
-            f"{row['start_iter']} to {row['iterations']}",
-            row["status"],
-            _moment(row["started"]),
-            row["exit_reason"] or "",
-        ]
-        for row in found["attempts"]
-    ]
+    attempts = [attempt_cells(row) for row in found["attempts"]]
     if len(attempts) < 2:
         return _named(lines)
     headers = ["attempt", "iterations", "status", "started", "reason"]
@@ -190,11 +170,3 @@ def _named(lines: list[Any]) -> str:
     shown = [(name, str(value)) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
     return "\n".join([title, *(f"{name.ljust(width)}  {value}" for name, value in shown)])
-
-
-def _number(value: Any) -> str:
-    return value if isinstance(value, str) else words.number(value)
-
-
-def _moment(text: str | None) -> str:
-    return "" if text is None else f"{text[:10]} {text[11:19]} UTC"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxpot.report.markup import Html, element, named, table
-from jaxpot.report.run import MOST_ROWS, Facts, moment, text_of
+from jaxpot.report.run import MOST_ROWS, Facts, text_of
+from jaxpot.sinks.cells import attempt_cells
 
 
 def provenance(run: Facts) -> Iterator[Html]:
@@ -37,16 +38,7 @@ def provenance(run: Facts) -> Iterator[Html]:
     if run["grade"]:
         headers = ["repeated in", "was"]
         yield table(headers, run["grade"].items(), caption="Determinism, by `jaxpot verify`")
-    rows = [
-        [
-            str(row["attempt"]),
-            f"{row['start_iter']} to {row['iterations']}",
-            row["status"],
-            moment(row["started"]),
-            row["exit_reason"] or "",
-        ]
-        for row in found["attempts"]
-    ]
+    rows = [attempt_cells(row) for row in found["attempts"]]
     if rows:
         headers = ["attempt", "iterations", "status", "started", "reason"]
         yield table(headers, rows, caption="Attempts", right=(0,))

@@ -8,7 +8,7 @@ from typing import Any
 from jaxpot.comparison import sense_of
 from jaxpot.report.markup import Html, element, named, table
 from jaxpot.sinks import format as words
-from jaxpot.sinks.verdicts import gate_cells
+from jaxpot.sinks.cells import checkpoint_cells, gate_cells, moment, number
 
 Facts = Mapping[str, Any]
 
@@ -110,19 +110,7 @@ def league(run: Facts) -> Iterator[Html]:
 
 def checkpoints(run: Facts) -> Iterator[Html]:
     """Give the checkpoints that are there, and those that failed."""
-    rows = [
-        [
-            str(row["iteration"]),
-            row["kind"],
-            row["state"],
-            "-" if row["bytes"] is None else words.size(row["bytes"]),
-            "-" if row["seconds"] is None else words.span(row["seconds"]),
-            "-" if row["score"] is None else number(row["score"]),
-            row["error"] or row["path"] or "",
-        ]
-        for row in run["checkpoints"]
-        if row["state"] != "deleted"
-    ]
+    rows = [checkpoint_cells(row) for row in run["checkpoints"] if row["state"] != "deleted"]
     if rows:
         yield element("h3", "Checkpoints")
         headers = ["iteration", "kind", "state", "size", "took", "score", "path"]
@@ -146,16 +134,6 @@ def time(run: Facts) -> Iterator[Html]:
     yield element("h3", "Time")
     headers = ["on what", "time", "share", ""]
     yield table(headers, rows, caption="Where the time went, all attempts", right=(1, 2))
-
-
-def number(value: Any) -> str:
-    """Write a number; a journal has those that are not finite as texts."""
-    return value if isinstance(value, str) else words.number(value)
-
-
-def moment(text: str | None) -> str:
-    """Write a time to the second."""
-    return "" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 
 def _best(run: Facts, key: str) -> tuple[str, str]:

@@ -94,11 +94,14 @@ def bounds(least: float | None, most: float | None) -> str:
     return "" if most is None else f"<= {number(most)}"
 
 
-def printable(text: str) -> str:
-    """Writes text without what would move a terminal's cursor, or is no text at all."""
-    return "".join(
-        char if char.isprintable() or char in "\n\t\u00a0" else "\ufffd" for char in text
-    )
+def printable(text: str, *, keep: str = "\n\t\u00a0") -> str:
+    """Writes text without what would move a terminal's cursor, or is no text at all.
+
+    Args:
+        text: What a stranger may have written.
+        keep: The unprintable characters that are left as they are.
+    """
+    return "".join(char if char.isprintable() or char in keep else "\ufffd" for char in text)
 
 
 def _buckets(values: Sequence[float], width: int) -> list[Sequence[float]]:
