@@ -15,7 +15,7 @@ NAMES = (
     "arithmetic",
     "convolution",
     "store",
-    "scale",
+    "trackers",
 )
 
 

@@ -1,4 +1,4 @@
-"""The benchmark of the store at scale, at a millionth of it: it must go on working."""
+"""The benchmark of the store, at a millionth of it: it must go on working."""
 
 import importlib.util
 from pathlib import Path
@@ -7,13 +7,13 @@ import pytest
 
 from jaxpot.store import Store
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "scale.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "store.py"
 
 
 @pytest.fixture(scope="module")
-def scale():
+def bench():
     """Returns the benchmark's module."""
-    found = importlib.util.spec_from_file_location("scale", SCRIPT)
+    found = importlib.util.spec_from_file_location("store_benchmark", SCRIPT)
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
@@ -21,19 +21,19 @@ def scale():
     return module
 
 
-def test_its_questions_have_answers(scale, tmp_path, monkeypatch):
-    monkeypatch.setattr(scale, "REPEATS", 1)
-    size = scale.size_of(1e-4, 3)
+def test_its_questions_have_answers(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "REPEATS", 1)
+    size = bench.size_of(1e-4, 3)
     assert size.points == 60 * (3 * 1 + 100)
-    scale.generate(tmp_path, size)
+    bench.generate(tmp_path, size)
     store = Store(tmp_path)
     assert store.ingest().points == size.points
-    assert all(seconds > 0 for seconds in scale.questions(store, size).values())
+    assert all(seconds > 0 for seconds in bench.questions(store, size).values())
     assert store.sql("SELECT DISTINCT points FROM summary ORDER BY 1")[1] == [(1,), (100,)]
     floats = "SELECT count(*) FROM metric WHERE value = value::FLOAT AND key LIKE '%loss'"
     assert store.sql(floats)[1][0][0] == 3 * 103
 
 
-def test_it_sorts_a_run_at_its_end(scale, tmp_path):
-    found = scale.sorting(tmp_path, 50)
+def test_it_sorts_a_run_at_its_end(bench, tmp_path):
+    found = bench.sorting(tmp_path, 50)
     assert found.points == 50 * 60
