@@ -30,8 +30,9 @@ SLOW = (
 
 # Takes the terminal for its own, so that Ctrl-C comes as it does to whoever types it.
 AT_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 os.setsid()
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "jaxpot", *sys.argv[1:]])
 """
@@ -123,6 +124,15 @@ def test_ctrl_c_at_the_prompt_ends_nothing(runs_dir, capsys):
     assert "42" in capsys.readouterr().out
 
 
+@pytest.fixture
+def heeding():
+    """Lets Ctrl-C through, which whoever runs the tests in the background has had ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding")
 def test_ctrl_c_ends_a_query_and_not_the_shell(runs_dir, capsys):
     shell = shell_of(runs_dir)
     threading.Timer(0.7, os.kill, [os.getpid(), signal.SIGINT]).start()

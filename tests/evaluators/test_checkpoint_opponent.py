@@ -155,7 +155,7 @@ def test_opponents_that_are_not_there(old, tmp_path):
     text = refusal(tmp_path)
     assert text == f"there is no run in {tmp_path}"
     text = refusal(old, run="older")
-    assert text.startswith(f"no run in {old} is called 'older'; the newest are ")
+    assert text.startswith(f"no run in {old} is called 'older', or tagged so; the newest are ")
     text = refusal(old, checkpoint="40")
     assert "has no checkpoint '40'; there are periodic 10, 20, 30" in text
     assert "has no checkpoint 'best'" in refusal(old, checkpoint="best")
