@@ -82,6 +82,7 @@ def test_a_convolutional_networks_stepped_iterations_have_the_same_bits(tmp_path
     overrides = {
         "env": {"id": "connect_four"},
         "model": {"kind": "resnet", "hidden_dims": None, "num_filters": 8, "num_blocks": 1},
+        "collect": {"random": None},
         "eval": None,
     }
     experiment = tiny_experiment(overrides=overrides, iterations=4)

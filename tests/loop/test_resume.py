@@ -56,7 +56,8 @@ def test_many_stops_change_no_bit(plain, tmp_path):
     ids=str,
 )
 def test_whatever_the_state_holds_is_restored(tmp_path, overrides):
-    experiment = tiny_experiment(overrides=overrides)
+    one_regime = {"collect": {"random": None}}  # each costs a compile
+    experiment = tiny_experiment(overrides=overrides | one_regime)
     whole = train(experiment, tmp_path)
     assert trace(stopped_and_resumed(experiment, tmp_path, 3)) == trace(whole)
 
