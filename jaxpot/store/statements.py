@@ -64,7 +64,8 @@ def check_names(statements: Sequence[duckdb.Statement], given: Mapping[str, Any]
         return
     wrong_ones = [f"{name} has no value" for name in missing]
     wrong_ones += [f"there is no {name}" for name in unknown]
-    has = f"the query's are {', '.join(names)}" if names else "the query has none"
+    listed = ", ".join(names)
+    has = f"the query's are {listed}, each given as NAME=VALUE" if names else "the query has none"
     raise QueryError(f"parameters: {'; '.join(wrong_ones)}; {has}")
 
 
