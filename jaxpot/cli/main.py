@@ -56,28 +56,28 @@ COMMANDS: dict[str, Entry] = {
     "watch": Entry("Runs", "jaxpot.cli.watch", "Watch a run that another process trains."),
     "verify": Entry("Runs", "jaxpot.cli.verify", "Train again, and compare every bit."),
     "bisect": Entry("Runs", "jaxpot.cli.bisect", "Find where two runs part."),
-    "expect": Entry("Records", "jaxpot.cli.expect", "Judge a recorded run's learning gates."),
+    "expect": Entry("Runs", "jaxpot.cli.expect", "Judge a recorded run's learning gates."),
     "ls": Entry("Records", "jaxpot.cli.ls", "List runs."),
     "show": Entry("Records", "jaxpot.cli.show", "Show everything about a run."),
+    "samples": Entry("Records", "jaxpot.cli.samples", "Show what a run trained on, boards drawn."),
+    "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
     "compare": Entry("Records", "jaxpot.cli.compare", "Compare runs: specs, values, who is ahead."),
     "plot": Entry("Records", "jaxpot.cli.plot", "Plot learning curves, to a file or the terminal."),
     "report": Entry("Records", "jaxpot.cli.report", "Write runs as one HTML file."),
-    "sql": Entry("Records", "jaxpot.cli.sql", "Query every run's records with SQL."),
-    "tag": Entry("Records", "jaxpot.cli.tag", "Tag runs, to find them by."),
-    "note": Entry("Records", "jaxpot.cli.note", "Write down what there is to say about a run."),
-    "rm": Entry("Records", "jaxpot.cli.rm", "Move runs to the trash, or delete them for good."),
-    "restore": Entry("Records", "jaxpot.cli.restore", "Bring runs back from the trash."),
-    "gc": Entry("Records", "jaxpot.cli.gc", "Find what can be deleted without loss; delete it."),
-    "export": Entry(
-        "Records", "jaxpot.cli.export", "Write runs as Parquet, CSV, JSON, TensorBoard."
-    ),
-    "sync": Entry("Records", "jaxpot.cli.sync", "Send recorded runs to sinks: TensorBoard, W&B."),
-    "samples": Entry("Records", "jaxpot.cli.samples", "Show what a run trained on, boards drawn."),
-    "import": Entry(
-        "Records", "jaxpot.cli.import_", "Take in runs of another machine, or TensorBoard's."
-    ),
     "snapshot": Entry("Records", "jaxpot.cli.snapshot", "Write a copy of the database."),
-    "rebuild": Entry("Records", "jaxpot.cli.rebuild", "Make the database again from journals."),
+    "tag": Entry("Upkeep", "jaxpot.cli.tag", "Tag runs, to find them by."),
+    "note": Entry("Upkeep", "jaxpot.cli.note", "Write down what there is to say about a run."),
+    "rm": Entry("Upkeep", "jaxpot.cli.rm", "Move runs to the trash, or delete them for good."),
+    "restore": Entry("Upkeep", "jaxpot.cli.restore", "Bring runs back from the trash."),
+    "gc": Entry("Upkeep", "jaxpot.cli.gc", "Find what can be deleted without loss; delete it."),
+    "export": Entry(
+        "Upkeep", "jaxpot.cli.export", "Write runs as Parquet, CSV, JSON, TensorBoard."
+    ),
+    "import": Entry(
+        "Upkeep", "jaxpot.cli.import_", "Take in runs of another machine, or TensorBoard's."
+    ),
+    "sync": Entry("Upkeep", "jaxpot.cli.sync", "Send recorded runs to sinks: TensorBoard, W&B."),
+    "rebuild": Entry("Upkeep", "jaxpot.cli.rebuild", "Make the database again from journals."),
     "completion": Entry("Shell", "jaxpot.cli.completion", "Print a shell's completion script."),
 }
 
@@ -153,6 +153,7 @@ def cli(ctx: click.Context, runs_dir: Path) -> None:
       jaxpot check specs/*.toml
       jaxpot run specs/ttt.toml
       jaxpot resume latest
+      jaxpot plot latest -k total_loss
       jaxpot sql "select name, status, iterations from runs"
 
     Data goes to stdout, prose and progress to stderr. Exit status: 0 done, 1 the run failed or
