@@ -7,15 +7,15 @@ are checked on the rest of the spec.
 """
 
 import contextlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sized
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
+from jaxpot.spec.blame import accept, distrusted, limited, under, unknown_keys
 from jaxpot.spec.draft import Draft
 from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.faults import Fault, Path, SpecError, nearest
+from jaxpot.spec.faults import Fault, SpecError
 from jaxpot.spec.fields import broken, rules_of
 from jaxpot.spec.frozen import FrozenMap
 from jaxpot.spec.imports import import_class, load_table
@@ -34,15 +34,12 @@ from jaxpot.spec.scalars import (
     wrong_type,
 )
 from jaxpot.spec.validate import validate
-from jaxpot.spec.wording import NONE, allowed, given, is_union, listed
+from jaxpot.spec.wording import NONE, allowed, given, is_union
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
 Items = TypeVar("Items", bound=Sized)
-
-MAX_FAULTS = 100
-"""Most faults that one section reports; more of them say nothing new."""
 
 MAX_ITEMS = 10_000
 """Most items of an array or entries of a table of tables that are looked at at all."""
@@ -64,9 +61,9 @@ def structure(
     import_paths: list[str] = []
     converter = make_converter(import_paths, import_user_code=import_user_code)
     values, faults = _take_fields(data, Experiment, converter)
-    faults += validate(Draft(_defaults() | values, _distrusted(faults)))
+    faults += validate(Draft(_defaults() | values, distrusted(faults)))
     experiment = None if faults else Experiment(**values)
-    return experiment, _limited(faults), import_paths
+    return experiment, limited(faults), import_paths
 
 
 def structure_sink(name: str, table: Mapping[str, Any]) -> Any:
@@ -80,7 +77,7 @@ def structure_sink(name: str, table: Mapping[str, Any]) -> Any:
     try:
         return converter.structure({name: table}, sinks)[name]
     except Rejected as rejected:
-        raise SpecError(_under("sinks", fault) for fault in rejected.faults) from None
+        raise SpecError(under("sinks", fault) for fault in rejected.faults) from None
 
 
 def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Converter":
@@ -113,7 +110,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
         items, faults = _take_each(pairs, converter)
         container = get_origin(annotation) or list
         # A refused item leaves a gap, so that the others keep their indices.
-        return _accept(container(items.get(index) for index in range(len(value))), faults)
+        return accept(container(items.get(index) for index in range(len(value))), faults)
 
     def take_mapping(value: Any, annotation: Any) -> Any:
         item_type = get_args(annotation)[1]
@@ -122,7 +119,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             (key, named(key, item), item_type) for key, item in _bounded(_table(value)).items()
         )
         items, faults = _take_each(pairs, converter)
-        return _accept(items if get_origin(annotation) is dict else FrozenMap(items), faults)
+        return accept(items if get_origin(annotation) is dict else FrozenMap(items), faults)
 
     def take_union(value: Any, annotation: Any) -> Any:
         members = get_args(annotation)
@@ -184,7 +181,7 @@ def _take_fields(
 ) -> tuple[dict[str, Any], list[Fault]]:
     """Takes a table's keys as a class's arguments; what is wrong is left out."""
     fields = {field.alias: field for field in attrs.fields(attrs.resolve_types(cls)) if field.init}
-    faults = _unknown_keys(data, fields)
+    faults = unknown_keys(data, fields)
     known = ((key, data[key], fields[key].type) for key in data if key in fields)
     values, refused = _take_each(known, converter)
     faults += [_worded(fault, fields[str(fault.path[0])]) for fault in refused]
@@ -192,7 +189,7 @@ def _take_fields(
         rules = rules_of(field)
         if name in values:
             text = allowed(_item_type(field.type), rules)
-            breaches = [_under(name, fault) for fault in broken(rules, values[name], text)]
+            breaches = [under(name, fault) for fault in broken(rules, values[name], text)]
             if breaches:
                 faults += breaches
                 del values[name]
@@ -211,7 +208,7 @@ def _take_each(
         try:
             values[key] = converter.structure(value, annotation)
         except Rejected as rejected:
-            faults += [_under(key, fault) for fault in rejected.faults]
+            faults += [under(key, fault) for fault in rejected.faults]
             if rejected.usable is not MISSING:
                 values[key] = rejected.usable
     return values, faults
@@ -222,26 +219,6 @@ def _bounded(value: Items) -> Items:
         fault = Fault("out-of-range", (), f"{len(value)} items", f"at most {MAX_ITEMS}")
         raise Rejected([fault])
     return value
-
-
-def _limited(faults: list[Fault]) -> list[Fault]:
-    reported: Counter[Path] = Counter()
-    kept = []
-    for fault in faults:
-        reported[fault.path[:1]] += 1
-        if reported[fault.path[:1]] <= MAX_FAULTS:
-            kept.append(fault)
-    return kept
-
-
-def _accept(value: Any, faults: list[Fault]) -> Any:
-    if faults:
-        raise Rejected(faults, value)
-    return value
-
-
-def _under(key: str | int, fault: Fault) -> Fault:
-    return attrs.evolve(fault, path=(key, *fault.path))
 
 
 def _worded(fault: Fault, field: "attrs.Attribute[Any]") -> Fault:
@@ -270,16 +247,6 @@ def _item_type(annotation: Any) -> Any:
     return get_args(annotation)[0] if _is_array(annotation) else annotation
 
 
-def _distrusted(faults: list[Fault]) -> tuple[Path, ...]:
-    """Returns the paths whose values the spec does not really tell.
-
-    An unknown key makes the key that it was probably meant to be one of them: its default is not
-    what the user wants.
-    """
-    misspelt = ((*fault.path[:-1], fault.suggestion) for fault in faults if fault.suggestion)
-    return (*(fault.path for fault in faults), *misspelt)
-
-
 def _defaults() -> dict[str, Any]:
     fields = attrs.fields(Experiment)
     return {field.name: field.default for field in fields if field.default is not attrs.NOTHING}
@@ -287,20 +254,6 @@ def _defaults() -> dict[str, Any]:
 
 def _required(cls: type[Any]) -> set[str]:
     return {field.alias for field in attrs.fields(cls) if field.default is attrs.NOTHING}
-
-
-def _unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> list[Fault]:
-    names = sorted(known)
-    faults = []
-    for key in data:
-        if key in names:
-            continue
-        near = nearest(key, names)
-        text = "" if near else listed(names) if names else "no keys"
-        faults.append(Fault("unknown-key", (key,), "unknown key", text, near))
-        if len(faults) == MAX_FAULTS:
-            break
-    return faults
 
 
 def _table(value: Any) -> Mapping[str, Any]:
