@@ -34,6 +34,7 @@ _GZIP = b"\x1f\x8b"
 # Others take as much memory to unpack as the archive says.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+# zipfile's own ways to say that it knows no such compression, and that a header makes no sense.
 _BROKEN += (NotImplementedError, ValueError)
 
 
