@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import attrs
 
@@ -70,3 +71,21 @@ class Sink(Protocol):
     def close(self) -> None:
         """Lets go of everything; the last call."""
         ...
+
+
+class FileSink:
+    """What sinks share that write into one open file at a time."""
+
+    _file: BinaryIO | None = None
+
+    def flush(self) -> None:
+        """Waits until everything is on the disk."""
+        if self._file is not None:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file, if one is open."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

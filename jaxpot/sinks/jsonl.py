@@ -8,11 +8,11 @@ with. A number that is not finite is a string, as in the journal.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from jaxpot.sinks.base import FileSink
 from jaxpot.store.journal import encode
 
 if TYPE_CHECKING:
@@ -27,12 +27,11 @@ def build(config: JsonLines, *, run: SinkRun) -> JsonLinesSink:
     return JsonLinesSink(Path(config.folder) / f"{run.uid}.jsonl")
 
 
-class JsonLinesSink:
+class JsonLinesSink(FileSink):
     """Appends lines to a file, and cuts off those that are void."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file: BinaryIO | None = None
         self._header: Any = None
 
     @property
@@ -63,18 +62,6 @@ class JsonLinesSink:
     def standings(self, record: Mapping[str, Any]) -> None:
         """Takes what the league held."""
         self._write({key: record[key] for key in ("kind", "time", "iter", "standings")})
-
-    def flush(self) -> None:
-        """Waits until everything is on the disk."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Closes the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _write(self, record: Mapping[str, Any]) -> None:
         if self._file is not None:

@@ -8,13 +8,14 @@ standings are a table in text; the spec is there as text and as hyperparameters.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from jaxpot.sinks.base import FileSink
 
 if TYPE_CHECKING:
     from jaxpot.sinks.base import SinkRun
@@ -33,7 +34,7 @@ def build(config: TensorBoard, *, run: SinkRun) -> TensorBoardSink:
     return TensorBoardSink(folder)
 
 
-class TensorBoardSink:
+class TensorBoardSink(FileSink):
     """Writes one run's records into event files of a folder.
 
     Every `restart` begins a file of its own, whose first mark tells readers to drop what earlier
@@ -42,7 +43,6 @@ class TensorBoardSink:
 
     def __init__(self, folder: Path) -> None:
         self._folder = Path(folder)
-        self._file: BinaryIO | None = None
         self._from = 0
 
     @property
@@ -105,18 +105,6 @@ class TensorBoardSink:
 
         made = text(STANDINGS_TAG, _table(record["standings"]))
         self._write(record["time"], summary=made, step=record["iter"])
-
-    def flush(self) -> None:
-        """Waits until everything is on the disk."""
-        if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Closes the file; a record that comes later begins another."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _write(self, wall_time: float, **fields: Any) -> None:
         from tensorboardX.proto.event_pb2 import Event  # pyright: ignore
