@@ -15,19 +15,23 @@ check:
     ruff format --check
     ruff check
     basedpyright
-    jaxpot check specs/*.toml
+    jaxpot check specs/*.toml specs/families/*.toml
     pytest
 
-# Hold every spec to its golden file; `just golden --update` writes this machine's entries anew.
+# Hold specs to their golden files; `just golden --update` writes this machine's entries anew.
 golden *options:
-    for spec in specs/*.toml; do \
-        JAX_PLATFORMS=cpu jaxpot verify "$spec" {{options}} \
-            --golden "specs/golden/$(basename "$spec" .toml).json" || exit; \
+    for golden in specs/golden/*.json; do \
+        JAX_PLATFORMS=cpu jaxpot verify "specs/$(basename "$golden" .json).toml" {{options}} \
+            --golden "$golden" || exit; \
     done
 
 # Run the benchmarks; each prints its ratios.
 bench *options:
     python -m benchmarks {{options}}
+
+# Train the shipped specs over seeds and write the table of docs/results.md from the store.
+results *options:
+    python -m benchmarks.results {{options}}
 
 # Write every snapshot anew; read the difference before you keep it.
 snapshots:

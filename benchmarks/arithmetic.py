@@ -30,7 +30,7 @@ from interleave import interleave, machine, pairwise, print_table
 from jax import Array, lax
 
 from jaxpot.algorithms.base import Batch
-from jaxpot.models import resnet
+from jaxpot.models import board_layers, board_network, board_reading
 from jaxpot.models.base import Network
 from jaxpot.spec import MLP, Experiment, ResNet, load
 from jaxpot.spec.pgx_games import GAMES
@@ -76,14 +76,14 @@ def layers_of(model: Any, shape: tuple[int, ...], num_actions: int) -> list[Laye
             ]
         case ResNet(num_filters=f, num_blocks=blocks):
             height, width, channels = shape
-            squares, features = height * width, resnet.POLICY_FILTERS
+            squares, features = height * width, board_reading.SQUARE_FILTERS
             return [
                 Layer(rows=squares, inputs=9 * channels, outputs=f, first=True),
                 Layer(rows=squares, inputs=3 * f, outputs=3 * f, count=2 * blocks),
                 Layer(rows=squares, inputs=f, outputs=features),
                 Layer(rows=1, inputs=squares * features + 2 * f, outputs=num_actions),
-                Layer(rows=1, inputs=2 * f, outputs=resnet.VALUE_WIDTH),
-                Layer(rows=1, inputs=resnet.VALUE_WIDTH, outputs=1),
+                Layer(rows=1, inputs=2 * f, outputs=board_network.VALUE_WIDTH),
+                Layer(rows=1, inputs=board_network.VALUE_WIDTH, outputs=1),
             ]
     raise TypeError(f"no formula for the arithmetic of {model}")
 
@@ -168,7 +168,9 @@ def work_of(experiment: Experiment) -> dict[str, list[Work]]:
     observation = batch.observation[:size]
     turns = max(1, round(1.2e10 / trained))
     tile = (
-        resnet.tile_rows(game.observation_shape) if isinstance(experiment.model, ResNet) else size
+        board_layers.tile_rows(game.observation_shape)
+        if isinstance(experiment.model, ResNet)
+        else size
     )
     tiles = -(-size // tile)
     works: dict[str, list[Work]] = {

@@ -5,21 +5,44 @@ allows a process 65,530 maps; beyond, the next compile crashes. A run of jaxpot 
 a whole test session has more.
 """
 
+import contextlib
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 SHARED: dict[str, Any] = {}
 """Programs by what they compute, for runs that compute the same."""
 
-_MANY_MAPS = 20_000
+_MANY_MAPS = 30_000
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+_since_looked: list[str] | None = None
+"""What jax has compiled or loaded since the maps were counted; None before there is a listener."""
+
+
+def _listen(event: str, seconds: float, **_: Any) -> None:
+    del seconds
+    if event == _COMPILED and _since_looked is not None:
+        _since_looked.append(event)
+
+
+def _nothing_new() -> bool:
+    """Tells whether no program was added since the last call: counting maps takes 10 ms."""
+    global _since_looked
+    if _since_looked is None:
+        sys.modules["jax"].monitoring.register_event_duration_secs_listener(_listen)
+        _since_looked = []
+        return False
+    nothing = not _since_looked
+    _since_looked.clear()
+    return nothing
 
 
 def release_if_many() -> None:
     """Drops every compiled program of this process once it has too many memory maps."""
     maps = Path("/proc/self/maps")
-    if "jax" not in sys.modules or not maps.exists():
+    if "jax" not in sys.modules or not maps.exists() or _nothing_new():
         return
     with maps.open("rb") as lines:
         many = sum(1 for _ in lines) > _MANY_MAPS
@@ -27,3 +50,19 @@ def release_if_many() -> None:
         SHARED.clear()
         sys.modules["jax"].clear_caches()
         gc.collect()
+
+
+@contextlib.contextmanager
+def few_optimisations() -> Iterator[None]:
+    """Compiles in half of the time, for programs that run for a moment.
+
+    What is fused is as ever; the machine code is less refined. Nothing that was compiled so is
+    found by what comes after.
+    """
+    config = sys.modules["jax"].config
+    config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        config.update("jax_disable_most_optimizations", False)
+        sys.modules["jax"].clear_caches()

@@ -4,9 +4,10 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.compiled import release_if_many
+from tests.compiled import few_optimisations, release_if_many
 
 # Set before any test imports jax; child processes inherit them.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot" / "tests"
@@ -25,6 +26,13 @@ settings.register_profile(
 )
 settings.register_profile("deep", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+@pytest.fixture(scope="module")
+def quick_compiles():
+    """Compiles a module's programs with few optimisations: it is not about speed or last bits."""
+    with few_optimisations():
+        yield
 
 
 def pytest_runtest_setup(item):

@@ -21,21 +21,24 @@ MAY_IMPORT = {
     "graph": {"errors", "spec"},
     "envs": {"errors", "spec"},
     "models": {"errors", "spec"},
-    "algorithms": {"errors", "models", "spec"},
+    "auxiliary": {"envs", "errors", "models", "spec"},
+    "search": {"envs", "errors", "models", "spec"},
+    "algorithms": {"auxiliary", "envs", "errors", "models", "search", "spec"},
     "checkpoints": {"errors", "spec"},
     "store": {"errors", "spec"},
     "league": {"errors", "spec"},
     "evaluators": {
-        *("algorithms", "checkpoints", "envs", "errors", "league", "models", "spec", "store"),
+        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "league", "models"),
+        *("search", "spec", "store"),
     },
     "loop": {
-        *("algorithms", "checkpoints", "envs", "errors", "evaluators", "graph", "league"),
-        *("models", "spec", "store"),
+        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "graph"),
+        *("league", "models", "spec", "store"),
     },
     "verification": {"checkpoints", "errors", "loop", "spec", "store"},
     "testing": {
-        *("algorithms", "envs", "errors", "evaluators", "models", "spec", "store"),
-        "verification",
+        *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
+        *("store", "verification"),
     },
     "sinks": {"errors", "loop", "spec", "store"},
     "comparison": {"errors", "sinks"},
@@ -51,7 +54,7 @@ MAY_IMPORT = {
 }
 """What each part of the package may import beside itself, at once or later."""
 
-HEAVY = {"duckdb", "flax", "jax", "numpy", "optax", "orbax", "pgx"}
+HEAVY = {"duckdb", "flax", "jax", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
     *("errors", "spec", "graph", "store", "checkpoints", "sinks", "comparison", "charts"),
     *("report", "exchange", "upkeep", "cli"),

@@ -1,19 +1,35 @@
 """What the loop asks of an algorithm: how to act, and how to learn from what was collected.
 
-Axis letters: T steps, N lanes, B = T * N rows, A actions.
+Axis letters: T steps, N lanes, B = T * N rows, A actions; of a recurrent network's batch, C chunks
+of S steps.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from jax import Array
 
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import ModelState, Observation, Params, Sequences
+from jaxpot.models.memory import Carry
+
+
+class View(NamedTuple):
+    """What a decision is made on, in `N` lanes."""
+
+    state: Any
+    """The games' states, batched; they are for a search, and hold what players may not see."""
+    observation: Observation
+    """`[N, ...]`: what the seat to move sees."""
+    legal_action_mask: Array
+    """`[N, A]` bool."""
+    carry: Carry
+    """`[N, ...]`: what the seat to move has kept of the game; `()` without memory."""
 
 
 class Rollout(NamedTuple):
     """What a collector gives: `T` steps of `N` lanes, time-major."""
 
-    observation: Array
+    observation: Observation
     """`[T, N, ...]`: the acting seat's view before it acted."""
     legal_action_mask: Array
     """`[T, N, A]` bool."""
@@ -35,6 +51,13 @@ class Rollout(NamedTuple):
     """`[N, 2]` float32: each seat's value of the state after the last step."""
     final_known: Array
     """`[N, 2]` bool: whether that seat may bootstrap from it."""
+    memory: Carry = ()
+    """`[T, N, 2, ...]`: the agent's carries before the step, of both seats; `()` without memory."""
+    recorded: Mapping[str, Array] = {}
+    """`[T, N, ...]`: what auxiliary losses wanted recorded of the states, by their names."""
+    behaviour: Mapping[str, Array] = {}
+    """`[T, N, ...]`: of an algorithm that learns from its opponents' moves too, `acted`, bool,
+    whether the agent moved, and the opponents' extras; empty where nobody else's are there."""
 
 
 class Decision(NamedTuple):
@@ -44,12 +67,17 @@ class Decision(NamedTuple):
     """`[N]` int32."""
     extras: dict[str, Array]
     """`[N, ...]` each."""
+    carry: Carry = ()
+    """`[N, ...]`: what the seat carries into its next decision; `()` without memory."""
 
 
 class Batch(NamedTuple):
-    """The rows of one iteration; `targets` is the algorithm's own."""
+    """The rows of one iteration; `targets` is the algorithm's own.
 
-    observation: Array
+    A recurrent network learns from sequences: its batch has `[C, S, ...]` for each `[B, ...]`.
+    """
+
+    observation: Observation
     """`[B, ...]`."""
     legal_action_mask: Array
     """`[B, A]` bool."""
@@ -61,6 +89,11 @@ class Batch(NamedTuple):
     """`[B, ...]` each."""
     valid: Array
     """`[B]` bool: a trained seat's row that is trained on."""
+    sequences: Sequences | None = None
+    """What a recurrent network needs besides: `memory` `[C, 2, ...]`, `seat` and `done` `[C, S]`;
+    None without memory."""
+    auxiliary: Mapping[str, tuple[Array, Array]] = {}
+    """Auxiliary losses' targets `[B, ...]`, and which rows have one, `[B]` bool; by their names."""
 
 
 class Learned(NamedTuple):
@@ -76,15 +109,22 @@ class Learned(NamedTuple):
 class Algorithm(Protocol):
     """A way to act and to learn; frozen, without arrays."""
 
-    def act(
-        self,
-        params: Params,
-        model_state: ModelState,
-        observation: Array,
-        legal_action_mask: Array,
-        key: Array,
-    ) -> Decision:
-        """Chooses actions for `[N, ...]` observations while collecting."""
+    @property
+    def seq_len(self) -> int | None:
+        """The steps of the sequences that a recurrent network learns from; None for all."""
+        ...
+
+    @property
+    def off_policy(self) -> bool:
+        """Whether it learns from the moves of opponents that are networks, as well as its own."""
+        ...
+
+    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+        """Chooses the agent's actions while collecting."""
+        ...
+
+    def oppose(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+        """Chooses the actions of a frozen network or the target, whom the agent meets."""
         ...
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
@@ -102,8 +142,11 @@ class Algorithm(Protocol):
         opt_state: Any,
         batch: Batch,
         *,
-        key: Array,
+        keys: Mapping[str, Array],
         iteration: Array,
     ) -> Learned:
-        """Learns from one iteration's rows; `key` is the `shuffle` stream's."""
+        """Learns from one iteration's rows.
+
+        `keys` are those of the streams `shuffle` and, where the model draws, `dropout`.
+        """
         ...

@@ -1,6 +1,8 @@
 """Proximal policy optimisation (Schulman et al. 2017) over the rows of one iteration."""
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
 
 import attrs
 import jax
@@ -9,20 +11,36 @@ import optax
 from jax import Array
 
 from jaxpot import spec
-from jaxpot.algorithms.advantages import per_seat_gae
-from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout
-from jaxpot.algorithms.losses import PPOTerms, normalize, ppo_terms
-from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
-from jaxpot.algorithms.optimizers import clipped_norm, init_optimizer, make_optimizer
+from jaxpot.algorithms.advantages import (
+    Advantages,
+    per_seat_gae,
+    per_seat_return,
+    per_seat_vtrace,
+)
+from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
+from jaxpot.algorithms.losses import normalize, ppo_terms
+from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
+from jaxpot.algorithms.rows import predict
 from jaxpot.algorithms.schedules import schedule_value
+from jaxpot.algorithms.updates import make_updates
+from jaxpot.auxiliary import AuxiliaryLoss, auxiliary_terms
+from jaxpot.envs.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.spec.optimizers import OptimizerConfig
 
 
-def build(config: spec.PPO, *, network: Network, optimizer: OptimizerConfig) -> "PPO":
+def build(
+    config: spec.PPO,
+    *,
+    env: Environment[Any],
+    network: Network,
+    optimizer: OptimizerConfig,
+    auxiliary: Mapping[str, AuxiliaryLoss] = MappingProxyType({}),
+) -> "PPO":
     """Builds the algorithm that `[algorithm] kind = "ppo"` declares."""
-    return PPO(config=config, network=network, optimizer=optimizer)
+    del env
+    return PPO(config=config, network=network, optimizer=optimizer, auxiliary=auxiliary)
 
 
 @attrs.frozen(kw_only=True)
@@ -32,35 +50,39 @@ class PPO:
     config: spec.PPO
     network: Network
     optimizer: OptimizerConfig
+    auxiliary: Mapping[str, AuxiliaryLoss] = attrs.field(hash=False)
 
-    def act(
-        self,
-        params: Params,
-        model_state: ModelState,
-        observation: Array,
-        legal_action_mask: Array,
-        key: Array,
-    ) -> Decision:
+    @property
+    def seq_len(self) -> int | None:
+        """The steps of the sequences that a recurrent network learns from; None for all."""
+        return self.config.seq_len
+
+    @property
+    def off_policy(self) -> bool:
+        """Whether opponents' moves are learned from, corrected by V-trace."""
+        return self.config.vtrace
+
+    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
         """Samples from the policy; records the action's log-probability and the value."""
-        logits, value = self.network.apply(params, model_state, observation)
-        action = sample_action(key, logits, legal_action_mask)
-        log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
-        log_prob = log_prob_of(log_probs, action)
-        return Decision(action, {"log_prob": log_prob, "value": value})
+        outputs, carry = self.network.step(params, model_state, view.observation, view.carry)
+        action = sample_action(key, outputs.logits, view.legal_action_mask)
+        log_probs = jax.nn.log_softmax(mask_illegal(outputs.logits, view.legal_action_mask))
+        extras = {"log_prob": log_prob_of(log_probs, action), "value": outputs.value}
+        if self.off_policy:  # of actions that another network may take instead
+            extras["log_probs"] = log_probs
+        return Decision(action, extras, carry)
+
+    oppose = act
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
         """Computes advantages and value targets; a row past which nothing is known has none."""
-        rows = per_seat_gae(
-            value=rollout.extras["value"],
-            reward=rollout.reward,
-            done=rollout.done,
-            seat=rollout.seat,
-            final_value=rollout.final_value,
-            final_known=rollout.final_known,
-            gamma=self.config.gamma,
-            gae_lambda=self.config.gae_lambda,
-        )
-        return {"advantage": rows.advantage, "target": rows.target}, rows.known
+        if not self.off_policy:
+            rows = _advantages(self.config, rollout)
+            return {"advantage": rows.advantage, "target": rows.target}, rows.known
+        log_prob, log_ratio = _log_probs(rollout)
+        rows = _corrected(self.config, rollout, log_ratio)
+        targets = {"advantage": rows.advantage, "target": rows.target, "log_prob": log_prob}
+        return targets, rows.known
 
     def init(self, params: Params) -> optax.OptState:
         """Returns the optimizer's state before the first update."""
@@ -73,76 +95,76 @@ class PPO:
         opt_state: Any,
         batch: Batch,
         *,
-        key: Array,
+        keys: Mapping[str, Array],
         iteration: Array,
     ) -> Learned:
         """Makes `num_epochs` passes of minibatches; metrics are means over the updates."""
-        config = self.config
-        learning_rate = schedule_value(self.optimizer.learning_rate, iteration)
-        entropy_coeff = schedule_value(config.entropy_coeff, iteration)
-        optimizer = make_optimizer(self.optimizer, learning_rate)
+        entropy_coeff = schedule_value(self.config.entropy_coeff, iteration)
 
-        def loss(params: Params, rows: Batch, mask: Array) -> tuple[Array, dict[str, Array]]:
-            terms = self._terms(params, model_state, rows, mask)
-            weighted = {
-                "value_loss": config.value_coeff * terms.value,
-                "policy_loss": terms.policy,
-                "entropy_loss": -entropy_coeff * terms.entropy,
-                "kl_loss": config.kl_coeff * terms.kl,
-            }
-            total = sum(weighted.values(), jnp.float32(0.0))
-            return total, {"total_loss": total, **weighted, "clipfrac": terms.clip_fraction}
+        def loss(
+            params: Params, model_state: ModelState, rows: Batch, mask: Array, key: Array | None
+        ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
+            return self._loss(params, model_state, rows, mask, key, entropy_coeff)
 
-        def step(carry: Any, rows: Batch, mask: Array) -> Any:
-            params, opt_state, sums = carry
-            (_, metrics), grads = jax.value_and_grad(loss, has_aux=True)(params, rows, mask)
-            norm = optax.tree.norm(grads)
-            metrics |= {"grad_norm": norm, "grad_norm_clipped": clipped_norm(norm, self.optimizer)}
-            updates, opt_state = optimizer.update(grads, opt_state, params)
-            params = optax.apply_updates(params, updates)
-            return params, opt_state, jax.tree.map(jnp.add, sums, metrics)
-
-        num_valid = batch.valid.sum(dtype=jnp.int32)
-        zeros = {name: jnp.float32(0.0) for name in _MEANS}
-        (params, opt_state, sums), updates = for_each_minibatch(
-            step,
-            (params, opt_state, zeros),
-            rows=batch,
-            orders=self._orders(key, batch.valid),
-            num_valid=num_valid,
-            batch_size=config.batch_size,
-            num_epochs=config.num_epochs,
+        learned = make_updates(
+            loss,
+            params,
+            model_state,
+            opt_state,
+            batch,
+            metrics=(*_MEANS, *(f"auxiliary/{name}" for name in self.auxiliary)),
+            optimizer=self.optimizer,
+            num_epochs=self.config.num_epochs,
+            batch_size=self.config.batch_size,
+            shuffle=self.config.shuffle,
+            keys=keys,
+            iteration=iteration,
         )
-        count = jnp.maximum(updates, 1).astype(jnp.float32)
-        means = {name: value / count for name, value in sums.items()}
-        rates = {"entropy_coeff": entropy_coeff, "iteration/learning_rate": learning_rate}
-        return Learned(params, model_state, opt_state, means | rates)
+        return learned._replace(metrics=learned.metrics | {"entropy_coeff": entropy_coeff})
 
-    def _terms(self, params: Params, model_state: ModelState, rows: Batch, mask: Array) -> PPOTerms:
-        logits, value = self.network.apply(params, model_state, rows.observation)
+    def _loss(
+        self,
+        params: Params,
+        model_state: ModelState,
+        rows: Batch,
+        mask: Array,
+        key: Array | None,
+        entropy_coeff: Array,
+    ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
+        config = self.config
+        outputs, rows, mask, model_state = predict(
+            self.network, params, model_state, rows, mask, key=key
+        )
         advantage = rows.targets["advantage"]
-        if self.config.normalize_advantage:
+        if config.normalize_advantage:
             advantage = normalize(advantage, mask)
-        return ppo_terms(
-            logits=logits,
-            value=value,
+        terms = ppo_terms(
+            logits=outputs.logits,
+            value=outputs.value,
             legal_action_mask=rows.legal_action_mask,
             action=rows.action,
-            old_log_prob=rows.extras["log_prob"],
+            old_log_prob=rows.targets.get("log_prob", rows.extras["log_prob"]),
             old_value=rows.extras["value"],
             advantage=advantage,
             target=rows.targets["target"],
             mask=mask,
-            clip_eps=self.config.clip_eps,
-            value_clip=_value_clip(self.config),
+            clip_eps=config.clip_eps,
+            value_clip=_value_clip(config),
         )
+        weighted = {
+            "value_loss": config.value_coeff * terms.value,
+            "policy_loss": terms.policy,
+            "entropy_loss": -entropy_coeff * terms.entropy,
+            "kl_loss": config.kl_coeff * terms.kl,
+        }
+        auxiliary, told = auxiliary_terms(self.auxiliary, outputs.auxiliary, rows.auxiliary, mask)
+        total = sum(weighted.values(), jnp.float32(0.0)) + auxiliary
+        metrics = {"total_loss": total, **weighted, "clipfrac": terms.clip_fraction, **told}
+        return total, (metrics, model_state)
 
-    def _orders(self, key: Array, valid: Array) -> Array:
-        if self.config.shuffle == "iteration":
-            return shuffled_rows(key, valid)[None]
-        keys = jax.random.split(key, self.config.num_epochs)
-        return jnp.stack([shuffled_rows(keys[epoch], valid) for epoch in range(keys.shape[0])])
 
+# Of both ratios, as in the experiments of Espeholt et al. 2018.
+_VTRACE_CLIP = 1.0
 
 _MEANS = (
     "total_loss",
@@ -151,9 +173,51 @@ _MEANS = (
     "entropy_loss",
     "kl_loss",
     "clipfrac",
-    "grad_norm",
-    "grad_norm_clipped",
 )
+
+
+def _advantages(config: spec.PPO, rollout: Rollout) -> Advantages:
+    """Computes what the config's `advantage` says, of rows whose moves the agent chose."""
+    game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
+    value = rollout.extras["value"]
+    if config.advantage == "per_seat_return":
+        return per_seat_return(value=value, **game, gamma=config.gamma)
+    return per_seat_gae(
+        value=value,
+        **game,
+        final_value=rollout.final_value,
+        final_known=rollout.final_known,
+        gamma=config.gamma,
+        gae_lambda=cast(float, config.gae_lambda),
+    )
+
+
+def _log_probs(rollout: Rollout) -> tuple[Array, Array]:
+    """Returns how likely the agent was to make each move, and that over who made it.
+
+    Both are logarithms, `[T, N]` float32; the second is 0 where the agent moved.
+    """
+    log_prob = log_prob_of(rollout.extras["log_probs"], rollout.action)
+    if not rollout.behaviour:
+        return log_prob, jnp.zeros_like(log_prob)
+    log_ratio = log_prob - rollout.behaviour["log_prob"]
+    return log_prob, jnp.where(rollout.behaviour["acted"], 0.0, log_ratio)
+
+
+def _corrected(config: spec.PPO, rollout: Rollout, log_ratio: Array) -> Advantages:
+    return per_seat_vtrace(
+        value=rollout.extras["value"],
+        reward=rollout.reward,
+        done=rollout.done,
+        seat=rollout.seat,
+        final_value=rollout.final_value,
+        final_known=rollout.final_known,
+        log_ratio=log_ratio,
+        gamma=config.gamma,
+        gae_lambda=cast(float, config.gae_lambda),
+        rho_clip=_VTRACE_CLIP,
+        c_clip=_VTRACE_CLIP,
+    )
 
 
 def _value_clip(config: spec.PPO) -> float | None:

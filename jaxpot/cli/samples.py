@@ -131,7 +131,15 @@ def _short(value: Any) -> str:
 
 
 def _general(observation: Any) -> Iterator[str]:
-    """Yields an observation of any game: planes side by side, or the places that are not zero."""
+    """Yields an observation of any game: planes side by side, or the places that are not zero.
+
+    One of several arrays is shown array by array, under their names.
+    """
+    if isinstance(observation, Mapping):
+        for name, part in observation.items():
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _general(part))
+        return
     if _depth(observation) == 3:
         for channel in range(len(observation[0][0])):
             plane = [[cell[channel] for cell in line] for line in observation]

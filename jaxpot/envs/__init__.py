@@ -2,6 +2,15 @@
 
 from jaxpot.envs.actions import uniform_legal_action
 from jaxpot.envs.auto_reset import AutoReset, auto_reset_step
-from jaxpot.envs.base import Environment, EnvState
+from jaxpot.envs.base import Environment, EnvState, TellsHands
+from jaxpot.envs.history import with_history
 
-__all__ = ["AutoReset", "EnvState", "Environment", "auto_reset_step", "uniform_legal_action"]
+__all__ = [
+    "AutoReset",
+    "EnvState",
+    "Environment",
+    "TellsHands",
+    "auto_reset_step",
+    "uniform_legal_action",
+    "with_history",
+]

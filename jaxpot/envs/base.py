@@ -3,10 +3,12 @@
 Axis letters: A actions. Shapes are those of one lane; callers `vmap`.
 """
 
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-import numpy as np
 from jax import Array
+
+Observation: TypeAlias = Any
+"""An array, or nested dicts of arrays where a game shows several."""
 
 
 class EnvState(Protocol):
@@ -44,11 +46,28 @@ StateT = TypeVar("StateT", bound=EnvState)
 class Describing(Protocol):
     """A game that can tell in text what an observation shows, for people who look at samples."""
 
-    def describe(self, observation: np.ndarray) -> str | None:
+    def describe(self, observation: Observation) -> str | None:
         """Returns text, lines joined by newlines, for an observation of the player to move.
 
-        Called on the host with one observation; None where there is nothing to say.
+        Called on the host with one observation of NumPy; None where there is nothing to say.
         """
+        ...
+
+
+@runtime_checkable
+class TellsHands(Protocol):
+    """A game of hidden cards that can tell them, for a network that learns to guess them.
+
+    K is the number of entries that describe a hand.
+    """
+
+    @property
+    def hand_size(self) -> int:
+        """K; 0 where this game has no hands after all."""
+        ...
+
+    def opponent_hand(self, state: Any, player: Array) -> Array:
+        """Returns what the other player holds, `[K]` float32 with sum 1; draws nothing."""
         ...
 
 
@@ -69,13 +88,13 @@ class Environment(Protocol[StateT]):
         ...
 
     @property
-    def observation_shape(self) -> tuple[int, ...]:
-        """The shape of one observation."""
+    def observation_shape(self) -> Any:
+        """The shape of one observation, a tuple; nested dicts of shapes where it shows several."""
         ...
 
     @property
-    def observation_dtype(self) -> np.dtype[Any]:
-        """The dtype of an observation; networks cast it to float32."""
+    def observation_dtype(self) -> Any:
+        """NumPy's dtype of it, in the same nested dicts; networks cast it to float32."""
         ...
 
     @property
@@ -114,6 +133,6 @@ class Environment(Protocol[StateT]):
         """
         ...
 
-    def observe(self, state: StateT, player: Array) -> Array:
+    def observe(self, state: StateT, player: Array) -> Observation:
         """Shows `state` to `player`; draws nothing."""
         ...

@@ -16,12 +16,10 @@ import pgx
 from jax import Array
 
 from jaxpot.envs.boards import draw
+from jaxpot.envs.history import WithHistory, with_history
 from jaxpot.errors import UserError
 from jaxpot.spec import PgxEnv
 from jaxpot.spec.pgx_games import GAMES
-
-# pgx keeps a backgammon board in the mover's orientation and shows it to the other player so.
-_MOVERS_VIEW_ONLY = frozenset({"backgammon"})
 
 
 @jax.tree_util.register_dataclass
@@ -67,6 +65,7 @@ class PgxEnvironment:
     both_views: bool
     deterministic: bool
     perfect_information: bool
+    hand_size: int
 
     def init(self, key: Array) -> PgxState:
         """Deals a new game."""
@@ -84,16 +83,24 @@ class PgxEnvironment:
         # the view of the player who is not to move; `_observe` is what every game implements.
         return self.game._observe(state.inner, player)
 
+    def opponent_hand(self, state: PgxState, player: Array) -> Array:
+        """Returns the rank of the other player's card as a one-hot vector, jack, queen, king.
+
+        Only where `hand_size` is not 0.
+        """
+        cards: Any = state.inner
+        return jax.nn.one_hot(cards._cards[1 - player], self.hand_size)
+
     def describe(self, observation: np.ndarray) -> str | None:
         """Draws what the player to move sees, where the board is one that can be drawn."""
         return draw(self.id, observation)
 
 
-def build(config: PgxEnv) -> PgxEnvironment:
+def build(config: PgxEnv) -> PgxEnvironment | WithHistory[PgxState]:
     """Makes the game that a spec names, without compiling anything.
 
     Raises:
-        UserError: jaxpot's table has no such two-player game.
+        UserError: jaxpot's table has no such two-player game, or nobody can see its history.
     """
     facts = GAMES.get(config.id)
     if facts is None:
@@ -101,7 +108,7 @@ def build(config: PgxEnv) -> PgxEnvironment:
     game = pgx.make(config.id)  # pyright: ignore[reportArgumentType]
     # pgx's own shape properties deal a game eagerly, which compiles a dozen small programs.
     state = jax.eval_shape(lambda: game.init(jax.random.key(0)))
-    return PgxEnvironment(
+    env = PgxEnvironment(
         game=game,
         id=config.id,
         num_players=game.num_players,
@@ -110,10 +117,13 @@ def build(config: PgxEnv) -> PgxEnvironment:
         observation_dtype=np.dtype(state.observation.dtype),
         max_steps=facts.max_steps,
         zero_sum=facts.zero_sum,
-        both_views=config.id not in _MOVERS_VIEW_ONLY,
+        # pgx keeps a backgammon board in the mover's orientation and shows it to the other so.
+        both_views=facts.both_views,
         deterministic=facts.deterministic,
         perfect_information=facts.perfect_information,
+        hand_size=facts.hand_size or 0,
     )
+    return with_history(env, positions=config.history, actions=config.action_history)
 
 
 def _without_observation(state: pgx.State) -> pgx.State:

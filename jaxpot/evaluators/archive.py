@@ -5,6 +5,7 @@ Axis letters: S slots, E entries the archive has room for, M games an entry, A a
 RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on the other entries.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import attrs
@@ -15,10 +16,12 @@ from jax import Array
 from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput
-from jaxpot.evaluators.play import Games, play_games, policy_player, rates
+from jaxpot.evaluators.play import Games, play_games, rates
+from jaxpot.evaluators.players import policy_player
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec import ArchiveEvaluator, League
+from jaxpot.search import require_searchable
+from jaxpot.spec import ArchiveEvaluator, League, Search
 
 
 class _Results(NamedTuple):
@@ -35,6 +38,7 @@ class ArchiveMatches:
     network: Network
     num_games: int
     greedy: bool
+    search: Search | None
     config: League
 
     def run(
@@ -44,7 +48,10 @@ class ArchiveMatches:
 
         The time that it takes grows with the entries that there are, not with the room for them.
         """
-        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
+        play = partial(
+            policy_player, self.env, self.network, greedy=self.greedy, search=self.search
+        )
+        agent = play(params, model_state)
         archived = league.place == ARCHIVE
         by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
         slots = by_age[: self.config.archive_size]
@@ -52,9 +59,7 @@ class ArchiveMatches:
         def match(i: Array, results: _Results) -> _Results:
             slot = slots[i]
             other = gather(pool, slot)
-            opponent = policy_player(
-                self.env, self.network, other["params"], other["model_state"], greedy=self.greedy
-            )
+            opponent = play(other["params"], other["model_state"])
             entry_key = jax.random.fold_in(key, league.born[slot])
             games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
             return _Results(
@@ -99,15 +104,19 @@ def build(
     """Makes the evaluator.
 
     Raises:
-        UserError: The experiment has no league.
+        UserError: The experiment has no league; or the evaluator is to search, and the game or the
+            network cannot be searched with.
     """
     if league is None:
         raise UserError(f"{name}: there is no [league] whose archive it could play")
+    if config.search is not None:
+        require_searchable(env, network, name=name)
     return ArchiveMatches(
         env=env,
         network=network,
         num_games=config.num_games,
         greedy=config.greedy,
+        search=config.search,
         config=league,
     )
 

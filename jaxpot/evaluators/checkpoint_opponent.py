@@ -6,6 +6,7 @@ Axis letters: A actions.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,16 @@ from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
 from jaxpot.evaluators.elo import elo_difference
-from jaxpot.evaluators.play import Games, outcomes, play_games, policy_player, rates
+from jaxpot.evaluators.opponent_network import mismatch, network_of
+from jaxpot.evaluators.play import Games, outcomes, play_games, rates
+from jaxpot.evaluators.players import policy_player
 from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.search import require_searchable
 from jaxpot.spec import (
     CheckpointEvaluator,
     Experiment,
-    ImportedPart,
-    SpecError,
-    diff,
-    from_resolved,
-    resolved,
+    Search,
 )
-from jaxpot.spec.registry import implementation
-from jaxpot.store.history import read_header
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import find, run_dir
 
 
@@ -49,7 +46,8 @@ class CheckpointOpponent:
     """Plays `num_games` games against the fixed network of a checkpoint.
 
     Greedy, both networks take their likeliest moves: a game without chance then goes one way from
-    each side, and the standard error of `elo` says nothing. Otherwise both sample.
+    each side, and the standard error of `elo` says nothing. Otherwise both sample. With a search
+    both search, each guided by its own network.
 
     Attributes:
         constants: What `run` takes by keyword: `opponent`, its parameters and model state.
@@ -62,6 +60,7 @@ class CheckpointOpponent:
     opponent_network: Network
     num_games: int
     greedy: bool
+    search: Search | None
     constants: Mapping[str, Any] = attrs.field(repr=False)
     source: Mapping[str, Any]
 
@@ -88,8 +87,9 @@ class CheckpointOpponent:
         opponent: tuple[Params, ModelState],
     ) -> Games:
         """Plays the games that `run` sums up."""
-        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
-        other = policy_player(self.env, self.opponent_network, *opponent, greedy=self.greedy)
+        play = partial(policy_player, self.env, greedy=self.greedy, search=self.search)
+        agent = play(self.network, params, model_state)
+        other = play(self.opponent_network, *opponent)
         return play_games(self.env, agent, other, key, num_games=self.num_games)
 
 
@@ -107,7 +107,7 @@ def build(
 
     Args:
         config: Which run and which of its checkpoints.
-        name: The evaluator's name, for errors.
+        name: The evaluator's name, for the errors that tell no path.
         env: The game.
         network: The agent's network.
         experiment: What the agent is trained by; the opponent's run must be of the same game.
@@ -117,13 +117,20 @@ def build(
 
     Raises:
         OpponentError: There is no such run or checkpoint, it is damaged or not the recorded one, it
-            plays another game, its model is a class that this spec does not name, or its arrays do
-            not fit its model.
+            plays another game, its model is a class that this spec does not name or one that
+            cannot be searched with, or its arrays do not fit its model.
+        UserError: It is to search, and the game or the agent's network cannot be searched with.
     """
-    del name  # a fault has the path
+    if config.search is not None:
+        require_searchable(env, network, name=name)
     folder, info = _find(config, runs_dir, recorded)
     try:
-        opponent_network = _network_of(folder, experiment, env)
+        opponent_network = network_of(folder, experiment, env)
+        if config.search is not None and opponent_network.recurrent:
+            raise mismatch(
+                f"run {folder.name}: its model is a recurrent one, which cannot guide a search",
+                "a run whose model has no memory, or no search",
+            )
         shapes = jax.eval_shape(lambda: opponent_network.init(jax.random.key(0)))
         opponent = restore_network(info.path, *shapes)
         sha256 = read_metadata(info.path).content_sha256
@@ -143,6 +150,7 @@ def build(
         opponent_network=opponent_network,
         num_games=config.num_games,
         greedy=config.greedy,
+        search=config.search,
         constants={"opponent": opponent},
         source={
             "run": folder.name,
@@ -174,10 +182,6 @@ def _missing(key: str, message: str) -> OpponentError:
     return OpponentError("opponent-missing", key, message, f"another {key}")
 
 
-def _mismatch(message: str, allowed: str) -> OpponentError:
-    return OpponentError("opponent-mismatch", "run", message, allowed)
-
-
 def _same_checkpoint(folder: Path, recorded: Mapping[str, Any]) -> CheckpointInfo:
     """Finds a checkpoint with the arrays that were recorded, in any of its run's places."""
     iteration = recorded["iteration"]
@@ -198,44 +202,3 @@ def _content(path: Path) -> str | None:
         return read_metadata(path).content_sha256
     except DamagedCheckpoint:
         return None
-
-
-def _network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> Network:
-    """Builds the network of the run in `folder`, for the experiment's game."""
-    header = read_header(folder / JOURNAL_NAME) or {}
-    spec = header.get("spec")
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("model"), Mapping):
-        raise _mismatch(
-            f"run {folder.name}: its journal does not say what model it trained", "another run"
-        )
-    own = resolved(experiment)
-    if games := diff({"env": spec.get("env")}, {"env": own["env"]}):
-        path, there, here = games[0]
-        raise _mismatch(
-            f"run {folder.name} plays another game: its {path} is {there!r}, this spec's is "
-            f"{here!r}",
-            "a run of this game",
-        )
-    kind = spec["model"].get("kind")
-    if isinstance(kind, str) and ":" in kind and kind not in _named_classes(experiment):
-        raise _mismatch(
-            f"run {folder.name}: its model is {kind}, a class that this spec does not name and "
-            "that is therefore not imported",
-            "a run whose model this spec has too",
-        )
-    try:
-        # This spec with that model: what gets imported is what this spec's user has named.
-        model = from_resolved({**own, "model": spec["model"]}, import_user_code=True).model
-    except SpecError as error:
-        faults = "; ".join(str(fault) for fault in error.faults)
-        raise _mismatch(
-            f"run {folder.name}: its model is refused: {faults}", "another run"
-        ) from error
-    return implementation(model)(
-        model, observation_shape=env.observation_shape, num_actions=env.num_actions
-    )
-
-
-def _named_classes(experiment: Experiment) -> set[str]:
-    parts = (experiment.env, experiment.model, experiment.algorithm, *experiment.eval.values())
-    return {part.kind for part in parts if isinstance(part, ImportedPart)}

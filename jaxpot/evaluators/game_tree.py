@@ -86,8 +86,13 @@ def build(
     """Makes the evaluator, without enumerating the game yet.
 
     Raises:
-        UserError: The game has chance or hidden information, so no line of play is certain.
+        UserError: The game has chance or hidden information, so no line of play is certain; or
+            the network has a memory.
     """
+    if network.recurrent:
+        raise UserError(
+            f"{name}: lines of play meet in one position; a recurrent network would tell them apart"
+        )
     if not (env.deterministic and env.perfect_information):
         what = "hidden information" if env.deterministic else "chance"
         raise UserError(f"{name}: a game with {what} has no exact tree; use kind = 'random'")
@@ -106,12 +111,11 @@ def _reach(tree: GameTree, played: Array) -> Array:
     return jax.lax.while_loop(lambda carry: carry[1], spread, (start, jnp.bool_(True)))[0]
 
 
-def _in_batches(function: Any, *arrays: Any) -> Array:
+def _in_batches(function: Any, *trees: Any) -> Array:
     """Maps rows `[N, ...]` in batches, so that memory does not grow with the game."""
-    if len(arrays[0]) <= _BATCH:
-        return function(*map(jnp.asarray, arrays))
+    rows = jax.tree.map(jnp.asarray, trees)
+    if len(jax.tree.leaves(rows)[0]) <= _BATCH:
+        return function(*rows)
     return jax.lax.map(
-        lambda row: function(*(x[None] for x in row))[0],
-        tuple(map(jnp.asarray, arrays)),
-        batch_size=_BATCH,
+        lambda row: function(*jax.tree.map(lambda x: x[None], row))[0], rows, batch_size=_BATCH
     )

@@ -8,21 +8,16 @@ RNG: `k_deal, k_play = split(key)`; lane `n`'s game is dealt from `split(k_deal,
 chance, and `k` is the next ply's.
 """
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.envs.auto_reset import where_lane
 from jaxpot.envs.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
-
-Player: TypeAlias = Callable[[Any, Array], Array]
-"""Chooses actions `[N]` int32 for batched states `[N]`, given a key for all of them."""
+from jaxpot.evaluators.players import Player
+from jaxpot.models.memory import Carry, where_lanes
 
 
 class Games(NamedTuple):
@@ -54,28 +49,8 @@ class _Lanes(NamedTuple):
     steps: Array  # [N] int32
     returns: Array  # [N] float32
     action_counts: Array  # [A] int32
-
-
-def policy_player(
-    env: Environment[Any],
-    network: Network,
-    params: Params,
-    model_state: ModelState,
-    *,
-    greedy: bool,
-) -> Player:
-    """Returns the player that a network's policy is.
-
-    Greedy, it takes the likeliest legal action and draws nothing; otherwise it samples.
-    """
-
-    def choose(state: Any, key: Array) -> Array:
-        observation = jax.vmap(env.observe)(state, state.current_player)
-        logits, _ = network.apply(params, model_state, observation)
-        pick = greedy_action if greedy else partial(sample_action, key)
-        return pick(logits, state.legal_action_mask)
-
-    return choose
+    agent_carry: Carry
+    opponent_carry: Carry
 
 
 def play_games(
@@ -87,7 +62,7 @@ def play_games(
 
     The lanes wait for one another before every move of the agent, so the policy is evaluated on
     full batches only: half as often as in a loop over steps, where half of the lanes belong to
-    the opponent.
+    the opponent. What a player carries moves on in the lanes alone in which it moves.
     """
     deal_key, play_key = jax.random.split(key)
     state = jax.vmap(env.init)(jax.random.split(deal_key, num_games))
@@ -104,9 +79,11 @@ def play_games(
     def opponents_turn(lanes: _Lanes) -> Array:
         return playing(lanes) & (lanes.state.current_player != seat)
 
-    def ply(player: Player, lanes: _Lanes, moves: Array) -> tuple[_Lanes, Array]:
+    def ply(
+        player: Player, carry: Carry, lanes: _Lanes, moves: Array
+    ) -> tuple[_Lanes, Carry, Array]:
         key, act_key, env_key = jax.random.split(lanes.key, 3)
-        action = player(lanes.state, act_key)
+        action, moved = player.choose(lanes.state, carry, act_key)
         stepped = jax.vmap(env.step)(lanes.state, action, jax.random.split(env_key, num_games))
         paid = jnp.take_along_axis(stepped.rewards, seat[:, None], axis=1)[:, 0]
         after = lanes._replace(
@@ -115,17 +92,18 @@ def play_games(
             steps=lanes.steps + moves,
             returns=lanes.returns + jnp.where(moves, paid, 0.0),
         )
-        return after, action
+        return after, where_lanes(moves, moved, carry), action
 
     def opponent_moves(lanes: _Lanes) -> _Lanes:
-        return ply(opponent, lanes, opponents_turn(lanes))[0]
+        after, carry, _ = ply(opponent, lanes.opponent_carry, lanes, opponents_turn(lanes))
+        return after._replace(opponent_carry=carry)
 
     def turn(lanes: _Lanes) -> _Lanes:
         lanes = jax.lax.while_loop(lambda lanes: opponents_turn(lanes).any(), opponent_moves, lanes)
         moves = agents_turn(lanes)
-        lanes, action = ply(agent, lanes, moves)
+        lanes, carry, action = ply(agent, lanes.agent_carry, lanes, moves)
         counts = lanes.action_counts.at[action].add(moves.astype(jnp.int32))
-        return lanes._replace(action_counts=counts)
+        return lanes._replace(action_counts=counts, agent_carry=carry)
 
     start = _Lanes(
         key=play_key,
@@ -133,6 +111,8 @@ def play_games(
         steps=jnp.zeros(num_games, jnp.int32),
         returns=jnp.zeros(num_games, jnp.float32),
         action_counts=jnp.zeros(env.num_actions, jnp.int32),
+        agent_carry=agent.start(num_games),
+        opponent_carry=opponent.start(num_games),
     )
     end = jax.lax.while_loop(lambda lanes: playing(lanes).any(), turn, start)
     return Games(

@@ -30,8 +30,8 @@ class GameTree:
     being 0, then the `T` final ones.
     """
 
-    observation: np.ndarray
-    """`[N, ...]`: the view of the player to move."""
+    observation: Any
+    """`[N, ...]`, NumPy or a tree of such: the view of the player to move."""
     legal_action_mask: np.ndarray
     """`[N, A]` bool."""
     first_moves: np.ndarray
@@ -104,7 +104,7 @@ def enumerate_positions(env: Environment[Any], *, max_positions: int) -> GameTre
 
 def _start(deals: _View) -> _View:
     """Returns one deal `[1]`, after checking that all of them look alike to their movers."""
-    for leaf in (deals.observation, deals.legal_action_mask, deals.terminated):
+    for leaf in jax.tree.leaves((deals.observation, deals.legal_action_mask, deals.terminated)):
         if (leaf != leaf[:1]).any():
             raise UserError("the game starts from different positions; its tree has no single root")
     return deals.take(slice(0, 1))
@@ -180,7 +180,7 @@ def _assemble(
     over = views.terminated
     renumbered = np.where(over, (~over).sum() + np.cumsum(over) - 1, np.cumsum(~over) - 1)
     return GameTree(
-        observation=views.observation[~over],
+        observation=jax.tree.map(lambda leaf: leaf[~over], views.observation),
         legal_action_mask=views.legal_action_mask[~over],
         first_moves=views.current_player[~over] == first,
         parent=renumbered[parent].astype(np.int32),

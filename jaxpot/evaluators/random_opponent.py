@@ -8,25 +8,28 @@ from typing import Any
 import attrs
 from jax import Array
 
-from jaxpot.envs.actions import uniform_legal_action
 from jaxpot.envs.base import Environment
 from jaxpot.evaluators.base import EvaluatorOutput
-from jaxpot.evaluators.play import Games, play_games, policy_player, rates
+from jaxpot.evaluators.play import Games, play_games, rates
+from jaxpot.evaluators.players import policy_player, uniform_player
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec import RandomEvaluator
+from jaxpot.search import require_searchable
+from jaxpot.spec import RandomEvaluator, Search
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class RandomOpponent:
     """Plays `num_games` games against a uniformly random opponent.
 
-    Greedy, the agent takes its most likely legal action and draws nothing; otherwise it samples.
+    Greedy, the agent takes its most likely legal action, or the best that its search finds;
+    otherwise it samples.
     """
 
     env: Environment[Any]
     network: Network
     num_games: int
     greedy: bool
+    search: Search | None
 
     def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
         """Returns `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
@@ -35,19 +38,31 @@ class RandomOpponent:
 
     def play(self, params: Params, model_state: ModelState, key: Array) -> Games:
         """Plays the games that `run` sums up."""
-        agent = policy_player(self.env, self.network, params, model_state, greedy=self.greedy)
-
-        def opponent(state: Any, key: Array) -> Array:
-            return uniform_legal_action(state.legal_action_mask, key)
-
-        return play_games(self.env, agent, opponent, key, num_games=self.num_games)
+        agent = policy_player(
+            self.env,
+            self.network,
+            params,
+            model_state,
+            greedy=self.greedy,
+            search=self.search,
+        )
+        return play_games(self.env, agent, uniform_player(), key, num_games=self.num_games)
 
 
 def build(
     config: RandomEvaluator, *, name: str, env: Environment[Any], network: Network
 ) -> RandomOpponent:
-    """Makes the evaluator; `name` is the loop's business."""
-    del name
+    """Makes the evaluator.
+
+    Raises:
+        UserError: It is to search, and the game or the network cannot be searched with.
+    """
+    if config.search is not None:
+        require_searchable(env, network, name=name)
     return RandomOpponent(
-        env=env, network=network, num_games=config.num_games, greedy=config.greedy
+        env=env,
+        network=network,
+        num_games=config.num_games,
+        greedy=config.greedy,
+        search=config.search,
     )

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from jaxpot.errors import UserError
+from jaxpot.graph.fields import state_fields
 from jaxpot.graph.graph import PhaseGraph, check
-from jaxpot.graph.phase import Cadence, Field, Phase
+from jaxpot.graph.phase import SHUFFLE, Cadence, Phase
 from jaxpot.graph.plan import BATCH, SAMPLES
 from jaxpot.spec import AddSchedule, Collect, Debug, Experiment, PayloadKey, payload_keys
 from jaxpot.spec.league import League
 from jaxpot.spec.payload import collector_timer, evaluator_prefix
-from jaxpot.spec.registry import part_row
+from jaxpot.spec.registry import part_row, part_streams, replay_iterations
 from jaxpot.spec.windows import Window, collector_windows, evaluator_start
 
 _PHASES = "jaxpot.loop.phases:"
+_BATCH = "jaxpot.loop.batch:"
 _COLLECTORS = "jaxpot.loop.collectors:"
-_FIELDS = "jaxpot.loop.state:"
 
 
 def compile_graph(experiment: Experiment) -> PhaseGraph:
@@ -32,7 +33,8 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     def phase(name: str, **options) -> Phase:
         return Phase(name=name, keys=tuple(declared.pop(name, ())), **options)
 
-    fields, league = _fields(experiment), experiment.league
+    fields, league = state_fields(experiment), experiment.league
+    rows = "batch" if replay_iterations(experiment.algorithm) == 1 else "replay"
     digested = tuple(field.name for field in fields if field.digested)
     guarded = tuple(field.name for field in fields if field.guarded)
     profiled = Cadence(every=experiment.runtime.profile_every or 1)
@@ -58,17 +60,18 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             reads_if_present=tuple(f"rollout.{name}" for name in _windows(experiment)),
             writes=("batch",),
             timer="timings/concatenate_batches",
-            implementation=_PHASES + "concatenate_batches",
+            implementation=_BATCH + "concatenate_batches",
             doc="Computes every row's targets and joins the collectors' rows into one batch.",
         ),
         *([_samples(experiment.debug, phase)] if experiment.debug is not None else []),
+        *([_replay(phase)] if rows == "replay" else []),
         phase(
             "training",
             where="device",
             program="iteration",
-            reads=("params", "model_state", "opt_state", "batch", "iteration"),
+            reads=("params", "model_state", "opt_state", rows, "iteration"),
             writes=("params", "model_state", "opt_state", "finite"),
-            stream="shuffle",
+            streams=(SHUFFLE, *part_streams(experiment.model)),
             timer="timings/training",
             implementation=_PHASES + "training",
             doc="Shuffles the valid rows and makes the epochs of minibatch updates.",
@@ -133,55 +136,6 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     return graph
 
 
-def _fields(experiment: Experiment) -> tuple[Field, ...]:
-    fields = [
-        Field(name="params", init=_FIELDS + "init_network", doc="The network's parameters."),
-        Field(
-            name="model_state",
-            init=_FIELDS + "init_model_state",
-            doc="The network's variables that are not trained.",
-        ),
-        Field(
-            name="opt_state",
-            init=_FIELDS + "init_opt_state",
-            doc="The optimizer's state, a partial accumulation included.",
-        ),
-        Field(name="key", init=_FIELDS + "init_key", doc="The chain's key, as two uint32."),
-        Field(name="iteration", init=_FIELDS + "init_iteration", doc="Iterations done."),
-        Field(
-            name="nonfinite",
-            init=_FIELDS + "init_nonfinite",
-            digested=False,
-            guarded=False,
-            doc="Whether an update was non-finite; once set it stays.",
-        ),
-    ]
-    if experiment.target is not None:
-        fields.append(
-            Field(
-                name="target",
-                init=_FIELDS + "init_target",
-                doc="The target: a slow copy of parameters and untrained variables.",
-            )
-        )
-    if experiment.league is not None:
-        fields += [
-            Field(
-                name="league",
-                init=_FIELDS + "init_league",
-                doc="Its entries by slot: place, activity, score, games, age, digest.",
-            ),
-            Field(
-                name="pool",
-                init=_FIELDS + "init_pool",
-                digested=False,  # by its entries' digests, which `league` holds
-                guarded=False,  # no phase of an iteration writes it
-                doc="The entries' parameters and untrained variables, stacked by slot.",
-            ),
-        ]
-    return tuple(fields)
-
-
 def _windows(experiment: Experiment) -> Mapping[str, Window]:
     return collector_windows(experiment.collect, experiment.league, experiment.eval)
 
@@ -212,6 +166,7 @@ def _collectors(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator
             when=window.when,
             reads=(f"key.{name}", "params", "model_state", *reads[name]),
             writes=(f"rollout.{name}", *(["league"] if "league" in reads[name] else [])),
+            streams=part_streams(experiment.algorithm),
             timer=f"timings/{collector_timer(name)}",
             implementation=_COLLECTORS + f"collect_{name}",
             doc=docs[name],
@@ -238,6 +193,18 @@ def _samples(debug: Debug, phase: Callable[..., Phase]) -> Phase:
     )
 
 
+def _replay(phase: Callable[..., Phase]) -> Phase:
+    return phase(
+        "replay",
+        where="device",
+        program="iteration",
+        reads=("batch", "replay", "iteration"),
+        writes=("replay",),
+        implementation=_BATCH + "replay",
+        doc="Keeps the batch in the place of the oldest one that is kept.",
+    )
+
+
 def _target_update(phase: Callable[..., Phase]) -> Phase:
     return phase(
         "target_update",
@@ -261,7 +228,7 @@ def _evaluators(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator
             cadence=Cadence(every=evaluator.every, start=start),
             reads=("params", "model_state", *(row.reads if row else ())),
             writes=("histograms", *(row.writes if row else ())),
-            stream=f"eval/{name}",
+            streams=(f"eval/{name}",),
             timer=f"timings/{evaluator_prefix(name)}",
             helpers=row.programs if row else (),
             implementation=_PHASES + "evaluation",

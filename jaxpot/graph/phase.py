@@ -12,6 +12,15 @@ Implementation = str | Callable[..., Any]
 """`"module:function"`, imported when the graph is lowered, or the function itself."""
 
 
+SHUFFLE, DROPOUT, SEARCH = "shuffle", "dropout", "search"
+"""Named random streams, beside `init` and each evaluator's own."""
+
+
+def stream_value(name: str) -> str:
+    """Returns what a phase's value is called that is the key of the stream `name`."""
+    return f"stream.{name}"
+
+
 @attrs.frozen
 class Cadence:
     """When a phase runs: every `every` iterations, from `start` until before `until`."""
@@ -78,7 +87,7 @@ class Phase:
         writes: Values it gives back.
         covers: Which fields a phase is about by their marks, so that a field that is added to the
             graph joins what it reads (`"digested"`) or also writes (`"guarded"`).
-        stream: Named random stream, handed over as the value `stream`; None for none.
+        streams: Named random streams, each handed over as the value `stream_value(name)`.
         timer: Payload key of its time, None for none.
         keys: Payload keys that it emits; a device phase returns their values.
         helpers: Programs that it compiles beside its own, by name.
@@ -96,7 +105,7 @@ class Phase:
     reads_if_present: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     covers: Literal["digested", "guarded"] | None = None
-    stream: str | None = None
+    streams: tuple[str, ...] = ()
     timer: str | None = None
     keys: tuple[PayloadKey, ...] = ()
     helpers: tuple[str, ...] = ()

@@ -99,7 +99,7 @@ def _phase_data(phase: Phase) -> dict[str, Any]:
         "when": phase.when,
         "reads": [*phase.reads, *phase.reads_if_present],
         "writes": list(phase.writes),
-        "stream": phase.stream,
+        "streams": list(phase.streams),
         "timer": phase.timer,
         "keys": [
             {"name": key.name, "dtype": key.dtype, "unit": key.unit, "presence": presence(key)}
@@ -164,7 +164,9 @@ def _phase_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
     for phase in graph.phases:
         where = phase.where if phase.program in (None, "iteration") else "device, own program"
         cadence = f"{phase.cadence}, while {phase.when}" if phase.when else str(phase.cadence)
-        rows.append((phase.name, where, cadence, phase.stream or "-", phase.timer or "-"))
+        rows.append(
+            (phase.name, where, cadence, ", ".join(phase.streams) or "-", phase.timer or "-")
+        )
     return rows
 
 

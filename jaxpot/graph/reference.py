@@ -1,7 +1,7 @@
 """The reference of the payload, `docs/payload.md`, made from what declares its keys."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -20,6 +20,8 @@ from jaxpot.spec import (
     SelfplayCollector,
     Target,
 )
+from jaxpot.spec.alphazero import AlphaZero
+from jaxpot.spec.auxiliary import auxiliary_keys
 from jaxpot.spec.fields import rules_of
 from jaxpot.spec.markdown import table
 from jaxpot.spec.models import MLP
@@ -114,10 +116,11 @@ _WINDOW = {
 def reference() -> str:
     """Returns the reference as Markdown."""
     rows = {registry.name: registry.rows for registry in REGISTRIES}
-    blocks = [_INTRODUCTION, "## Phases", _PHASES, _phases(rows)]
+    blocks = [_INTRODUCTION, "## Phases", _PHASES, _phases()]
     blocks += _section("Every run", loop_keys())
     for row in rows["algorithm"]:
         blocks += _section(f'`[algorithm]`, `kind = "{row.kind}"`', _keys(row, ""))
+    blocks += _section(f"`[auxiliary.{_SHOWN}]`", auxiliary_keys({_SHOWN: None}))
     blocks += [*_section("`[league]`", league_keys(_LEAGUE)), _LEAGUE_TEXT]
     for key in collect_keys(_WINDOWS):
         blocks += _section(f"`[{key.phase.replace('_', '.')}]`", [key])
@@ -133,14 +136,14 @@ def timings() -> tuple[PayloadKey, ...]:
     return (*timing_keys(_WINDOWS, _PROFILE), evaluation_time(_SHOWN, _EVALUATION))
 
 
-def _phases(rows: Mapping[str, Sequence[Row]]) -> str:
+def _phases() -> str:
     graph = compile_graph(
         Experiment(
             name="any",
             iterations=_UNTIL + 1,
             env=PgxEnv(id="tic_tac_toe"),
             model=MLP(),
-            algorithm=_example(rows["algorithm"][0]),
+            algorithm=AlphaZero(replay_iterations=2),
             collect=_COLLECT,
             league=_LEAGUE,
             target=Target(tau=1.0),

@@ -1,32 +1,31 @@
 """One rollout for every collector: lanes reset, play, and reset again where a game ends.
 
-Axis letters: T steps, N lanes.
+Axis letters: T steps, N lanes, G groups of L lanes.
 
 Below a collector's key `k` (RNG contract v1): `k_reset, k_play = split(k)`; lane `n` starts from
 `split(k_reset, N)[n]`; step `t` uses `k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`,
 of which `k_act` draws the agent's actions and `k_opponent` the opponent's, each for all lanes at
 once, and lane `n`'s game draws from `split(k_env, N)[n]`. No other collector enters.
+
+An algorithm that searches has a key `s` of the stream `search` besides: step `t` then uses
+`k_act, k_opponent = split(split(s, T)[t])` for the agent and for an opponent that is a network.
+Group `g` of `G` has the keys `split(k, G + 1)[1 + g]` and `split(s, G)[g]` for `k` and `s`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.base import Algorithm, Decision, Rollout
-from jaxpot.envs import Environment, auto_reset_step, uniform_legal_action
-from jaxpot.loop.streams import IMPLEMENTATION
-from jaxpot.models.base import ModelState, Network, Params
-
-
-class Opponent(Protocol):
-    """Whoever holds the seat that is not trained."""
-
-    def __call__(self, observation: Array, legal_action_mask: Array, key: Array) -> Array:
-        """Chooses `[N]` int32 actions."""
-        ...
+from jaxpot.algorithms.base import Decision, Rollout, View
+from jaxpot.auxiliary import record_states
+from jaxpot.envs import auto_reset_step, uniform_legal_action
+from jaxpot.loop.context import Context
+from jaxpot.loop.lanes import Keys, Lanes, step_keys
+from jaxpot.models.base import ModelState, Params
+from jaxpot.models.memory import both_seats, of_seat, where_lanes, with_seat
 
 
 class Standing(NamedTuple):
@@ -38,240 +37,268 @@ class Standing(NamedTuple):
     """int32: finished games; `[G]` for groups."""
 
 
-def random_opponent(observation: Array, legal_action_mask: Array, key: Array) -> Array:
-    """Plays uniformly over the legal actions."""
-    del observation
-    return uniform_legal_action(legal_action_mask, key)
+class Chosen(NamedTuple):
+    """What was decided in all lanes of a step."""
+
+    agent: Decision
+    """The agent's, in the lanes too in which it does not move."""
+    opponent: Decision | None
+    """The opponent's, likewise; None where there is none."""
 
 
-def network_opponent(algorithm: Algorithm, network: Mapping[str, Any]) -> Opponent:
-    """Plays as the agent would with the parameters and model state of `network`."""
+Against = Literal["random", "network"] | None
+"""Who holds the seat that is not the agent's; None where the agent holds both."""
 
-    def choose(observation: Array, legal_action_mask: Array, key: Array) -> Array:
-        return algorithm.act(
-            network["params"], network["model_state"], observation, legal_action_mask, key
-        ).action
-
-    return choose
+Decide = Callable[[View, Any, Keys], Chosen]
+"""Decides by the agent's view, what the opponent carries into the decision, and the keys."""
 
 
 def rollout(
+    context: Context,
     key: Array,
     params: Params,
     model_state: ModelState,
     *,
-    env: Environment,
-    network: Network,
-    algorithm: Algorithm,
     num_envs: int,
-    num_steps: int,
-    opponent: Opponent | None = None,
+    opponent: Mapping[str, Any] | None = None,
+    random: bool = False,
+    search_key: Array | None = None,
 ) -> tuple[Rollout, Standing]:
-    """Plays `num_steps` steps in `num_envs` lanes.
+    """Plays `num_envs` lanes.
 
     Without an opponent the agent holds both seats and both are trained. With one, the agent moves
     first in the first half of the lanes and second in the other half, in every game of the lane.
-    """
 
-    def decide(observation: Array, legal: Array, acts: Array, keys: Array) -> Decision:
-        decision = algorithm.act(params, model_state, observation, legal, keys[0])
-        if opponent is None:
-            return decision
-        other = opponent(observation, legal, keys[1])
-        return decision._replace(action=jnp.where(acts, decision.action, other))
+    Args:
+        context: The parts; the experiment says how many steps.
+        key: The collector's key.
+        params: The agent's parameters.
+        model_state: The agent's untrained variables.
+        num_envs: N.
+        opponent: The network, `params` and `model_state`, that holds the other seat, if one does.
+        random: Whether uniformly random moves hold it.
+        search_key: The collector's key of the stream `search`, of an algorithm that searches.
+
+    Returns:
+        The rollout, and its standing.
+    """
+    algorithm = context.algorithm
+
+    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
+        agent = algorithm.act(params, model_state, view, keys.act)
+        other = None
+        if random:
+            other = Decision(uniform_legal_action(view.legal_action_mask, keys.random), {})
+        elif opponent is not None:
+            view = view._replace(carry=other_carry)
+            other = algorithm.oppose(
+                opponent["params"], opponent["model_state"], view, keys.network
+            )
+        return Chosen(agent, other)
 
     return _play(
+        context,
         key,
         params,
         model_state,
         decide,
-        env=env,
-        network=network,
-        lanes=_Lanes(groups=None, lanes=num_envs),
-        num_steps=num_steps,
-        against=opponent is not None,
+        lanes=Lanes(groups=None, lanes=num_envs),
+        against="random" if random else "network" if opponent is not None else None,
+        search_key=search_key,
     )
 
 
 def rollout_groups(
+    context: Context,
     key: Array,
     params: Params,
     model_state: ModelState,
     opponents: Mapping[str, Any],
     *,
-    env: Environment,
-    network: Network,
-    algorithm: Algorithm,
     groups: int,
     lanes: int,
-    num_steps: int,
+    search_key: Array | None = None,
 ) -> tuple[Rollout, Standing]:
     """Plays `groups` rollouts of `lanes` lanes side by side, each against one opponent.
 
     Args:
+        context: The parts; the experiment says how many steps.
         key: The collector's key.
         params: The agent's parameters.
         model_state: The agent's untrained variables.
         opponents: The opponents' networks: every leaf `[G, ...]`.
-        env: The game.
-        network: The agent's network, and the opponents'.
-        algorithm: How all of them act.
         groups: G.
-        lanes: Lanes a group; even.
-        num_steps: T.
+        lanes: L, even.
+        search_key: The collector's key of the stream `search`, of an algorithm that searches.
 
     Returns:
-        The rollout of all `G * lanes` lanes, and each group's standing, `[G]`.
+        The rollout of all `G * L` lanes, and each group's standing, `[G]`.
     """
+    algorithm = context.algorithm
 
-    def decide(observation: Array, legal: Array, acts: Array, keys: Array) -> Decision:
-        def group(observation, legal, acts, keys, other):
-            decision = algorithm.act(params, model_state, observation, legal, keys[0])
-            action = network_opponent(algorithm, other)(observation, legal, keys[1])
-            return decision._replace(action=jnp.where(acts, decision.action, action))
+    def group(view: View, other_carry: Any, act_key: Array, network_key: Array, other: Any):
+        agent = algorithm.act(params, model_state, view, act_key)
+        view = view._replace(carry=other_carry)
+        opponent = algorithm.oppose(other["params"], other["model_state"], view, network_key)
+        return Chosen(agent, opponent)
+
+    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
 
         def by_group(x: Array) -> Array:
             return x.reshape(groups, lanes, *x.shape[1:])
 
-        decision = jax.vmap(group)(
-            by_group(observation), by_group(legal), by_group(acts), keys, opponents
-        )
-        return jax.tree.map(lambda x: x.reshape(groups * lanes, *x.shape[2:]), decision)
+        view, other_carry = jax.tree.map(by_group, (view, other_carry))
+        chosen = jax.vmap(group)(view, other_carry, keys.act, keys.network, opponents)
+        return jax.tree.map(lambda x: x.reshape(groups * lanes, *x.shape[2:]), chosen)
 
     return _play(
+        context,
         jax.random.split(key, groups + 1)[1:],
         params,
         model_state,
         decide,
-        env=env,
-        network=network,
-        lanes=_Lanes(groups=groups, lanes=lanes),
-        num_steps=num_steps,
-        against=True,
+        lanes=Lanes(groups=groups, lanes=lanes),
+        against="network",
+        search_key=None if search_key is None else jax.random.split(search_key, groups),
     )
 
 
-class _Lanes(NamedTuple):
-    """How lanes are arranged: in `groups` groups with a key each, or all under one key.
+class _Lane(NamedTuple):
+    """What goes from step to step, of all lanes."""
 
-    Only keys and decisions know of groups; the games are played in one flat batch, which compiles
-    in half the time that a batch of batches takes.
-    """
-
-    groups: int | None
-    lanes: int
-
-    @property
-    def total(self) -> int:
-        """N."""
-        return self.lanes * (self.groups or 1)
-
-    def split(self, key: Array, number: int) -> Array:
-        """Splits every group's key: `[]` gives `[number]`, `[G]` gives `[G, number]`."""
-        if self.groups is None:
-            return jax.random.split(key, number)
-        return jax.vmap(lambda each: jax.random.split(each, number))(key)
-
-    def each(self, key: Array) -> Array:
-        """Splits every group's key over its lanes: `[N]` keys."""
-        return self.split(key, self.lanes).reshape(self.total)
-
-    def step_words(self, key: Array, num_steps: int) -> Array:
-        """Splits every group's key over the steps: the keys' words, `[T, ...]` uint32.
-
-        As words, since jax's checker of reused keys takes keys whose axes were moved for used ones.
-        """
-        words = jax.random.key_data(self.split(key, num_steps))
-        return words if self.groups is None else jnp.swapaxes(words, 0, 1)
-
-    def sums(self, x: Array) -> Array:
-        """Adds up over each group's lanes: `[N]` gives `[]` or `[G]`."""
-        return x.sum() if self.groups is None else x.reshape(self.groups, self.lanes).sum(axis=1)
+    state: Any
+    agent: Array  # [N] int32: the agent's seat
+    returns: Array  # [N, 2] float32
+    memory: Any  # [N, 2, ...]: the agent's, of both seats
+    other_memory: Any  # [N, 2, ...]: the opponent's
 
 
 def _play(
+    context: Context,
     key: Array,
     params: Params,
     model_state: ModelState,
-    decide: Callable[[Array, Array, Array, Array], Decision],
+    decide: Decide,
     *,
-    env: Environment,
-    network: Network,
-    lanes: _Lanes,
-    num_steps: int,
-    against: bool,
+    lanes: Lanes,
+    against: Against,
+    search_key: Array | None,
 ) -> tuple[Rollout, Standing]:
-    """Plays all lanes; `decide` is given observations, legal moves, who acts, and `split(k, 3)`.
+    """Plays all lanes.
 
     Returns:
         The rollout, and the standing of each group or of all.
     """
     pair = lanes.split(key, 2)
     reset_key, play_key = pair[..., 0], pair[..., 1]
-    state = jax.vmap(env.init)(lanes.each(reset_key))
-    agent_first = jnp.arange(lanes.total) % lanes.lanes < lanes.lanes // 2
+    state = jax.vmap(context.env.init)(lanes.each(reset_key))
+    fresh = both_seats(context.network.initial_carry(lanes.total))
+    start = _Lane(
+        state=state,
+        agent=_agent_seat(lanes, state.current_player),
+        returns=jnp.zeros((lanes.total, 2)),
+        memory=fresh,
+        other_memory=fresh if against == "network" else (),
+    )
+    num_steps = context.experiment.collect.num_steps
+    words = lanes.step_words(play_key, num_steps)
+    searches = None if search_key is None else lanes.step_words(search_key, num_steps)
+    step = _stepper(context, decide, start, lanes=lanes, against=against)
+    end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
+    held = jnp.ones((lanes.total, 2), jnp.bool_)
+    if against is not None and not _learns_from(context, against):
+        held = end.agent[:, None] == jnp.arange(2)[None, :]
+    value, known = _final_values(context, params, model_state, end.state, end.memory)
+    rows = rows._replace(final_value=value, final_known=known & held)
+    return rows, jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
 
-    def agent_seat(first_mover: Array) -> Array:
-        return jnp.where(agent_first, first_mover, 1 - first_mover)
 
-    def step(carry, words):
-        state, agent, returns = carry
-        keys = lanes.split(jax.random.wrap_key_data(words, impl=IMPLEMENTATION), 3)
-        seat = state.current_player
-        acts = seat == agent if against else jnp.ones_like(agent, jnp.bool_)
-        observation = jax.vmap(env.observe)(state, seat)
-        decision = decide(observation, state.legal_action_mask, acts, keys)
+def _stepper(
+    context: Context, decide: Decide, start: _Lane, *, lanes: Lanes, against: Against
+) -> Callable[[_Lane, Any], tuple[_Lane, tuple[Rollout, Standing]]]:
+    """Returns the function that plays one step in all lanes; `start` has the empty memories."""
+    env, shared = context.env, _learns_from(context, against)
+
+    def step(lane: _Lane, words):
+        state, agent, seat = lane.state, lane.agent, lane.state.current_player
+        keys = step_keys(lanes, *words)
+        acts = jnp.ones_like(agent, jnp.bool_) if against is None else seat == agent
+        view = View(
+            state=state,
+            observation=jax.vmap(env.observe)(state, seat),
+            legal_action_mask=state.legal_action_mask,
+            carry=of_seat(lane.memory, seat),
+        )
+        decision, other = decide(view, of_seat(lane.other_memory, seat), keys)
+        action, other_memory = decision.action, lane.other_memory
+        if other is not None:
+            action = jnp.where(acts, action, other.action)
+            other_memory = with_seat(other_memory, seat, other.carry)
         after = jax.vmap(lambda s, a, k: auto_reset_step(env, s, a, k))(
-            state, decision.action, lanes.each(keys[..., 2])
+            state, action, lanes.each(keys.env)
         )
         reward, done = after.rewards, after.terminated
-        returns = returns + reward
+        returns = lane.returns + reward
         agents_return = jnp.take_along_axis(returns, agent[:, None], axis=1)[:, 0]
         row = (
             Rollout(
-                observation=observation,
-                legal_action_mask=state.legal_action_mask,
-                action=decision.action,
+                observation=view.observation,
+                legal_action_mask=view.legal_action_mask,
+                action=action,
                 seat=seat,
-                trained=acts,
+                trained=jnp.ones_like(acts) if shared else acts,
                 reward=reward,
                 done=done,
-                trained_seats=jnp.full_like(seat, 1 if against else 2),
+                trained_seats=jnp.full_like(seat, 2 if against is None or shared else 1),
                 extras=decision.extras,
                 final_value=jnp.zeros(()),
                 final_known=jnp.zeros(()),
+                memory=lane.memory,
+                recorded=record_states(context.auxiliary, env, state),
+                behaviour={"acted": acts, **other.extras} if shared and other is not None else {},
             ),
             Standing(
                 lanes.sums(jnp.where(done, agents_return, 0.0)),
                 lanes.sums(done.astype(jnp.int32)),
             ),
         )
-        agent = jnp.where(done, agent_seat(after.state.current_player), agent)
-        returns = jnp.where(done[:, None], 0.0, returns)
-        return (after.state, agent, returns), row
+        following = _Lane(
+            state=after.state,
+            agent=jnp.where(done, _agent_seat(lanes, after.state.current_player), agent),
+            returns=jnp.where(done[:, None], 0.0, returns),
+            memory=where_lanes(done, start.memory, with_seat(lane.memory, seat, decision.carry)),
+            other_memory=where_lanes(done, start.other_memory, other_memory),
+        )
+        return following, row
 
-    start = (state, agent_seat(state.current_player), jnp.zeros((lanes.total, 2)))
-    (state, agent, _), (rows, standing) = jax.lax.scan(
-        step, start, lanes.step_words(play_key, num_steps)
-    )
-    held = jnp.ones((lanes.total, 2), jnp.bool_)
-    if against:
-        held = agent[:, None] == jnp.arange(2)[None, :]
-    value, known = _final_values(params, model_state, env=env, network=network, state=state)
-    rows = rows._replace(final_value=value, final_known=known & held)
-    return rows, jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
+    return step
 
 
-def _final_values(params, model_state, *, env: Environment, network: Network, state):
+def _learns_from(context: Context, against: Against) -> bool:
+    """Says whether the opponent's moves are learned from too, as some algorithms can."""
+    return against == "network" and context.algorithm.off_policy
+
+
+def _agent_seat(lanes: Lanes, first_mover: Array) -> Array:
+    """Returns the agent's seat in games that begin: first in the first half of a group's lanes."""
+    agent_first = jnp.arange(lanes.total) % lanes.lanes < lanes.lanes // 2
+    return jnp.where(agent_first, first_mover, 1 - first_mover)
+
+
+def _final_values(
+    context: Context, params: Params, model_state: ModelState, state: Any, memory: Any
+) -> tuple[Array, Array]:
     """Values the cut for each seat: `[N, 2]` float32, and whether each may be used, `[N, 2]` bool.
 
     Where a game shows only the mover's view, the other seat takes the negative of the mover's
     value if the game is two-player zero-sum, and has none otherwise.
     """
+    env = context.env
 
     def value_of(seat: Array) -> Array:
         observation = jax.vmap(env.observe)(state, seat)
-        return network.apply(params, model_state, observation)[1]
+        carry = of_seat(memory, seat)
+        return context.network.step(params, model_state, observation, carry)[0].value
 
     mover = state.current_player
     moves = mover[:, None] == jnp.arange(2)[None, :]

@@ -4,37 +4,37 @@ As in `jaxpot.loop.phases`, each is a builder that gives a pure function.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
 from jaxpot.graph import Phase
+from jaxpot.graph.phase import SEARCH, stream_value
 from jaxpot.league import Table, allocate, gather, group_slots, update_scores, weights
-from jaxpot.loop.collect import (
-    Opponent,
-    network_opponent,
-    random_opponent,
-    rollout,
-    rollout_groups,
-)
-from jaxpot.loop.context import Context
-from jaxpot.loop.phases import PhaseFunction, Values
+from jaxpot.loop.collect import rollout, rollout_groups
+from jaxpot.loop.context import Context, PhaseFunction, Values
 from jaxpot.loop.state import league_of
-from jaxpot.spec import RandomCollector, SelfplayCollector
+from jaxpot.loop.streams import CollectorKeys
+
+ConfigT = TypeVar("ConfigT")
 
 
 def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase in which the agent holds both seats, or plays the target."""
-    play = _collector(context, context.experiment.collect.selfplay)
+    config = _configured(context.experiment.collect.selfplay)
 
     def run(values: Values):
-        opponent = None
-        if "target" in phase.reads:
-            opponent = network_opponent(context.algorithm, values["target"])
-        rows, _ = play(
-            values["key.selfplay"], values["params"], values["model_state"], opponent=opponent
+        rows, _ = rollout(
+            context,
+            values["key.selfplay"],
+            values["params"],
+            values["model_state"],
+            num_envs=config.num_envs,
+            opponent=values["target"] if "target" in phase.reads else None,
+            search_key=_search_key(phase, values),
         )
         return {"rollout.selfplay": rows}, {}
 
@@ -43,12 +43,17 @@ def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
 
 def collect_random(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase in which the agent meets uniformly random moves."""
-    del phase
-    play = _collector(context, context.experiment.collect.random)
+    config = _configured(context.experiment.collect.random)
 
     def run(values: Values):
-        rows, standing = play(
-            values["key.random"], values["params"], values["model_state"], opponent=random_opponent
+        rows, standing = rollout(
+            context,
+            values["key.random"],
+            values["params"],
+            values["model_state"],
+            num_envs=config.num_envs,
+            random=True,
+            search_key=_search_key(phase, values),
         )
         reward = standing.reward / standing.games.astype(jnp.float32)
         return {"rollout.random": rows}, {"train_vs_random/reward": reward}
@@ -56,40 +61,18 @@ def collect_random(context: Context, phase: Phase) -> PhaseFunction:
     return run
 
 
-def _collector(context: Context, config: SelfplayCollector | RandomCollector | None):
-    if config is None:
-        raise UserError("the graph has a collector that the experiment does not configure")
-
-    def play(key: Array, params: Any, model_state: Any, *, opponent: Opponent | None):
-        return rollout(
-            key,
-            params,
-            model_state,
-            env=context.env,
-            network=context.network,
-            algorithm=context.algorithm,
-            num_envs=config.num_envs,
-            num_steps=context.experiment.collect.num_steps,
-            opponent=opponent,
-        )
-
-    return play
-
-
 def collect_league(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase in which the agent meets the league's entries."""
-    del phase
-    return _against_entries(context, "league", lambda table: table.in_league)
+    return _against_entries(context, phase, "league", lambda table: table.in_league)
 
 
 def collect_archive(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase in which the agent meets the archive's active entries."""
-    del phase
-    return _against_entries(context, "archive", lambda table: table.recalled)
+    return _against_entries(context, phase, "archive", lambda table: table.recalled)
 
 
 def _against_entries(
-    context: Context, name: str, playing: Callable[[Table], Array]
+    context: Context, phase: Phase, name: str, playing: Callable[[Table], Array]
 ) -> PhaseFunction:
     """Plays the entries that `playing` picks, by their weights, and moves their scores."""
     league = league_of(context)
@@ -103,16 +86,14 @@ def _against_entries(
         counts = allocate(weight, picked, table.born, groups=groups)
         slots = group_slots(counts, table.born, groups=groups)
         rows, standing = rollout_groups(
+            context,
             values[f"key.{name}"],
             values["params"],
             values["model_state"],
             gather(values["pool"], slots),
-            env=context.env,
-            network=context.network,
-            algorithm=context.algorithm,
             groups=groups,
             lanes=league.base_unit,
-            num_steps=context.experiment.collect.num_steps,
+            search_key=_search_key(phase, values),
         )
         moved = update_scores(
             table, slots, standing.reward, standing.games, alpha=league.score_alpha
@@ -122,3 +103,17 @@ def _against_entries(
         return writes, {f"train_vs_{name}/reward": standing.reward.sum() / games}
 
     return run
+
+
+def _configured(config: ConfigT | None) -> ConfigT:
+    if config is None:
+        raise UserError("the graph has a collector that the experiment does not configure")
+    return config
+
+
+def _search_key(phase: Phase, values: Values) -> Array | None:
+    """Returns the collector's own key of the stream `search`, where there is that stream."""
+    if SEARCH not in phase.streams:
+        return None
+    place = CollectorKeys._fields.index(phase.name.removeprefix("collect_"))
+    return jax.random.fold_in(values[stream_value(SEARCH)], place)

@@ -1,14 +1,16 @@
 """The parts of an experiment, built once; what every phase's builder is given."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import attrs
+from jax import Array
 
 from jaxpot.algorithms.base import Algorithm
+from jaxpot.auxiliary import AuxiliaryLoss, build_losses, build_network
 from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import Evaluator, OpponentError
@@ -18,6 +20,10 @@ from jaxpot.spec import Experiment, Fault, SpecError
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation, part_row
 
+Values = Mapping[str, Any]
+PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
+"""A phase: from the values that it reads to those that it writes, and its metrics."""
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Context:
@@ -26,6 +32,7 @@ class Context:
     experiment: Experiment
     env: Environment
     network: Network
+    auxiliary: Mapping[str, AuxiliaryLoss]
     algorithm: Algorithm
     evaluators: dict[str, Evaluator]
 
@@ -52,13 +59,14 @@ def build_context(
         UserError: A part refuses its config, or parts do not fit one another.
     """
     env = implementation(experiment.env)(experiment.env)
-    network = implementation(experiment.model)(
-        experiment.model,
-        observation_shape=env.observation_shape,
-        num_actions=env.num_actions,
-    )
+    auxiliary = build_losses(experiment.auxiliary, env=env)
+    network = build_network(experiment.model, env=env, auxiliary=auxiliary)
     algorithm = implementation(experiment.algorithm)(
-        experiment.algorithm, network=network, optimizer=experiment.optimizer
+        experiment.algorithm,
+        env=env,
+        network=network,
+        optimizer=experiment.optimizer,
+        auxiliary=auxiliary,
     )
     offered: dict[str, Any] = {
         "experiment": experiment,
@@ -81,14 +89,19 @@ def build_context(
     if faults:
         raise SpecError(faults)
     return Context(
-        experiment=experiment, env=env, network=network, algorithm=algorithm, evaluators=evaluators
+        experiment=experiment,
+        env=env,
+        network=network,
+        auxiliary=auxiliary,
+        algorithm=algorithm,
+        evaluators=evaluators,
     )
 
 
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:
     """Returns the configs of every part that may be a user's own."""
     parts = (experiment.env, experiment.model, experiment.algorithm)
-    return (*parts, *experiment.eval.values())
+    return (*parts, *experiment.auxiliary.values(), *experiment.eval.values())
 
 
 def resolve(what: Implementation) -> Any:

@@ -10,6 +10,7 @@ from jax import Array
 
 from jaxpot.errors import UserError
 from jaxpot.graph import Phase, PhaseGraph, Regime
+from jaxpot.graph.phase import stream_value
 from jaxpot.loop.context import Context, resolve
 from jaxpot.loop.state import State
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key
@@ -67,10 +68,10 @@ class Given(Mapping[str, Any]):
 
 
 def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
-    """Picks from `values` what `phase` is given, its stream's ingredients included."""
+    """Picks from `values` what `phase` is given, its streams' ingredients included."""
     given = {name: values[name] for name in phase.reads}
     given |= {name: values[name] for name in phase.reads_if_present if name in values}
-    if phase.stream is not None:
+    if phase.streams:
         given |= {"root_key": values["root_key"], "now": values["now"]}
     return given
 
@@ -96,9 +97,11 @@ def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Valu
 
     def run(given: Values) -> tuple[Values, Values]:
         values = dict(given)
-        if phase.stream is not None:
+        if phase.streams:
             root = jax.random.wrap_key_data(values.pop("root_key"), impl=IMPLEMENTATION)
-            values["stream"] = stream_key(root, phase.stream, values.pop("now"))
+            now = values.pop("now")
+            for name in phase.streams:
+                values[stream_value(name)] = stream_key(root, name, now)
         writes, metrics = function(Given(phase, values))
         _require_same(phase, "writes", set(writes), set(phase.writes))
         _require_same(phase, "emits", set(metrics), emitted)

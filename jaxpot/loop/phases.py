@@ -4,24 +4,21 @@ A phase's function is handed the values that the graph says it reads, and gives 
 writes and the metrics that it declares.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.base import Batch, Rollout
 from jaxpot.errors import UserError
 from jaxpot.graph import Phase
+from jaxpot.graph.phase import stream_value
 from jaxpot.league import ARCHIVE, Table, freeze
-from jaxpot.loop.context import Context
+from jaxpot.loop.batch import kept_rows
+from jaxpot.loop.context import Context, PhaseFunction, Values
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.state import NETWORK, league_of
 from jaxpot.loop.streams import IMPLEMENTATION, advance_chain
-
-Values = Mapping[str, Any]
-PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
 
 
 def advance_keys(context: Context, phase: Phase) -> PhaseFunction:
@@ -53,54 +50,17 @@ def league_sizes(context: Context, phase: Phase) -> PhaseFunction:
     return run
 
 
-def concatenate_batches(context: Context, phase: Phase) -> PhaseFunction:
-    """Builds the phase that computes targets and flattens the rollouts into one batch."""
-
-    def rows(rollout: Rollout) -> tuple[Batch, dict[str, Array]]:
-        targets, known = context.algorithm.targets(rollout)
-        batch = Batch(
-            observation=rollout.observation,
-            legal_action_mask=rollout.legal_action_mask,
-            action=rollout.action,
-            extras=rollout.extras,
-            targets=targets,
-            valid=rollout.trained & known,
-        )
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
-        ended_seats = jnp.where(rollout.done, rollout.trained_seats, 0)
-        counts = {
-            "iteration/rollouts": ended_seats.sum(dtype=jnp.int32),
-            "iteration/episodes": rollout.done.sum(dtype=jnp.int32),
-            "iteration/num_samples": rollout.trained.sum(dtype=jnp.int32),
-            "iteration/num_valid_samples": batch.valid.sum(dtype=jnp.int32),
-            "iteration/env_steps": jnp.int32(rollout.done.size),
-        }
-        return flat, counts
-
-    def run(values: Values):
-        present = [values[name] for name in phase.reads_if_present if name in values]
-        batches, counts = zip(*map(rows, present), strict=True)
-        batch = jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
-        metrics = jax.tree.map(lambda *parts: sum(parts), *counts)
-        collected = metrics["iteration/num_samples"].astype(jnp.float32)
-        valid = metrics["iteration/num_valid_samples"].astype(jnp.float32)
-        metrics["iteration/valid_percentage"] = valid / jnp.maximum(collected, 1.0)
-        return {"batch": batch}, metrics
-
-    return run
-
-
 def training(context: Context, phase: Phase) -> PhaseFunction:
-    """Builds the phase that learns from the batch."""
-    del phase
+    """Builds the phase that learns from the batch, or from all that is kept of the last ones."""
 
     def run(values: Values):
+        batch = kept_rows(values["replay"]) if "replay" in phase.reads else values["batch"]
         learned = context.algorithm.update(
             values["params"],
             values["model_state"],
             values["opt_state"],
-            values["batch"],
-            key=values["stream"],
+            batch,
+            keys={name: values[stream_value(name)] for name in phase.streams},
             iteration=values["iteration"],
         )
         writes = {
@@ -199,11 +159,12 @@ def digest(context: Context, phase: Phase) -> PhaseFunction:
 def evaluation(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase that runs one evaluator; its histograms are written, not logged."""
     evaluator = context.evaluators[phase.name]
+    key = stream_value(*phase.streams)
     fields = tuple(name for name in phase.reads if name not in NETWORK)
 
     def run(values: Values):
         more = {**values["constants"], **{name: values[name] for name in fields}}
-        output = evaluator.run(values["params"], values["model_state"], values["stream"], **more)
+        output = evaluator.run(values["params"], values["model_state"], values[key], **more)
         metrics = {f"{phase.name}/{name}": value for name, value in output.metrics.items()}
         histograms = {f"{phase.name}/{name}": each for name, each in output.histograms.items()}
         return {"histograms": histograms, **output.fields}, metrics

@@ -12,7 +12,9 @@ from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout
 from jaxpot.algorithms.policy import mask_illegal
+from jaxpot.algorithms.rows import by_lane
 from jaxpot.loop.context import Context
+from jaxpot.models.memory import of_seat
 
 
 def pick_samples(
@@ -41,17 +43,14 @@ def pick_samples(
         # Spread over the lanes: the agent moves first in some, and opponents have lanes each.
         lane = jnp.arange(taken) * (lanes // taken)
 
-        def of_batch(x: Array, start=start, steps=steps, lanes=lanes, lane=lane) -> Array:
-            whole = x[start : start + steps * lanes]
-            return whole.reshape(steps, lanes, *x.shape[1:])[:, lane]
-
-        rows = jax.tree.map(of_batch, batch)
+        whole = by_lane(batch, start=start, steps=steps, lanes=lanes)
+        rows = jax.tree.map(lambda x, lane=lane: x[:, lane], whole)
         start += steps * lanes
         picked.append(
             {
                 "rows": rows,
                 "lane": lane,
-                "probabilities": _probabilities(context, network, rows),
+                "probabilities": _probabilities(context, network, rollout, lane),
                 "seat": rollout.seat[:, lane],
                 "reward": rollout.reward[:, lane],
                 "done": rollout.done[:, lane],
@@ -61,10 +60,18 @@ def pick_samples(
     return picked
 
 
-def _probabilities(context: Context, network: Mapping[str, Any], rows: Batch) -> Array:
+def _probabilities(
+    context: Context, network: Mapping[str, Any], rollout: Rollout, lane: Array
+) -> Array:
     """Returns the network's policy over the legal actions: `[T, K, A]` float32."""
-    steps, lanes = rows.action.shape
-    observation = rows.observation.reshape(steps * lanes, *rows.observation.shape[2:])
-    logits, _ = context.network.apply(network["params"], network["model_state"], observation)
-    logits = logits.reshape(rows.legal_action_mask.shape)
-    return jax.nn.softmax(mask_illegal(logits, rows.legal_action_mask))
+
+    def picked(x: Array) -> Array:
+        return x[:, lane].reshape(-1, *x.shape[2:])
+
+    observation, legal, memory, seat = jax.tree.map(
+        picked, (rollout.observation, rollout.legal_action_mask, rollout.memory, rollout.seat)
+    )
+    carry = of_seat(memory, seat)
+    outputs, _ = context.network.step(network["params"], network["model_state"], observation, carry)
+    policy = jax.nn.softmax(mask_illegal(outputs.logits, legal))
+    return policy.reshape(-1, lane.size, policy.shape[-1])

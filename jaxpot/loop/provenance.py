@@ -19,6 +19,7 @@ PACKAGES = (
     "flax",
     "jax",
     "jaxlib",
+    "mctx",
     "jaxpot",
     "numpy",
     "optax",

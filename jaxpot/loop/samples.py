@@ -6,7 +6,7 @@ the iteration's program, so the rows are the very rows that are trained on; on o
 last bits of a float may differ, and the dump says so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class Sampler:
         trained = bool(data["trained"][step, place])
         row = {
             "seat": _plain(data["seat"][step, place]),
-            "observation": _plain(rows.observation),
+            "observation": _observed(rows.observation),
             "board": self._describe(rows.observation),
             "legal_actions": legal.tolist(),
             "action": _plain(rows.action),
@@ -154,6 +154,13 @@ def _games(done: np.ndarray) -> list[range]:
     ends = [*(np.flatnonzero(done) + 1).tolist(), len(done)]
     starts = [0, *ends[:-1]]
     return [range(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+
+
+def _observed(observation: Any) -> Any:
+    """Returns an observation as lists of numbers, under its names where it has several arrays."""
+    if isinstance(observation, Mapping):
+        return {name: _observed(each) for name, each in observation.items()}
+    return _plain(observation)
 
 
 def _plain(value: Any) -> Any:

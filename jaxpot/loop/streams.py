@@ -67,7 +67,8 @@ def stream_key(root: Array, name: str, iteration: Array | int) -> Array:
 
 def stream_names(graph: PhaseGraph) -> tuple[str, ...]:
     """Returns the named streams that a run of `graph` draws from, in its order."""
-    return ("init", *(phase.stream for phase in graph.phases if phase.stream is not None))
+    drawn = (name for phase in graph.phases for name in phase.streams)
+    return ("init", *dict.fromkeys(drawn))
 
 
 def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:

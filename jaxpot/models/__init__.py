@@ -1,5 +1,23 @@
 """Models: the `Network` contract and jaxpot's own networks."""
 
-from jaxpot.models.base import ModelState, Network, Params, count_parameters, from_module
+from jaxpot.models.base import (
+    ModelState,
+    Network,
+    Outputs,
+    Params,
+    Sequences,
+    Training,
+    count_parameters,
+    from_module,
+)
 
-__all__ = ["ModelState", "Network", "Params", "count_parameters", "from_module"]
+__all__ = [
+    "ModelState",
+    "Network",
+    "Outputs",
+    "Params",
+    "Sequences",
+    "Training",
+    "count_parameters",
+    "from_module",
+]

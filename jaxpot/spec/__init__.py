@@ -1,6 +1,16 @@
 """The typed spec: one TOML file in, one frozen `Experiment` out, or every fault at once."""
 
 from jaxpot.spec.algorithms import PPO, AlgorithmConfig
+from jaxpot.spec.alphazero import AlphaZero
+from jaxpot.spec.auxiliary import AuxiliaryConfig, GameProgress, OpponentHand
+from jaxpot.spec.board_models import (
+    AZNet,
+    Conv,
+    ResNet,
+    ResNetLSTM,
+    Transformer,
+    TransformerLSTM,
+)
 from jaxpot.spec.checkpoint import Best, Checkpoint
 from jaxpot.spec.codes import CODES, describe_code
 from jaxpot.spec.collect import (
@@ -27,7 +37,7 @@ from jaxpot.spec.faults import Fault, Origin, SpecError
 from jaxpot.spec.league import AddSchedule, League, Target
 from jaxpot.spec.load import Loaded, load
 from jaxpot.spec.metrics import best_cadence
-from jaxpot.spec.models import MLP, ModelConfig, ResNet
+from jaxpot.spec.models import GRU, LSTM, MLP, ModelConfig, ResidualMLP
 from jaxpot.spec.optimizers import SGD, Adam, AdamW, OptimizerConfig
 from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.payload import PayloadKey, payload_keys
@@ -36,26 +46,33 @@ from jaxpot.spec.resolve import diff, from_resolved, resolved, to_json, to_toml
 from jaxpot.spec.runtime import Runtime
 from jaxpot.spec.schedules import Constant, Cosine, Linear, Schedule
 from jaxpot.spec.schema import json_schema
+from jaxpot.spec.search import Search
 from jaxpot.spec.sinks import JsonLines, SinkConfig, TensorBoard, WandB
 from jaxpot.spec.validate import validate
 
 __all__ = [
     "CODES",
+    "GRU",
+    "LSTM",
     "MLP",
     "PPO",
     "SGD",
     "SPEC_VERSION",
+    "AZNet",
     "Adam",
     "AdamW",
     "AddSchedule",
     "AlgorithmConfig",
+    "AlphaZero",
     "ArchiveCollector",
     "ArchiveEvaluator",
+    "AuxiliaryConfig",
     "Best",
     "Checkpoint",
     "CheckpointEvaluator",
     "Collect",
     "Constant",
+    "Conv",
     "Cosine",
     "Debug",
     "EnvConfig",
@@ -63,6 +80,7 @@ __all__ = [
     "Expect",
     "Experiment",
     "Fault",
+    "GameProgress",
     "GameTreeEvaluator",
     "ImportedEvaluator",
     "ImportedPart",
@@ -72,6 +90,7 @@ __all__ = [
     "Linear",
     "Loaded",
     "ModelConfig",
+    "OpponentHand",
     "OptimizerConfig",
     "Origin",
     "PayloadKey",
@@ -79,13 +98,18 @@ __all__ = [
     "RandomCollector",
     "RandomEvaluator",
     "ResNet",
+    "ResNetLSTM",
+    "ResidualMLP",
     "Runtime",
     "Schedule",
+    "Search",
     "SelfplayCollector",
     "SinkConfig",
     "SpecError",
     "Target",
     "TensorBoard",
+    "Transformer",
+    "TransformerLSTM",
     "WandB",
     "best_cadence",
     "describe_code",

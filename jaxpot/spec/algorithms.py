@@ -1,13 +1,16 @@
 """Configs of learning algorithms, and the payload keys that their updates emit."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import attrs
 
+from jaxpot.spec.alphazero import AlphaZero
 from jaxpot.spec.fields import INT32_MAX, option
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.parts import ImportedPart
 from jaxpot.spec.schedules import Schedule
+from jaxpot.spec.search import fill, given
 
 TRAINING = "training"
 
@@ -20,14 +23,18 @@ class PPO:
     """
 
     kind: ClassVar[str] = "ppo"
+    searches: ClassVar[bool] = False
 
     num_epochs: int = option(default=4, ge=1, le=INT32_MAX, doc="Passes over an iteration's rows.")
     batch_size: int = option(
         default=2048, ge=1, le=INT32_MAX, unit="rows", doc="Timesteps in a minibatch."
     )
     gamma: float = option(default=0.99, ge=0, le=1, doc="Discount of a later reward, per step.")
-    gae_lambda: float = option(
-        default=0.95, ge=0, le=1, doc="Trade of bias (0) for variance (1) in the advantages."
+    gae_lambda: float | None = option(
+        default=None,
+        ge=0,
+        le=1,
+        doc="Trade of bias (0) for variance (1) in the advantages `gae`; 0.95 if absent.",
     )
     clip_eps: float = option(
         default=0.2, gt=0, doc="Probability ratios are clipped to [1/(1+eps), 1+eps]."
@@ -51,6 +58,27 @@ class PPO:
     shuffle: Literal["iteration", "epoch"] = option(
         default="iteration", doc="Whether rows are shuffled once an iteration or each epoch."
     )
+    seq_len: int | None = option(
+        default=None,
+        ge=1,
+        le=INT32_MAX,
+        unit="steps",
+        later=True,
+        doc="Steps of the sequences that a recurrent model learns from, a divisor of "
+        "`collect.num_steps`; all of them if absent.",
+    )
+    advantage: Literal["gae", "per_seat_return"] = option(
+        default="gae",
+        later=True,
+        doc="How good an action was: by `gae_lambda` from rewards and values; or by what the "
+        "seat earned to the end of the game, in games that ended.",
+    )
+    vtrace: bool = option(
+        default=False,
+        later=True,
+        doc="Whether the moves of the target and of the league's entries are learned from too, "
+        "corrected by V-trace (Espeholt et al. 2018, https://arxiv.org/abs/1802.01561).",
+    )
 
     def __attrs_post_init__(self) -> None:
         # True equals 1.0 and False equals 0.0 in Python: two specs that train differently would
@@ -58,9 +86,19 @@ class PPO:
         if isinstance(self.value_clip, bool):
             width = self.clip_eps if self.value_clip else 0.0
             object.__setattr__(self, "value_clip", width)
+        if self.advantage == "gae":
+            fill(self, gae_lambda=0.95)
+
+    def unused(self) -> Mapping[str, str]:
+        """Returns the options that are given in vain, each with what takes its effect away."""
+        if self.advantage == "gae":
+            return {}
+        because = f'advantage = "{self.advantage}"'
+        vtrace = {"vtrace": because} if self.vtrace else {}
+        return {**given(self, ("gae_lambda",), because=because), **vtrace}
 
 
-AlgorithmConfig = PPO | ImportedPart
+AlgorithmConfig = PPO | AlphaZero | ImportedPart
 
 _PPO_KEYS = (
     ("iteration/learning_rate", "", "Learning rate of this iteration's updates."),

@@ -6,11 +6,12 @@ from types import MappingProxyType
 from jaxpot.errors import UserError
 from jaxpot.spec.codes_of_reading import READING_CODES
 from jaxpot.spec.codes_of_rules import RULE_CODES
+from jaxpot.spec.codes_of_search import SEARCH_CODES
 from jaxpot.spec.codes_of_values import VALUE_CODES
 from jaxpot.spec.faults import Code, nearest
 
 CODES: Mapping[str, Code] = MappingProxyType(
-    {code.name: code for code in (*READING_CODES, *VALUE_CODES, *RULE_CODES)}
+    {code.name: code for code in (*READING_CODES, *VALUE_CODES, *RULE_CODES, *SEARCH_CODES)}
 )
 
 

@@ -92,7 +92,7 @@ VALUE_CODES: Final = (
         "There is no such kind of this part.",
         "The message lists the kinds. A class of your own is named by its import path, "
         '`kind = "package.module:Name"`, for environments, models, algorithms, evaluators, sinks.',
-        '[model]\nkind = "transformer"',
+        '[model]\nkind = "perceptron"',
         '[model]\nkind = "mlp"',
     ),
     Code(
@@ -152,9 +152,34 @@ VALUE_CODES: Final = (
     Code(
         "needs-board-observation",
         "The model needs a board, which this game's observation is not.",
-        "A resnet's convolutions need an observation of shape [H, W, C]. An mlp takes any.",
+        "Networks over a board need an observation of shape [H, W, C]. A perceptron takes any, "
+        "with memory (lstm, gru) or without (mlp, residual_mlp).",
         '[env]\nkind = "pgx"\nid = "kuhn_poker"\n[model]\nkind = "resnet"',
         '[env]\nkind = "pgx"\nid = "tic_tac_toe"\n[model]\nkind = "resnet"',
+    ),
+    Code(
+        "needs-both-views",
+        "The history of a game that only the player to move can see.",
+        "With `history` above 1 a player is shown earlier positions as they looked from its own "
+        "seat, those before the other player's moves too. Backgammon shows a position to the "
+        "player to move only.",
+        '[env]\nkind = "pgx"\nid = "backgammon"\nhistory = 2',
+        '[env]\nkind = "pgx"\nid = "backgammon"\naction_history = 2',
+    ),
+    Code(
+        "needs-hands",
+        "An auxiliary loss asks for a hand in a game that has none to tell.",
+        "A loss of kind `opponent_hand` needs a game of hidden cards that jaxpot can look into.",
+        '[env]\nkind = "pgx"\nid = "connect_four"\n[auxiliary.opponent_hand]',
+        '[env]\nkind = "pgx"\nid = "kuhn_poker"\n[auxiliary.opponent_hand]',
+    ),
+    Code(
+        "repeated-target",
+        "Two auxiliary losses learn the same thing.",
+        "A network has one head for each thing that it learns to tell. Two losses of one kind, or "
+        "of classes with the same attribute `target`, would share theirs.",
+        '[auxiliary.game_progress]\n[auxiliary.again]\nkind = "game_progress"',
+        "[auxiliary.game_progress]\ncoeff = 0.2",
     ),
     Code(
         "game-tree-unsupported",

@@ -33,6 +33,8 @@ def training_digest(experiment: Experiment) -> str:
     archive = {n: x for n, x in experiment.eval.items() if isinstance(x, ArchiveEvaluator)}
     if archive:
         optional["eval"] = plain(archive, sparse=True)
+    if experiment.auxiliary:
+        optional["auxiliary"] = plain(experiment.auxiliary, sparse=True)
     return _digest(
         {
             "env": plain(experiment.env, sparse=True),

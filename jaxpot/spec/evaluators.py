@@ -7,6 +7,7 @@ import attrs
 from jaxpot.spec.fields import INT32_MAX, RUN, SELECTOR, option
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.parts import ImportedEvaluator
+from jaxpot.spec.search import Search
 
 _EVERY = "Iterations between evaluations."
 
@@ -23,6 +24,9 @@ class RandomEvaluator:
     )
     greedy: bool = option(
         default=True, doc="Whether the network plays its likeliest move or samples."
+    )
+    search: Search | None = option(
+        default=None, later=True, doc="A search that plays in the network's place; absent is none."
     )
 
 
@@ -58,6 +62,11 @@ class ArchiveEvaluator:
     greedy: bool = option(
         default=False, doc="Whether both networks play their likeliest moves or sample."
     )
+    search: Search | None = option(
+        default=None,
+        later=True,
+        doc="Searches that play in both networks' place, each guided by its own; absent is none.",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -85,6 +94,11 @@ class CheckpointEvaluator:
     )
     greedy: bool = option(
         default=False, doc="Whether both networks play their likeliest moves or sample."
+    )
+    search: Search | None = option(
+        default=None,
+        later=True,
+        doc="Searches that play in both networks' place, each guided by its own; absent is none.",
     )
 
 

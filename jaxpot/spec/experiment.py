@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from jaxpot.spec.algorithms import AlgorithmConfig
+from jaxpot.spec.auxiliary import AuxiliaryConfig
 from jaxpot.spec.checkpoint import Checkpoint
 from jaxpot.spec.collect import Collect
 from jaxpot.spec.debug import Debug
@@ -67,6 +68,14 @@ class Experiment:
         later=True,
         doc="Tools and files that the run's records are sent to, by name; the name is the kind "
         "where a table says none.",
+    )
+    auxiliary: Mapping[str, AuxiliaryConfig] = option(
+        default=FrozenMap(),
+        converter=FrozenMap,
+        keys=IDENTIFIER,
+        later=True,
+        doc="What the network learns to tell besides, by name; the name is the kind where a table "
+        "says none.",
     )
     debug: Debug | None = option(
         default=None, later=True, doc="Samples of what is trained on; absent is off."

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import attrs
 
+from jaxpot.spec.auxiliary import auxiliary_keys
 from jaxpot.spec.checkpoint import Checkpoint
 from jaxpot.spec.collect import Collect
 from jaxpot.spec.draft import Draft, Unknown
@@ -83,6 +84,10 @@ def _emitted(draft: Draft) -> Emitted:
         unsure += _lacking(collect, windows)
     except Unknown:
         unsure += ["train_vs_", "timings/", "iteration/"]
+    try:
+        keys += auxiliary_keys(draft.sound("auxiliary"))
+    except Unknown:
+        unsure.append("auxiliary/")
     emitted, more = _evaluator_keys(draft)
     keys += [*(algorithm or ()), *emitted]
     return Emitted({key.name: key for key in keys}, (*unsure, *more))

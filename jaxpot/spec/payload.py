@@ -6,6 +6,7 @@ from typing import Any, Literal
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.spec.auxiliary import auxiliary_keys
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.league import League
@@ -71,7 +72,8 @@ def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
     if algorithm is None:
         raise _unknown(experiment.algorithm)
     windows = collector_windows(experiment.collect, experiment.league, experiment.eval)
-    keys = [*loop_keys(), *league_keys(experiment.league), *algorithm, *collect_keys(windows)]
+    keys = [*loop_keys(), *league_keys(experiment.league), *algorithm]
+    keys += [*auxiliary_keys(experiment.auxiliary), *collect_keys(windows)]
     timings = [*timing_keys(windows, experiment.runtime.profile_every)]
     for name, evaluator in experiment.eval.items():
         start = evaluator_start(evaluator, experiment.collect, experiment.league)

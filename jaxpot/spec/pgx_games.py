@@ -19,6 +19,8 @@ class Game:
       zero_sum: whether one player's reward is the other's loss.
       perfect_information: whether both players see everything.
       deterministic: whether nothing is drawn after the start.
+      both_views: whether a position can be shown to the player who is not to move.
+      hand_size: how many entries describe a player's hidden hand; None where there is no hand.
       tree_positions: estimate of the positions that play can reach (exact for tic-tac-toe); None
         for a game of chance or of hidden information.
     """
@@ -31,6 +33,8 @@ class Game:
     zero_sum: bool = True
     perfect_information: bool = True
     deterministic: bool = True
+    both_views: bool = True
+    hand_size: int | None = None
     tree_positions: int | None = None
 
 
@@ -49,6 +53,7 @@ GAMES: Mapping[str, Game] = MappingProxyType(
             num_actions=156,
             max_steps=10_000,
             deterministic=False,
+            both_views=False,
         ),
         "chess": Game(
             observation_shape=(8, 8, 119),
@@ -93,12 +98,14 @@ GAMES: Mapping[str, Game] = MappingProxyType(
             num_actions=2,
             max_steps=3,
             perfect_information=False,
+            hand_size=3,
         ),
         "leduc_holdem": Game(
             observation_shape=(34,),
             num_actions=3,
             max_steps=8,
             perfect_information=False,
+            hand_size=3,
         ),
         "othello": Game(
             observation_shape=(8, 8, 2),

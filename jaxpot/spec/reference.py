@@ -46,13 +46,17 @@ from 0. For `t < warmup` it is `peak * (t + 1) / warmup`, where `peak` is the fi
 that, with `p = clip((t - warmup) / (iterations - warmup), 0, 1)`, a linear schedule is
 `init + (end - init) * p` and a cosine one `end + (init - end) * (1 + cos(pi * p)) / 2`."""
 
-_NAMED = """\
+_SINKS = """\
 The name of a table is its kind where it says none: `[sinks.tensorboard]` needs no `kind`, and with
 one there can be two of a kind. [Sinks](sinks.md) says what arrives where. Nothing here is part of
 the training digest."""
 
+_AUXILIARY = """\
+The name of a table is its kind where it says none: `[auxiliary.game_progress]` needs no `kind`. The
+loss is logged as `auxiliary/<name>`. [Auxiliary losses](auxiliary.md) says how they train."""
+
 _OWN = """\
-For an environment, a model, an algorithm, an evaluator or a sink,
+For an environment, a model, an algorithm, an auxiliary loss, an evaluator or a sink,
 `kind = "package.module:Name"` names an attrs class of your own with a method `build(...)`. The
 class's fields are the table's keys, taken as strictly as jaxpot's own. It is imported by `run`,
 `resume`, `plan`, `keys` and `check --import` only. [Parts of your own](user-parts.md) shows
@@ -78,11 +82,14 @@ _TITLES = {
     "environment": "`[env]`",
     "model": "`[model]`",
     "algorithm": "`[algorithm]`",
+    "auxiliary loss": "`[auxiliary.<name>]`",
     "optimizer": "`[optimizer]`",
     "schedule": "Schedules",
     "evaluator": "`[eval.<name>]`",
     "sink": "`[sinks.<name>]`",
 }
+
+_TEXTS = {"auxiliary loss": _AUXILIARY, "schedule": _SCHEDULES, "sink": _SINKS}
 
 
 def reference() -> str:
@@ -90,10 +97,8 @@ def reference() -> str:
     blocks = [_INTRODUCTION, *_section(*_SECTIONS[0])]
     for registry in REGISTRIES:
         blocks.append(f"## {_TITLES[registry.name]}")
-        if registry.name == "schedule":
-            blocks.append(_SCHEDULES)
-        if registry.named:
-            blocks.append(_NAMED)
+        if registry.name in _TEXTS:
+            blocks.append(_TEXTS[registry.name])
         for row in registry.rows:
             blocks += _section(f'`kind = "{row.kind}"`', row.config, level=3)
         if registry.name == "environment":

@@ -12,6 +12,16 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.spec.algorithms import PPO, ppo_keys
+from jaxpot.spec.alphazero import AlphaZero, alphazero_keys, replayed
+from jaxpot.spec.auxiliary import GameProgress, OpponentHand
+from jaxpot.spec.board_models import (
+    AZNet,
+    Conv,
+    ResNet,
+    ResNetLSTM,
+    Transformer,
+    TransformerLSTM,
+)
 from jaxpot.spec.envs import PgxEnv
 from jaxpot.spec.evaluators import (
     ArchiveEvaluator,
@@ -23,7 +33,7 @@ from jaxpot.spec.evaluators import (
     rate_keys,
 )
 from jaxpot.spec.keys import PayloadKey
-from jaxpot.spec.models import MLP, ResNet
+from jaxpot.spec.models import GRU, LSTM, MLP, ResidualMLP, model_streams
 from jaxpot.spec.optimizers import SGD, Adam, AdamW
 from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.schedules import Constant, Cosine, Linear
@@ -33,6 +43,21 @@ from jaxpot.spec.sinks import JsonLines, TensorBoard, WandB
 def _no_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
     del config, prefix
     return ()
+
+
+def _newest_only(config: Any) -> int:
+    del config
+    return 1
+
+
+def _no_streams(config: Any) -> tuple[str, ...]:
+    del config
+    return ()
+
+
+def _search_stream(config: Any) -> tuple[str, ...]:
+    del config
+    return ("search",)
 
 
 @attrs.frozen
@@ -58,6 +83,8 @@ class Row:
       reads: fields of the state that an evaluator is given beside the network, by keyword.
       writes: fields that its output gives back.
       requires: the package without which it cannot work; None for none.
+      streams: the random streams that a config's part draws from beside those of every such part.
+      replay: how many iterations' rows an algorithm of this config learns from.
     """
 
     config: type[Any]
@@ -68,6 +95,8 @@ class Row:
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     requires: Package | None = None
+    streams: Callable[[Any], tuple[str, ...]] = _no_streams
+    replay: Callable[[Any], int] = _newest_only
 
     @property
     def kind(self) -> str:
@@ -103,24 +132,52 @@ class Registry:
         return frozenset({*(row.config for row in self.rows), *imported})
 
 
+MODELS = Registry(
+    "model",
+    (
+        Row(MLP, "jaxpot.models.mlp:build", streams=model_streams),
+        Row(ResidualMLP, "jaxpot.models.residual_mlp:build", streams=model_streams),
+        Row(Conv, "jaxpot.models.conv:build", streams=model_streams),
+        Row(ResNet, "jaxpot.models.resnet:build", streams=model_streams),
+        Row(AZNet, "jaxpot.models.az_net:build", streams=model_streams),
+        Row(LSTM, "jaxpot.models.lstm:build", streams=model_streams),
+        Row(GRU, "jaxpot.models.gru:build", streams=model_streams),
+        Row(ResNetLSTM, "jaxpot.models.resnet_lstm:build", streams=model_streams),
+        Row(Transformer, "jaxpot.models.transformer:build", streams=model_streams),
+        Row(TransformerLSTM, "jaxpot.models.transformer_lstm:build", streams=model_streams),
+    ),
+    imported=ImportedPart,
+)
+
 REGISTRIES = (
     Registry(
         "environment",
         (Row(PgxEnv, "jaxpot.envs.pgx_env:build"),),
         imported=ImportedPart,
     ),
+    MODELS,
     Registry(
-        "model",
+        "algorithm",
         (
-            Row(MLP, "jaxpot.models.mlp:build"),
-            Row(ResNet, "jaxpot.models.resnet:build"),
+            Row(PPO, "jaxpot.algorithms.ppo:build", ppo_keys),
+            Row(
+                AlphaZero,
+                "jaxpot.algorithms.alphazero:build",
+                alphazero_keys,
+                streams=_search_stream,
+                replay=replayed,
+            ),
         ),
         imported=ImportedPart,
     ),
     Registry(
-        "algorithm",
-        (Row(PPO, "jaxpot.algorithms.ppo:build", ppo_keys),),
+        "auxiliary loss",
+        (
+            Row(GameProgress, "jaxpot.auxiliary.game_progress:build"),
+            Row(OpponentHand, "jaxpot.auxiliary.opponent_hand:build"),
+        ),
         imported=ImportedPart,
+        named=True,
     ),
     Registry(
         "optimizer",
@@ -198,6 +255,27 @@ def part_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...] | None:
         declare = getattr(config.config, "payload_keys", None)
         return () if declare is None else tuple(declare(prefix))
     return _row(config).keys(config, prefix)
+
+
+def part_streams(config: Any) -> tuple[str, ...]:
+    """Returns the random streams that a part draws from beside those of every such part.
+
+    A user's own class says so by an attribute or a property `streams`; one that was not imported
+    says nothing.
+    """
+    if isinstance(config, ImportedPart):
+        return tuple(getattr(config.config, "streams", ()))
+    return _row(config).streams(config)
+
+
+def replay_iterations(config: Any) -> int:
+    """Returns how many iterations' rows an algorithm learns from, the newest included.
+
+    A user's own class says so by a field or an attribute of this name; 1 without it.
+    """
+    if isinstance(config, ImportedPart):
+        return getattr(config.config, "replay_iterations", 1)
+    return _row(config).replay(config)
 
 
 def part_row(config: Any) -> Row | None:

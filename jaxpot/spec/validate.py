@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import attrs
 
+from jaxpot.spec.auxiliary import auxiliary_rules
 from jaxpot.spec.collect import certain_rows, most_rows
 from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.envs import PgxEnv
@@ -16,11 +17,13 @@ from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.faults import Fault, nearest
 from jaxpot.spec.fields import INT32_MAX
 from jaxpot.spec.metrics import metric_rules
-from jaxpot.spec.models import ResNet
+from jaxpot.spec.networks import network_rules
 from jaxpot.spec.opponents import opponent_rules
 from jaxpot.spec.optimizers import SGD
 from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS
 from jaxpot.spec.schedules import Cosine, Linear
+from jaxpot.spec.search_rules import search_rules
+from jaxpot.spec.sequences import sequence_rules
 from jaxpot.spec.wording import listed, shown
 
 Rule = Callable[[Draft], Iterator[Fault]]
@@ -31,7 +34,7 @@ def validate(spec: Experiment | Draft) -> list[Fault]:
     if isinstance(spec, Experiment):
         spec = Draft({field.name: getattr(spec, field.name) for field in attrs.fields(Experiment)})
     faults: list[Fault] = []
-    for rule in (*_RULES, *opponent_rules, *metric_rules):
+    for rule in _ALL:
         try:
             for fault in rule(spec):
                 faults.append(fault)
@@ -54,12 +57,10 @@ def _pgx_game(draft: Draft) -> Iterator[Fault]:
         yield Fault("unknown-game", path, message, listed([*GAMES]), nearest(name, GAMES))
 
 
-def _resnet_board(draft: Draft) -> Iterator[Fault]:
-    if isinstance(draft.part("model"), ResNet):
-        shape = draft.game().observation_shape
-        if len(shape) != 3:
-            message = f"a resnet needs an observation [H, W, C]; this game's is {list(shape)}"
-            yield Fault("needs-board-observation", ("model", "kind"), message, '"mlp"')
+def _history(draft: Draft) -> Iterator[Fault]:
+    if not draft.game().both_views and draft.sound("env", "history") > 1:
+        message = f"{shown(draft.sound('env', 'id'))} shows a position to the player to move only"
+        yield Fault("needs-both-views", ("env", "history"), message, "1")
 
 
 def _game_tree(draft: Draft) -> Iterator[Fault]:
@@ -155,7 +156,7 @@ def _rounded(number: int) -> str:
 
 _RULES: tuple[Rule, ...] = (
     _pgx_game,
-    _resnet_board,
+    _history,
     _game_tree,
     _some_collector,
     _collected_rows,
@@ -163,4 +164,14 @@ _RULES: tuple[Rule, ...] = (
     _warmup,
     _nesterov,
     _one_device,
+)
+
+_ALL = (
+    *_RULES,
+    *network_rules,
+    *auxiliary_rules,
+    *opponent_rules,
+    *search_rules,
+    *sequence_rules,
+    *metric_rules,
 )

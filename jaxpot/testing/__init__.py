@@ -1,6 +1,7 @@
 """For your own tests: contracts of your own parts, and what has to hold for a whole spec."""
 
 from jaxpot.testing.algorithm import check_algorithm
+from jaxpot.testing.auxiliary import check_auxiliary_loss
 from jaxpot.testing.contract import ContractError
 from jaxpot.testing.environment import check_environment
 from jaxpot.testing.evaluator import check_evaluator
@@ -19,6 +20,7 @@ __all__ = [
     "assert_reproducible",
     "assert_resumable",
     "check_algorithm",
+    "check_auxiliary_loss",
     "check_environment",
     "check_evaluator",
     "check_network",

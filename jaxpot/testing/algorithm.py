@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.algorithms.base import Algorithm, Batch, Decision, Learned, Rollout
-from jaxpot.models.base import Network
+from jaxpot.algorithms.base import Algorithm, Batch, Decision, Learned, Rollout, View
+from jaxpot.algorithms.rows import as_rows
+from jaxpot.envs import Environment, auto_reset_step, uniform_legal_action
+from jaxpot.models.base import Network, is_shape
 from jaxpot.testing.contract import require
 
-_STEPS, _LANES = 6, 8
+_SEQ_LEN, _LANES = 3, 8
 _METRIC_DTYPES = ("float32", "int32")
 _RTOL, _ATOL = 1e-5, 1e-6
 
@@ -25,6 +27,7 @@ def check_algorithm(
     algorithm: Algorithm,
     network: Network,
     *,
+    env: Environment[Any] | None = None,
     metrics: Collection[str] | None = None,
     seed: int = 0,
     key_reuse: bool = True,
@@ -37,6 +40,8 @@ def check_algorithm(
     Args:
         algorithm: What your config's `build` returned.
         network: The network that it was built with.
+        env: The game, for an algorithm that looks at its states, as a search does: the positions
+            then come from play at random. Without it they are made up.
         metrics: The names that your config's `payload_keys` declares; not compared if not given.
         seed: Draws the parameters, the rows and the algorithm's keys.
         key_reuse: Whether to use jax's key-reuse checker, which raises a false alarm where a
@@ -47,26 +52,37 @@ def check_algorithm(
             holds, and the update only when the targets do.
         jax.errors.KeyReuseError: The algorithm uses a key twice.
     """
-    init_key, row_key, act_key, play_key, update_key = jax.random.split(jax.random.key(seed), 5)
+    init_key, row_key, act_key, play_key, *update_keys = jax.random.split(jax.random.key(seed), 6)
+    steps = 2 * (algorithm.seq_len or _SEQ_LEN)
     params, model_state = jax.jit(network.init)(init_key)
     with jax.debug_key_reuse(key_reuse):
         opt_state = jax.jit(algorithm.init)(params)
-        seen, legal = jax.jit(partial(_positions, network))(row_key)
-        act = jax.jit(algorithm.act)
-        decision = act(params, model_state, seen[0], legal[0], act_key)
-        again = act(params, model_state, seen[0], legal[0], jax.random.clone(act_key))
-        require(algorithm, "Algorithm", _decision_faults(decision, again, legal[0]))
-        make_rows = jax.jit(partial(_rollout, algorithm))
-        rollout = make_rows(params, model_state, seen, legal, play_key)
+        views = jax.jit(partial(_views, network, env, steps))(row_key)
+        first = _first(views)
+        # One program for every step's decision: compiling a search takes seconds.
+        act = jax.jit(jax.vmap(algorithm.act, in_axes=(None, None, 0, 0)))
+        act_keys = jax.random.split(act_key, steps)
+        decisions = act(params, model_state, views, jax.random.clone(act_keys))
+        again = act(params, model_state, views, jax.random.clone(act_keys))
+        faults = _decision_faults("act", _first(decisions), _first(again), first)
+        require(algorithm, "Algorithm", faults)
+        if algorithm.oppose != algorithm.act:
+            oppose = jax.jit(algorithm.oppose)
+            decision = oppose(params, model_state, first, jax.random.clone(play_key))
+            again = oppose(params, model_state, first, jax.random.clone(play_key))
+            require(algorithm, "Algorithm", _decision_faults("oppose", decision, again, first))
+        rollout = jax.jit(_rollout)(views, decisions, play_key)
         targets, known = jax.jit(algorithm.targets)(rollout)
-        require(algorithm, "Algorithm", _target_faults(targets, known))
-        batch = jax.jit(_batch)(rollout, targets, known)
+        require(algorithm, "Algorithm", _target_faults(targets, known, (steps, _LANES)))
+        seq_len = (algorithm.seq_len or steps) if network.recurrent else None
+        batch = jax.jit(partial(_batch, seq_len=seq_len))(rollout, targets, known)
 
         update = jax.jit(algorithm.update)
 
         def learn(batch: Batch) -> Learned:
-            key = jax.random.clone(update_key)
-            return update(params, model_state, opt_state, batch, key=key, iteration=jnp.int32(3))
+            names = ("shuffle", "dropout")
+            keys = dict(zip(names, map(jax.random.clone, update_keys), strict=True))
+            return update(params, model_state, opt_state, batch, keys=keys, iteration=jnp.int32(3))
 
         outcome, repeated = learn(batch), learn(batch)
         start = Learned(params, model_state, opt_state, {})
@@ -76,31 +92,60 @@ def check_algorithm(
         require(algorithm, "Algorithm", _row_faults(outcome, altered, nothing))
 
 
-def _positions(network: Network, key: Array) -> tuple[Array, Array]:
-    """Draws observations `[T, N, ...]` and legal actions `[T, N, A]`, one at least in each."""
+def _views(network: Network, env: Environment[Any] | None, steps: int, key: Array) -> View:
+    """Makes what decisions are made on, `[T, N, ...]`, from a game or without one."""
+    carry = jax.tree.map(
+        lambda x: jnp.broadcast_to(x, (steps, *x.shape)), network.initial_carry(_LANES)
+    )
+    if env is not None:
+        return _played(env, steps, key)._replace(carry=carry)
     see_key, legal_key, one_key = jax.random.split(key, 3)
-    shape = (_STEPS, _LANES)
-    seen = jax.random.bernoulli(see_key, 0.5, (*shape, *network.observation_shape))
-    legal = jax.random.bernoulli(legal_key, 0.5, (*shape, network.num_actions))
-    one = jax.random.randint(one_key, shape, 0, network.num_actions)
-    return seen, legal | jax.nn.one_hot(one, network.num_actions, dtype=bool)
+    lanes = (steps, _LANES)
+    shapes, tree = jax.tree.flatten(network.observation_shape, is_leaf=is_shape)
+    keys = jax.random.split(see_key, len(shapes))
+    seen = [jax.random.bernoulli(keys[i], 0.5, (*lanes, *shape)) for i, shape in enumerate(shapes)]
+    legal = jax.random.bernoulli(legal_key, 0.5, (*lanes, network.num_actions))
+    one = jax.random.randint(one_key, lanes, 0, network.num_actions)
+    return View(
+        state=(),
+        observation=jax.tree.unflatten(tree, seen),
+        legal_action_mask=legal | jax.nn.one_hot(one, network.num_actions, dtype=bool),
+        carry=carry,
+    )
 
 
-def _rollout(
-    algorithm: Algorithm, params: Any, model_state: Any, seen: Array, legal: Array, key: Array
-) -> Rollout:
-    """Makes rows of games that end at random, played by the algorithm."""
-    act_key, done_key, reward_key, value_key = jax.random.split(key, 4)
-    decide = jax.vmap(algorithm.act, in_axes=(None, None, 0, 0, 0))
-    decision = decide(params, model_state, seen, legal, jax.random.split(act_key, _STEPS))
-    shape = (_STEPS, _LANES)
+def _played(env: Environment[Any], steps: int, key: Array) -> View:
+    """Plays at random and returns what each mover sees; always a position of a game not over."""
+
+    def step(state: Any, words: Array) -> tuple[Any, View]:
+        act_key, env_key = jax.random.split(jax.random.wrap_key_data(words))
+        seen = jax.vmap(env.observe)(state, state.current_player)
+        action = uniform_legal_action(state.legal_action_mask, act_key)
+        keys = jax.random.split(env_key, _LANES)
+        after = jax.vmap(lambda s, a, k: auto_reset_step(env, s, a, k))(state, action, keys)
+        return after.state, View(state, seen, state.legal_action_mask, ())
+
+    deal_key, play_key = jax.random.split(key)
+    state = jax.vmap(env.init)(jax.random.split(deal_key, _LANES))
+    words = jax.random.key_data(jax.random.split(play_key, steps))
+    return jax.lax.scan(step, state, words)[1]
+
+
+def _first(steps: Any) -> Any:
+    return jax.tree.map(lambda x: x[0], steps)
+
+
+def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
+    """Makes rows of games that end at random, of what was decided."""
+    done_key, reward_key, value_key = jax.random.split(key, 3)
+    shape = views.legal_action_mask.shape[:2]
     done = jax.random.bernoulli(done_key, 0.3, shape)
     won = jnp.where(jax.random.bernoulli(reward_key, 0.5, shape), 1.0, -1.0)
-    turn = jnp.arange(_STEPS, dtype=jnp.int32)[:, None] % 2
+    turn = jnp.arange(shape[0], dtype=jnp.int32)[:, None] % 2
     return Rollout(
-        observation=seen,
-        legal_action_mask=legal,
-        action=decision.action,
+        observation=views.observation,
+        legal_action_mask=views.legal_action_mask,
+        action=decisions.action,
         seat=jnp.broadcast_to(turn, shape),
         # In the lanes past the middle only one of the seats is trained.
         trained=jnp.broadcast_to(jnp.arange(_LANES) < _LANES // 2, shape) | (turn == 0),
@@ -109,13 +154,14 @@ def _rollout(
         trained_seats=jnp.broadcast_to(
             jnp.where(jnp.arange(_LANES) < _LANES // 2, 2, 1).astype(jnp.int32), shape
         ),
-        extras=decision.extras,
+        extras=decisions.extras,
         final_value=jax.random.uniform(value_key, (_LANES, 2), minval=-1.0),
         final_known=jnp.ones((_LANES, 2), bool),
+        memory=jax.tree.map(lambda x: jnp.stack([x, x], axis=2), views.carry),
     )
 
 
-def _batch(rollout: Rollout, targets: Any, known: Array) -> Batch:
+def _batch(rollout: Rollout, targets: Any, known: Array, *, seq_len: int | None) -> Batch:
     batch = Batch(
         observation=rollout.observation,
         legal_action_mask=rollout.legal_action_mask,
@@ -124,36 +170,44 @@ def _batch(rollout: Rollout, targets: Any, known: Array) -> Batch:
         targets=targets,
         valid=rollout.trained & known,
     )
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+    return as_rows(batch, rollout, seq_len=seq_len)
 
 
 def _with_other_rows(batch: Batch) -> Batch:
     """Puts the first row that counts in place of every row that does not."""
-    first = jnp.argmax(batch.valid)
+    valid, axes = batch.valid, batch.valid.ndim
+    first = jnp.unravel_index(jnp.argmax(valid), valid.shape)
     other = jax.tree.map(
         lambda x: jnp.where(
-            batch.valid.reshape(-1, *[1] * (x.ndim - 1)), x, jnp.broadcast_to(x[first], x.shape)
+            valid.reshape(*valid.shape, *[1] * (x.ndim - axes)),
+            x,
+            jnp.broadcast_to(x[first], x.shape),
         ),
-        batch,
+        batch._replace(sequences=None),
     )
-    return other._replace(valid=batch.valid)
+    return other._replace(valid=valid, sequences=batch.sequences)
 
 
-def _decision_faults(decision: Decision, again: Decision, legal: Array) -> Iterator[str]:
+def _decision_faults(name: str, decision: Decision, again: Decision, view: View) -> Iterator[str]:
     action = decision.action
     if (action.shape, action.dtype.name) != ((_LANES,), "int32"):
-        yield f"act gives actions {_described(action)}; expected int32[{_LANES}]"
-    elif not np.take_along_axis(np.asarray(legal), np.asarray(action)[:, None], -1).all():
-        yield "act chooses an illegal action"
-    for name, extra in decision.extras.items():
+        yield f"{name} gives actions {_described(action)}; expected int32[{_LANES}]"
+    elif not np.take_along_axis(
+        np.asarray(view.legal_action_mask), np.asarray(action)[:, None], -1
+    ).all():
+        yield f"{name} chooses an illegal action"
+    for key, extra in decision.extras.items():
         if extra.shape[:1] != (_LANES,):
-            yield f"act records {name!r} as {_described(extra)}; its first axis must be the lanes"
+            yield f"{name} records {key!r} as {_described(extra)}; its first axis must be the lanes"
+    if jax.tree.map(_described, decision.carry) != jax.tree.map(_described, view.carry):
+        yield f"{name} hands on another carry than it is given: as `network.step` returns it"
     if not _equal(decision, again):
-        yield "act decides otherwise when it is given the same key again"
+        yield f"{name} decides otherwise when it is given the same key again"
 
 
-def _target_faults(targets: Mapping[str, Array], known: Array) -> Iterator[str]:
-    rows = (_STEPS, _LANES)
+def _target_faults(
+    targets: Mapping[str, Array], known: Array, rows: tuple[int, int]
+) -> Iterator[str]:
     for name, target in targets.items():
         if target.shape[:2] != rows:
             yield f"target {name!r} is {_described(target)}; its first axes must be {list(rows)}"

@@ -65,12 +65,7 @@ def _shape_faults(env: Environment[Any]) -> Iterator[str]:
             yield f"state.{name} is {_describe(leaf)}; expected {expected[1]}{list(expected[0])}"
         elif not _keeps_lanes(env, name, leaf.shape):
             yield f"state.{name} of a batch of states has not the batch as its first axis"
-    seen = jax.eval_shape(env.observe, state, jnp.int32(0))
-    if seen.shape != tuple(env.observation_shape) or seen.dtype != env.observation_dtype:
-        yield (
-            f"observe gives {_describe(seen)}; observation_shape and observation_dtype say "
-            f"{np.dtype(env.observation_dtype).name}{list(env.observation_shape)}"
-        )
+    yield from _observation_faults(env, state)
     stepped = jax.eval_shape(env.step, state, jnp.int32(0), step_key)
     if jax.tree.structure(stepped) != jax.tree.structure(state):
         yield "step gives a state of another structure than init"
@@ -80,6 +75,35 @@ def _shape_faults(env: Environment[Any]) -> Iterator[str]:
         if _describe(old) != _describe(new):
             where = jax.tree_util.keystr(path)
             yield f"state{where} is {_describe(old)} from init but {_describe(new)} from step"
+
+
+def _observation_faults(env: Environment[Any], state: Any) -> Iterator[str]:
+    """Compares what is seen with the game's facts, array by array where it shows several."""
+    shapes = _leaves(env.observation_shape)
+    dtypes = _leaves(env.observation_dtype)
+    if shapes.keys() != dtypes.keys():
+        yield "observation_shape and observation_dtype are nested otherwise"
+        return
+    seen = _leaves(jax.eval_shape(env.observe, state, jnp.int32(0)))
+    for place in sorted(seen.keys() | shapes.keys()):
+        if place not in seen:
+            yield f"observe gives no {place}, which observation_shape has"
+        elif place not in shapes:
+            yield f"observe gives {place}, which observation_shape does not have"
+        elif seen[place].shape != tuple(shapes[place]) or seen[place].dtype != dtypes[place]:
+            yield (
+                f"observe gives {_describe(seen[place])}{place and f' as {place}'}; "
+                f"observation_shape and observation_dtype say "
+                f"{np.dtype(dtypes[place]).name}{list(shapes[place])}"
+            )
+
+
+def _leaves(tree: Any, place: str = "") -> dict[str, Any]:
+    """Returns what nested dicts hold, by the keys that lead there."""
+    if not isinstance(tree, dict):
+        return {place: tree}
+    children = (_leaves(child, f"{place}[{key!r}]") for key, child in tree.items())
+    return {path: leaf for child in children for path, leaf in child.items()}
 
 
 def _keeps_lanes(env: Environment[Any], name: str, shape: tuple[int, ...]) -> bool:

@@ -1,6 +1,6 @@
 """The contract test for a model of your own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -8,40 +8,58 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.models.base import Network, Params
+from jaxpot.models.base import Network, is_shape
+from jaxpot.testing.closeness import equal
 from jaxpot.testing.contract import require
+from jaxpot.testing.network_play import play_faults
+from jaxpot.testing.network_training import training_faults
 
-_RTOL, _ATOL = 1e-3, 1e-4
 
-
-def check_network(network: Network, *, batch: int = 5, seed: int = 0) -> None:
+def check_network(
+    network: Network, *, batch: int = 5, seed: int = 0, tolerance: float = 1e-3
+) -> None:
     """Checks that a network keeps to `jaxpot.models.base.Network`.
 
-    Draws parameters twice with jax's key-reuse checker on, then evaluates random observations:
-    whole and row by row, as bools and as floats, under `vmap` over parameters and under `grad`.
-    Ranks may not be promoted silently.
+    Draws parameters twice with jax's key-reuse checker on, then evaluates random observations: as
+    in play, as bools and, under `vmap` over parameters, as floats, and with other rows beside
+    them; and as in training, under `grad`. What a recurrent network computes in training, along
+    sequences in which games end, is compared with its steps in play. Running statistics must move
+    with the rows that count and not with the others. Ranks may not be promoted silently.
 
     Args:
         network: What your config's `build` returned.
         batch: Rows of observations, at least 2.
         seed: Draws the parameters and the observations.
+        tolerance: How far results may be apart that should be the same, relative to their size
+            and, a tenth of it, absolute. A network that computes in bfloat16 needs about 0.05.
 
     Raises:
         ContractError: With everything that was found; the calls are checked only when the
             parameters hold.
-        jax.errors.KeyReuseError: `init` uses a key twice.
-        ValueError: A call gives logits or values of a wrong shape or dtype.
+        jax.errors.KeyReuseError: `init` or `train` uses a key twice.
+        ValueError: A call gives logits or values of a wrong shape or dtype, or changes variables
+            in play.
     """
-    init_key, other_key, observation_key = jax.random.split(jax.random.key(seed), 3)
-    observation = jax.random.bernoulli(observation_key, 0.5, (batch, *network.observation_shape))
-    with jax.numpy_rank_promotion("raise"):
-        init = jax.jit(network.init)
-        with jax.debug_key_reuse(True):
-            params, model_state = init(init_key)
-            again, _ = init(jax.random.clone(init_key))
-            others, _ = init(other_key)
+    init_key, other_key = jax.random.split(jax.random.key(seed))
+    draw = np.random.default_rng(seed)
+    with jax.numpy_rank_promotion("raise"), jax.debug_key_reuse(True):
+        params, model_state = network.init(init_key)
+        again, _ = network.init(jax.random.clone(init_key))
+        others, _ = network.init(other_key)
         require(network, "Network", _parameter_faults(params, model_state, again, others))
-        require(network, "Network", _call_faults(network, params, others, model_state, observation))
+        steps = 4 if network.recurrent else 1
+        observation = jax.tree.map(
+            lambda shape: draw.random((steps, batch, *shape)) < 0.5,
+            network.observation_shape,
+            is_leaf=is_shape,
+        )
+        step = jax.jit(network.step)
+        parts = (network, step, params, model_state, observation)
+        faults = [
+            *play_faults(*parts, others=others, tolerance=tolerance),
+            *training_faults(*parts, draw=draw, tolerance=tolerance),
+        ]
+        require(network, "Network", faults)
 
 
 def _parameter_faults(params: Any, model_state: Any, again: Any, others: Any) -> Iterator[str]:
@@ -50,9 +68,9 @@ def _parameter_faults(params: Any, model_state: Any, again: Any, others: Any) ->
     for path, leaf in jax.tree.leaves_with_path(params):
         if leaf.dtype != jnp.float32:
             yield f"params{jax.tree_util.keystr(path)} is {leaf.dtype}; expected float32"
-    if not _equal(params, again):
+    if not equal(params, again):
         yield "init gives other parameters when it is given the same key again"
-    if _equal(params, others):
+    if equal(params, others):
         yield "init gives the same parameters for every key"
 
 
@@ -64,54 +82,3 @@ def _tree_faults(tree: Any, path: str = "") -> Iterator[str]:
             yield from _tree_faults(child, f"{path}[{key!r}]")
     elif not isinstance(tree, Array):
         yield f"{path} is a {type(tree).__name__}; expected nested dicts of arrays"
-
-
-def _call_faults(
-    network: Network, params: Params, others: Params, model_state: Params, observation: Array
-) -> Iterator[str]:
-    apply = jax.jit(network.apply)
-    outputs = apply(params, model_state, observation)
-    if not _finite(outputs):
-        yield "gives logits or values that are not finite, for parameters as drawn"
-    if not _close(outputs, apply(params, model_state, observation.astype(jnp.float32))):
-        yield "gives other results for bool observations than for the same ones as float32"
-    rows = [apply(params, model_state, row[None]) for row in observation]
-    if not _close(outputs, jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *rows)):
-        yield "lets the rows of a batch influence each other"
-
-    both = jax.tree.map(lambda *leaves: jnp.stack(leaves), params, others)
-    mapped = jax.jit(jax.vmap(network.apply, in_axes=(0, None, None)))
-    if not _close(
-        jax.tree.map(lambda leaf: leaf[0], mapped(both, model_state, observation)), outputs
-    ):
-        yield "gives other results under vmap over the parameters"
-
-    def total(params: Params) -> Array:
-        logits, value = network.apply(params, model_state, observation)
-        return jnp.square(logits).sum() + jnp.square(value - 1.0).sum()
-
-    gradient = jax.jit(jax.grad(total))(params)
-    if not _finite(gradient):
-        yield "has gradients that are not finite"
-    for path, leaf in jax.tree.leaves_with_path(gradient):
-        if not np.any(leaf):
-            yield f"params{jax.tree_util.keystr(path)} never gets a gradient"
-
-
-def _equal(tree: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    leaves, other_leaves = jax.tree.leaves(tree), jax.tree.leaves(other)
-    return len(leaves) == len(other_leaves) and all(
-        np.asarray(leaf).tobytes() == np.asarray(other_leaf).tobytes()
-        for leaf, other_leaf in zip(leaves, other_leaves, strict=True)
-    )
-
-
-def _finite(tree: Any) -> bool:
-    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
-
-
-def _close(tree: Any, other: Any) -> bool:
-    return all(
-        np.allclose(leaf, other_leaf, rtol=_RTOL, atol=_ATOL)
-        for leaf, other_leaf in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
-    )

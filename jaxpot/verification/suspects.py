@@ -17,8 +17,10 @@ CODE = "may be other code"
 HARMLESS = "should change no bit"
 
 # Those that compute come first; the others cannot reach a number.
-_COMPUTING = ("jaxlib", "jax", "flax", "optax", "numpy", "pgx")
-_OF_TRAINING = ("env", "model", "algorithm", "optimizer", "collect", "league", "target")
+_COMPUTING = ("jaxlib", "jax", "flax", "optax", "numpy", "pgx", "mctx")
+_OF_TRAINING = (
+    *("env", "model", "algorithm", "auxiliary", "optimizer", "collect", "league", "target"),
+)
 _SETTINGS = ("platform", "device_kind", "device_count", "isa", "nproc", "xla_flags", "os", "arch")
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from jaxpot.algorithms.losses import masked_mean, normalize, ppo_terms
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 
 def reference(rows, mask, clip_eps, value_clip):
     terms = {"policy": [], "value": [], "entropy": [], "kl": [], "clip_fraction": []}

@@ -15,7 +15,7 @@ from jaxpot.store.canned import named_queries
 from jaxpot.store.open import prepared
 from jaxpot.store.query import run_query
 from tests.docs.pages import ROOT, blocks, page
-from tests.store.journals import START, complete_run, standing
+from tests.store.journals import START, Writer, complete_run, standing
 from tests.store.lab import lab
 
 PAGES = sorted(path.name for path in ROOT.glob("docs/*.md"))
@@ -41,9 +41,23 @@ def folder(tmp_path_factory):
         run.record("tag", tag="paper")
         run.event("grade", {"other_process": {"verdict": "identical"}})
         run.record("standings", attempt=1, iter=18, standings=[standing("iter_000160", "league")])
+    searching_run(folder / "runs")
     (folder / "question.sql").write_text("FROM runs")
     Store(folder / "runs").runs()
     return folder
+
+
+def searching_run(runs_dir):
+    """Writes a run with the keys of AlphaZero, older than all others."""
+    names = ("search_kl", "search_entropy", "value_loss", "value_known")
+    names += ("eval_vs_random/lose_rate", "eval_search/lose_rate")
+    run = Writer(runs_dir, "20261121-101530-aaaaaa", name="ttt_alphazero", start=START - 86_400.0)
+    run.header()
+    run.start()
+    run.record("keys", keys=[{"name": name, "dtype": "float"} for name in ("total_loss", *names)])
+    for iteration in range(2):
+        run.payload(iteration, dict.fromkeys(names, 0.5))
+    run.end()
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_block_of_code_is_a_file():
-    assert len(MODULES) == len(blocks(TEXT, "python")) == 8
+    assert len(MODULES) == len(blocks(TEXT, "python")) == 14
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("test_")])

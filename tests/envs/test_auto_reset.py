@@ -6,6 +6,8 @@ import pytest
 from jaxpot.envs import auto_reset_step, uniform_legal_action
 from tests.envs.nim import Nim
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 LANES = 16
 
 

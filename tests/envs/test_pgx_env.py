@@ -9,6 +9,8 @@ from jaxpot import spec
 from jaxpot.envs import pgx_env, uniform_legal_action
 from jaxpot.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 LANES = 16
 
 

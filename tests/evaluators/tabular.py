@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tests.evaluators.stubs import Memoryless
+
 
 @attrs.frozen(kw_only=True, eq=False)
-class TabularNetwork:
+class TabularNetwork(Memoryless):
     """Stands in for `jaxpot.models.base.Network`."""
 
     num_actions: int

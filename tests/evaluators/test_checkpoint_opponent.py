@@ -12,13 +12,15 @@ from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.envs import pgx_env
 from jaxpot.errors import UserError
 from jaxpot.evaluators import checkpoint_opponent
-from jaxpot.spec import Best, Checkpoint, CheckpointEvaluator, PgxEnv, resolved
+from jaxpot.spec import Best, Checkpoint, CheckpointEvaluator, PgxEnv, Search, resolved
 from jaxpot.spec.evaluators import checkpoint_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.store.runs import create_run
 from jaxpot.testing import check_evaluator
 from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.boards import observation
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 GAMES = 16
 ENV = pgx_env.build(PgxEnv(id="tic_tac_toe"))
@@ -275,3 +277,25 @@ def test_a_recorded_opponent_that_is_gone_is_refused(old, change):
 def test_paths_of_a_recorded_opponent_do_not_lead_out(old):
     source = {**build(old).source, "run": str(Path("..") / old.name)}
     assert "is not a run's uid" in refusal(old, recorded=source)
+
+
+def test_a_run_from_before_some_key_of_the_game_plays_the_same_game(tmp_path):
+    """Its journal says less: what it leaves out has the meaning that it had."""
+    told = resolved(OPPONENT)
+    leave_run(tmp_path, OPPONENT, 10, spec={**told, "env": {"kind": "pgx", "id": "tic_tac_toe"}})
+    assert build(tmp_path).source["iteration"] == 10
+    other = tiny_experiment(name="agent", env={"history": 2})
+    assert "its env.history is None" in refusal(tmp_path, experiment=other)
+
+
+def test_an_opponent_with_a_memory_does_not_search_but_plays(tmp_path):
+    """Whatever this spec's other sections ask of its own model."""
+    memory = tiny_experiment(
+        name="old",
+        model={"kind": "gru", "hidden_dims": [4], "hidden_size": 4},
+        collect={"num_steps": 4},
+        eval={"tree": None},
+    )
+    leave_run(tmp_path, memory, 10)
+    assert build(tmp_path).opponent_network.recurrent
+    assert "cannot guide a search" in refusal(tmp_path, search=Search(num_simulations=2))

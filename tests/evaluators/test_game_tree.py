@@ -15,7 +15,10 @@ from jaxpot.evaluators import game_tree
 from jaxpot.testing import check_evaluator
 from tests.envs.nim import Nim
 from tests.evaluators.boards import observation
+from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork, greedy_action
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 METRICS = [f"{seat}{name}" for seat in ("", "p0/", "p1/") for name in ("won", "drawn", "lost")]
 
@@ -109,7 +112,7 @@ def test_counts_are_those_of_a_search_in_plain_python(tic_tac_toe):
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class PerfectNim:
+class PerfectNim(Memoryless):
     """Leaves a multiple of four counters whenever it can: wins every heap but the multiples."""
 
     def apply(self, params, model_state, observation):
@@ -165,7 +168,7 @@ def test_keeps_the_evaluators_contract():
 def test_games_without_certain_lines_are_refused(game_id, what):
     env = pgx_env.build(spec.PgxEnv(id=game_id))
     with pytest.raises(UserError) as caught:
-        build(env, None)
+        build(env, Memoryless())
     assert str(caught.value) == (
         f"exact: a game with {what} has no exact tree; use kind = 'random'"
     )

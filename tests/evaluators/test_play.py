@@ -10,13 +10,16 @@ import pyspiel
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env, uniform_legal_action
+from jaxpot.envs import pgx_env
 from jaxpot.evaluators import Games, play_games, rates
 from jaxpot.evaluators.play import outcomes
+from jaxpot.evaluators.players import uniform_player
 from jaxpot.evaluators.random_opponent import build
 from tests.envs.nim import Nim
 from tests.evaluators.boards import observation
 from tests.evaluators.tabular import TabularNetwork, greedy_action
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 LANES = 32
 
@@ -66,10 +69,6 @@ def make(game_id):
     return pgx_env.build(spec.PgxEnv(id=game_id))
 
 
-def random_player(state, key):
-    return uniform_legal_action(state.legal_action_mask, key)
-
-
 def recorded(play):
     """Runs `play(key)` with every key of it checked for a second use."""
     with jax.debug_key_reuse(True):
@@ -78,7 +77,9 @@ def recorded(play):
 
 def random_games(env):
     env = Recording(env)
-    return recorded(lambda key: play_games(env, random_player, random_player, key, num_games=LANES))
+    return recorded(
+        lambda key: play_games(env, uniform_player(), uniform_player(), key, num_games=LANES)
+    )
 
 
 def lanes_of(games):

@@ -8,7 +8,10 @@ from jaxpot.envs import pgx_env
 from jaxpot.evaluators import random_opponent
 from jaxpot.testing import check_evaluator
 from tests.envs.nim import Nim
+from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 RATES = [
     f"{order}{name}"
@@ -17,7 +20,7 @@ RATES = [
 ]
 
 
-class Indifferent:
+class Indifferent(Memoryless):
     """A network that prefers nothing."""
 
     def apply(self, params, model_state, observation):
@@ -64,7 +67,7 @@ def test_an_indifferent_agent_wins_as_random_play_does():
         assert np.ptp(counts[list(alike)]) < 300
 
 
-class TakesOne:
+class TakesOne(Memoryless):
     """A network that likes to take one counter a little more than two, and two than three."""
 
     def apply(self, params, model_state, observation):

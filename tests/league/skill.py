@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tests.evaluators.stubs import Memoryless
+
 LEVELS = 9
 
 
@@ -71,7 +73,7 @@ class SkillGame:
         return state.named[None]
 
 
-class LevelNetwork:
+class LevelNetwork(Memoryless):
     """Stands in for `jaxpot.models.base.Network`: it names its level, and knows nothing else."""
 
     @property

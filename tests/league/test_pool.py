@@ -14,6 +14,8 @@ from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.entries import add_events, entries
 from tests.league.model import LeagueModel
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 SIZES = [(1, 0), (1, 1), (1, 5), (2, 2), (3, 0), (3, 1), (4, 3), (5, 5)]
 SCORES = st.sampled_from([-0.5, -0.05, 0.0, 0.5]) | st.integers(-512, 512).map(lambda n: n / 512)
 STEPS = st.lists(

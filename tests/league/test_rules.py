@@ -26,6 +26,8 @@ from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
 from tests.league.model import LeagueModel, allocation, weights
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 STEPS, UNIT, GAMES = 5, 4, 6
 TEMPERATURE, MARGIN = 0.4, 0.125
 FINISHED = UNIT * (STEPS // 2)

@@ -1,6 +1,7 @@
 """`resume --from` and `run --init-from` as real processes, killed at any moment."""
 
 import random
+import shutil
 import signal
 import time
 
@@ -52,10 +53,9 @@ def wait_for_attempt(process, runs_dir, number):
         time.sleep(0.001)
 
 
-def test_a_choice_killed_again_and_again_ends_at_the_same_bits(spec, unstopped, tmp_path):
+def test_a_choice_killed_again_and_again_ends_at_the_same_bits(unstopped, tmp_path):
     rng = random.Random(2027)
-    code, first, _ = answer(start(tmp_path, "run", str(spec)))
-    assert (code, first["digest"]) == (0, unstopped.digest)
+    shutil.copytree(unstopped.run_dir, tmp_path / unstopped.uid)
     held = [(i.place, i.iteration) for i in list_checkpoints(journal_of(tmp_path).parent)]
 
     # The first kill falls around the deletion of what is superseded.
@@ -86,12 +86,12 @@ def test_a_child_killed_before_it_has_saved_starts_from_its_parent_again(spec, u
     parent = str(unstopped.run_dir / "checkpoints" / "milestones" / "000300")
     never = ("-s", "checkpoint.every=1000", "-s", "checkpoint.milestone_every=1000")
     arguments = ("run", str(spec), "--init-from", parent, "--seed", "11", *never)
-    code, whole, _ = answer(start(tmp_path / "whole", *arguments))
-    assert code == 0
+    same = load(spec, overrides=[*never[1::2], "seed=11"]).experiment
+    whole = train(same, tmp_path / "whole", init_from=parent)
     process = start(runs_dir, *arguments)
     wait_for_rows(process, runs_dir, 3)
     kill(process, after=0)
     code, result, _ = answer(start(runs_dir, "resume", "latest"))
-    assert (code, result["digest"], result["attempt"]) == (0, whole["digest"], 2)
+    assert (code, result["digest"], result["attempt"]) == (0, whole.digest, 2)
     assert [attempt["start_iter"] for attempt in attempts(runs_dir)] == [0, 0]
-    assert whole["digest"] != unstopped.digest
+    assert whole.digest != unstopped.digest

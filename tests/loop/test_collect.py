@@ -4,15 +4,19 @@ import functools
 import operator
 from pathlib import Path
 
+import attrs
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pyspiel
 import pytest
 
-from jaxpot.loop.collect import network_opponent, random_opponent, rollout, rollout_groups
+from jaxpot.envs import uniform_legal_action
+from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.testing.tiny import tiny_experiment
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 LANES, STEPS = 6, 14
 GROUPS = 3
@@ -20,29 +24,31 @@ GROUPS = 3
 
 @pytest.fixture(scope="module")
 def context():
-    return build_context(tiny_experiment(), Path("runs"))
+    return build(STEPS)
 
 
-def play(context, opponent=None, env=None, num_steps=STEPS, key=0):
+def build(num_steps):
+    changes = {"collect": {"num_steps": num_steps}, "algorithm": {"batch_size": 16}}
+    return build_context(tiny_experiment(overrides=changes), Path())
+
+
+def play(context, key=0, **options):
     params, state = context.network.init(jax.random.key(9))
 
     @jax.jit
     def run(key):
-        return rollout(
-            key, params, state, env=env or context.env, network=context.network,
-            algorithm=context.algorithm, num_envs=LANES, num_steps=num_steps, opponent=opponent,
-        )  # fmt: skip
+        return rollout(context, key, params, state, num_envs=LANES, **options)
 
     rows, standing = run(jax.random.key(key))
     return jax.device_get(rows), jax.device_get(standing), params, state
 
 
-@pytest.mark.parametrize("opponent", [None, random_opponent], ids=["selfplay", "random"])
-def test_every_lane_replays_in_openspiel(context, opponent):
-    rows, standing, *_ = play(context, opponent)
-    agents_return, games = replay(rows, range(LANES), against=opponent is not None)
+@pytest.mark.parametrize("random", [False, True], ids=["selfplay", "random"])
+def test_every_lane_replays_in_openspiel(context, random):
+    rows, standing, *_ = play(context, random=random)
+    agents_return, games = replay(rows, range(LANES), against=random)
     assert standing.games == games > LANES
-    if opponent is not None:
+    if random:
         assert standing.reward == agents_return
 
 
@@ -84,7 +90,7 @@ def replay(rows, lanes, *, against):
 
 
 def test_the_agents_rows_hold_its_own_probabilities_and_values(context):
-    rows, _, params, state = play(context, random_opponent)
+    rows, _, params, state = play(context, random=True)
     flat = rows.observation.reshape(-1, *rows.observation.shape[2:])
     logits, value = context.network.apply(params, state, flat)
     legal = rows.legal_action_mask.reshape(flat.shape[0], -1)
@@ -97,8 +103,14 @@ def test_the_agents_rows_hold_its_own_probabilities_and_values(context):
     assert rows.trained.sum() < rows.trained.size
 
 
-def test_the_cut_is_valued_from_each_seats_view(context):
-    rows, _, params, model_state = play(context, num_steps=3)
+@pytest.fixture(scope="module")
+def short():
+    return build(3)
+
+
+def test_the_cut_is_valued_from_each_seats_view(short):
+    context = short
+    rows, _, params, model_state = play(context)
     for lane in range(LANES):
         # Three plies in, the board is that of the last row with its move made.
         board = rows.observation[2, lane].astype(np.float32)
@@ -123,24 +135,24 @@ class _OneView:
         return getattr(self._env, name)
 
 
-def test_a_seat_without_a_view_takes_the_movers_negative_in_a_zero_sum_game(context):
-    rows, *_ = play(context, env=_OneView(context.env, zero_sum=True), num_steps=3)
+def test_a_seat_without_a_view_takes_the_movers_negative_in_a_zero_sum_game(short):
+    rows, *_ = play(attrs.evolve(short, env=_OneView(short.env, zero_sum=True)))
     np.testing.assert_array_equal(rows.final_value[:, 0], -rows.final_value[:, 1])
-    both, *_ = play(context, num_steps=3)
+    both, *_ = play(short)
     mover = 1 - both.seat[2]
     lanes = np.arange(LANES)
     np.testing.assert_array_equal(rows.final_value[lanes, mover], both.final_value[lanes, mover])
 
 
-def test_a_seat_without_a_view_is_invalid_past_the_last_end_in_other_games(context):
-    rows, *_ = play(context, env=_OneView(context.env, zero_sum=False), num_steps=3)
-    _, known = jax.device_get(context.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
+def test_a_seat_without_a_view_is_invalid_past_the_last_end_in_other_games(short):
+    rows, *_ = play(attrs.evolve(short, env=_OneView(short.env, zero_sum=False)))
+    _, known = jax.device_get(short.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
     mover = 1 - rows.seat[2]
     np.testing.assert_array_equal(known, rows.seat == mover[None])
 
 
 def test_the_keys_below_a_collectors_key_are_the_documented_ones(context):
-    rows, *_ = play(context, random_opponent, key=5)
+    rows, *_ = play(context, key=5, random=True)
     env = context.env
     reset_key, play_key = jax.random.split(jax.random.key(5))
     first = jax.vmap(env.init)(jax.random.split(reset_key, LANES))
@@ -148,7 +160,7 @@ def test_the_keys_below_a_collectors_key_are_the_documented_ones(context):
     for t, key in enumerate(jax.random.split(play_key, STEPS)):
         _, opponent_key, env_key = jax.random.split(key, 3)
         legal = jnp.asarray(rows.legal_action_mask[t])
-        theirs = np.asarray(random_opponent(None, legal, opponent_key))
+        theirs = np.asarray(uniform_legal_action(legal, opponent_key))
         np.testing.assert_array_equal(rows.action[t][~rows.trained[t]], theirs[~rows.trained[t]])
         resets = jax.vmap(lambda k: jax.random.split(k)[1])(jax.random.split(env_key, LANES))
         dealt = jax.vmap(env.init)(resets).current_player
@@ -158,20 +170,9 @@ def test_the_keys_below_a_collectors_key_are_the_documented_ones(context):
 
 
 def test_draws_are_pinned(context, snapshot):
-    rows, *_ = play(context, random_opponent, key=1)
+    rows, *_ = play(context, key=1, random=True)
     opponents_action = np.where(rows.trained, -1, rows.action)
     assert {"seat": rows.seat[0].tolist(), "opponent": opponents_action[:4].tolist()} == snapshot
-
-
-def test_an_opponent_is_asked_with_the_movers_view(context):
-    seen = []
-
-    def opponent(observation, legal_action_mask, key):
-        seen.append((observation.shape, legal_action_mask.shape))
-        return random_opponent(observation, legal_action_mask, key)
-
-    play(context, opponent)
-    assert seen[0] == ((LANES, 3, 3, 2), (LANES, 9))
 
 
 @pytest.fixture(scope="module")
@@ -181,25 +182,19 @@ def grouped(context):
         dict(zip(("params", "model_state"), context.network.init(jax.random.key(n)), strict=True))
         for n in range(GROUPS + 1)
     )
-    options = {
-        "env": context.env, "network": context.network, "algorithm": context.algorithm,
-        "num_steps": STEPS,
-    }  # fmt: skip
 
     @jax.jit
     def together(key):
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *opponents)
         return rollout_groups(
-            key, agent["params"], agent["model_state"], stacked, groups=GROUPS, lanes=LANES,
-            **options,
-        )  # fmt: skip
+            context, key, agent["params"], agent["model_state"], stacked, groups=GROUPS, lanes=LANES
+        )
 
     @jax.jit
     def lone(key, opponent):
         return rollout(
-            key, agent["params"], agent["model_state"], num_envs=LANES,
-            opponent=network_opponent(context.algorithm, opponent), **options,
-        )  # fmt: skip
+            context, key, agent["params"], agent["model_state"], num_envs=LANES, opponent=opponent
+        )
 
     key = jax.random.key(3)
     keys = jax.random.split(key, GROUPS + 1)[1:]

@@ -13,10 +13,12 @@ from jaxpot.graph import Phase, compile_graph, plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.lowering import split_state
 from jaxpot.loop.programs import Programs
+from jaxpot.loop.runner import resume
+from jaxpot.loop.shapes import abstract_state
 from jaxpot.loop.streams import root_key_data
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import LEAGUE, league_events, league_experiment, standings
-from tests.loop.running import events, rows, trace, train, train_graph
+from tests.loop.running import events, rows, trace, train
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +129,13 @@ def test_payload_of_a_run_with_a_league(run, snapshot):
 
 
 def test_the_pool_is_copied_by_no_program_of_an_iteration():
-    """Its arrays occur as parameters and under gathers and loop tuples, never under a copy."""
-    slots = 7  # a first axis that nothing else has
-    experiment = league_experiment({"league": {"size": 4, "archive_size": slots - 4}})
+    """Its kernels occur as parameters and under gathers and loop tuples, never under a copy."""
+    experiment = league_experiment()
     graph = compile_graph(experiment)
-    programs = Programs(graph, build_context(experiment, None), lambda *_: None)
+    context = build_context(experiment, None)
+    programs = Programs(graph, context, lambda *_: None)
     root_key = root_key_data(experiment.seed)
-    state, _ = programs.init()(root_key)
+    state = abstract_state(graph, context)
     regime = graph.regimes()[-1]
     assert regime.name == "selfplay+league+archive"
     changing, fixed = split_state(graph, regime, state)
@@ -141,8 +143,10 @@ def test_the_pool_is_copied_by_no_program_of_an_iteration():
     assert "pool" not in changing
     program = programs.iteration(regime)
     text = program._jitted.lower(changing, fixed, root_key).compile().as_text()
-    shape = rf"f32\[{slots},[0-9,]+\]"
-    made = re.findall(rf"= {shape}\S* ([a-z-]+)\(", text)
+    # Nothing else has a shape of theirs.
+    kernels = {leaf.shape for leaf in jax.tree.leaves(state["pool"]) if leaf.ndim == 3}
+    shapes = "|".join(",".join(map(str, shape)) for shape in kernels)
+    made = re.findall(rf"= f32\[(?:{shapes})\]\S* ([a-z-]+)\(", text)
     assert made
     assert set(made) <= {"parameter", "get-tuple-element", "bitcast"}, set(made)
 
@@ -159,18 +163,19 @@ def test_an_altered_entry_fails_the_run_and_is_named(tmp_path):
         reads=("pool",), writes=("pool",),
     )  # fmt: skip
     experiment = league_experiment()
+    stopped = train(experiment, tmp_path, iterations=5)
     graph = compile_graph(experiment).with_phase(alias, after="training")
-    result = train_graph(experiment, graph, tmp_path)
+    result = resume(tmp_path, stopped.uid, graph=graph, ingest=False)
     assert (result.status, result.exit_code) == ("failed", 1)
     assert "league entry iter_000003 is not what was frozen" in result.reason
-    assert result.checkpoint is None
+    assert result.checkpoint == stopped.checkpoint
 
 
 @pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"runtime": {"profile_every": 5}},
+        {"runtime": {"profile_every": 15}},  # one iteration, played against league and archive
         {"checkpoint": {"every": 7, "best": None}},
         {"league": {"log_every": 9}},
     ],

@@ -8,7 +8,7 @@ from jaxpot.checkpoints.verify import read_metadata
 from jaxpot.graph import Phase, compile_graph
 from jaxpot.loop.runner import resume
 from tests.loop.leagues import league_events, league_experiment, standings
-from tests.loop.running import trace, train, train_graph
+from tests.loop.running import trace, train
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -69,8 +69,9 @@ def test_after_a_non_finite_update_the_league_and_the_target_are_those_before_it
         reads=("league", "target", "finite", "iteration"), writes=("league", "target", "finite"),
     )  # fmt: skip
     experiment = league_experiment()
+    stopped = train(experiment, tmp_path, iterations=at - 1)
     graph = compile_graph(experiment).with_phase(cause, after="target_update")
-    failed = train_graph(experiment, graph, tmp_path)
+    failed = resume(tmp_path, stopped.uid, graph=graph, ingest=False)
     assert (failed.status, failed.iterations) == ("failed", at)
     assert failed.checkpoint.endswith(f"{at:06d}")
     assert np.isfinite([row["score"] for row in standings(failed)[at - 1]]).all()

@@ -30,7 +30,7 @@ def build_extra(context, phase):
 
     def run(values):
         visits = values["visits"] + 1
-        noise = jax.random.normal(values["stream"])
+        noise = jax.random.normal(values["stream.extra"])
         return {"visits": visits}, {"noise": noise, "visits": visits}
 
     return run
@@ -38,7 +38,7 @@ def build_extra(context, phase):
 
 def extra(implementation=build_extra, **options):
     declared = {
-        "reads": ("visits",), "writes": ("visits",), "keys": KEYS, "stream": "extra",
+        "reads": ("visits",), "writes": ("visits",), "keys": KEYS, "streams": ("extra",),
         "timer": "timings/extra",
     }  # fmt: skip
     return Phase(
@@ -51,7 +51,8 @@ VISITS = Field(name="visits", init=lambda context, values, key: jnp.int32(0), do
 
 
 def test_a_phase_from_outside_is_traced_timed_keyed_and_planned(tmp_path):
-    experiment = tiny_experiment(runtime={"profile_every": 4})
+    less = {"collect": {"random": None}, "eval": {"vs_random": None, "tree": None}}
+    experiment = tiny_experiment(runtime={"profile_every": 4}, overrides=less)
     graph = compile_graph(experiment).with_phase(extra(), after="training", fields=(VISITS,))
     result = train_graph(experiment, graph, tmp_path)
 
@@ -63,7 +64,7 @@ def test_a_phase_from_outside_is_traced_timed_keyed_and_planned(tmp_path):
     assert "step[selfplay]/extra" in compiled
     assert compiled <= set(plan.programs(graph))
     drawn = plan.render_json(graph, {"state": {}, "values": {}, "memory": {}, "parameters": 0})
-    assert next(p for p in drawn["phases"] if p["name"] == "extra")["stream"] == "extra"
+    assert next(p for p in drawn["phases"] if p["name"] == "extra")["streams"] == ["extra"]
 
     # Its stream shifts nobody: training goes on as without it.
     without = train(experiment, tmp_path)

@@ -8,6 +8,8 @@ from jaxpot.loop.runner import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train, train_graph
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
 
 def poison_at(iteration, what):
     def build(context, phase):
@@ -37,9 +39,16 @@ def _poisoned(tree, bad):
     return jnp.where(bad, jnp.nan, tree)
 
 
+def one_regime(**optimizer):
+    """A tiny experiment of one program, for each costs a compile."""
+    without = {"collect": {"random": None}, "eval": {"vs_random": None, "tree": None}}
+    return tiny_experiment(overrides={**without, "optimizer": optimizer})
+
+
 @pytest.mark.parametrize(("iteration", "what"), [(0, "loss"), (5, "params")])
 def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, iteration):
-    experiment = tiny_experiment()
+    """Once the cause is gone, the run goes on to the bits that it would have had."""
+    experiment = one_regime()
     graph = compile_graph(experiment).with_phase(poison_at(iteration, what), after="training")
     result = train_graph(experiment, graph, tmp_path)
     whole = train(experiment, tmp_path)
@@ -53,20 +62,12 @@ def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, itera
     if iteration:
         assert result.digest == trace(whole)[iteration - 1][1]
 
-
-def test_once_the_cause_is_gone_the_run_goes_on_to_the_bits_it_would_have_had(tmp_path):
-    experiment = tiny_experiment()
-    graph = compile_graph(experiment).with_phase(poison_at(5, "params"), after="training")
-    failed = train_graph(experiment, graph, tmp_path)
-    mended = resume(tmp_path, failed.uid, ingest=False)
+    mended = resume(tmp_path, result.uid, ingest=False)
     assert mended.status == "completed"
-    assert trace(mended) == trace(train(experiment, tmp_path))
+    assert trace(mended) == trace(whole)
 
 
 def test_a_learning_rate_that_blows_up_fails_honestly(tmp_path):
-    experiment = tiny_experiment(
-        overrides={"optimizer": {"learning_rate": 1e38, "max_grad_norm": None}}
-    )
-    result = train(experiment, tmp_path)
+    result = train(one_regime(learning_rate=1e38, max_grad_norm=None), tmp_path)
     assert (result.status, result.exit_code) == ("failed", 1)
     assert "not finite" in result.reason

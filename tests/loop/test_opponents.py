@@ -13,16 +13,20 @@ from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, trace, train
 
 NONE = {"tree": None, "vs_random": None}
+ALONE = {"collect": {"random": None}}
+"""One regime: each costs a compile."""
 EVALUATOR = {"kind": "checkpoint", "every": 2, "num_games": 16, "run": "old"}
 
 
 def old_run(runs_dir, *, seed=1, **changes):
-    experiment = tiny_experiment(name="old", seed=seed, iterations=4, eval=NONE, **changes)
+    fixed = {"name": "old", "seed": seed, "iterations": 4, "eval": NONE, "overrides": ALONE}
+    experiment = tiny_experiment(**fixed, **changes)
     return train(experiment, runs_dir)
 
 
 def against_old(**options):
-    return tiny_experiment(eval={**NONE, "old": {**EVALUATOR, **options}}, iterations=6)
+    evaluators = {**NONE, "old": {**EVALUATOR, **options}}
+    return tiny_experiment(eval=evaluators, iterations=6, overrides=ALONE)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def old(tmp_path_factory):
 
 def test_the_opponent_is_recorded_and_training_does_not_notice(old, tmp_path, compiles):
     runs_dir, opponent = old
-    without = train(tiny_experiment(eval=NONE, iterations=6), tmp_path)
+    without = train(tiny_experiment(eval=NONE, iterations=6, overrides=ALONE), tmp_path)
     compiles.clear()
     result = train(against_old(), runs_dir)
     assert compiles.count("eval_old") == 1

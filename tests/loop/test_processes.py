@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from jaxpot.loop.runner import resume
 from jaxpot.spec import load
 from jaxpot.store import Store
 from jaxpot.store.history import records
@@ -106,6 +107,7 @@ def test_a_run_killed_again_and_again_ends_at_the_same_bits(spec, unstopped, tmp
     assert Store(tmp_path).sql(query) == Store(unstopped.run_dir.parent).sql(query)
 
 
+@pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_saves_and_says_so(spec, unstopped, tmp_path, number, code):
     process = start(tmp_path, "run", str(spec))
@@ -115,8 +117,8 @@ def test_an_interrupted_run_saves_and_says_so(spec, unstopped, tmp_path, number,
     assert (exit_code, result["status"]) == (code, "interrupted")
     assert result["checkpoint"].endswith(f"{result['iterations']:06d}")
     assert [g["judged"] for g in result["expect"]] == []
-    exit_code, result, _ = answer(start(tmp_path, "resume", result["run"]))
-    assert (exit_code, result["digest"]) == (0, unstopped.digest)
+    resumed = resume(tmp_path, result["run"], ingest=False)
+    assert (resumed.status, resumed.digest) == ("completed", unstopped.digest)
 
 
 def test_a_running_run_is_asked_by_sql(spec, tmp_path):
@@ -142,9 +144,11 @@ def test_the_thread_count_is_recorded_and_pinned_on_resume(spec, tmp_path):
     assert [attempt["nproc"] for attempt in attempts] == [1, 1]
 
 
-def test_a_run_recorded_under_one_thread_count_resumes_under_it(spec, tmp_path):
-    _, first, _ = answer(start(tmp_path, "run", str(spec), "--iterations", "2", NPROC="1"))
-    _, _, err = answer(start(tmp_path, "resume", first["run"], "--iterations", "3", NPROC="2"))
+@pytest.mark.usefixtures("shared_programs")
+def test_a_run_recorded_under_one_thread_count_resumes_under_it(spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("NPROC", "1")
+    first = train(load(spec).experiment, tmp_path, iterations=2)
+    _, _, err = answer(start(tmp_path, "resume", first.uid, "--iterations", "3", NPROC="2"))
     attempts = records(journal_of(tmp_path), kinds=("attempt",))
     assert [attempt["nproc"] for attempt in attempts] == [1, 1]
     assert "nproc was" not in err

@@ -311,11 +311,15 @@ def test_the_digest_of_the_start_is_the_states(done, monkeypatch):
     digests = []
     start = training._start
 
+    @jax.jit
+    def digest_of(values):
+        paths, leaves = leaf_digests(values)
+        return combine(leaves, paths)
+
     def spy(session, recorder, *arguments, **more):
         attempt = start(session, recorder, *arguments, **more)
         digested = {f.name: attempt.state[f.name] for f in session.graph.fields if f.digested}
-        paths, leaves = leaf_digests(digested)
-        digests.append((recorder.digest, to_hex(combine(leaves, paths))))
+        digests.append((recorder.digest, to_hex(digest_of(digested))))
         return attempt
 
     monkeypatch.setattr(training, "_start", spy)
@@ -324,8 +328,8 @@ def test_the_digest_of_the_start_is_the_states(done, monkeypatch):
 
 
 def test_the_target_starts_as_the_network_that_is_taken_over(done, monkeypatch):
-    selfplay = {"collect": {"selfplay": {"num_envs": 16, "opponent": "target"}}}
-    experiment = tiny_experiment(target={"tau": 0.5, "every": 1}, overrides=selfplay)
+    selfplay = {"selfplay": {"num_envs": 16, "opponent": "target"}, "random": None}
+    experiment = tiny_experiment(target={"tau": 0.5, "every": 1}, overrides={"collect": selfplay})
     run, started = first_state(monkeypatch, experiment, done.parent, init_from=done.name)
     for name in ("params", "model_state"):
         assert same(started["target"][name], started[name])

@@ -48,8 +48,7 @@ def test_many_stops_change_no_bit(plain, tmp_path):
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"optimizer": {"accumulate_steps": 3}},
-        {"algorithm": {"shuffle": "epoch"}},
+        {"optimizer": {"accumulate_steps": 3}, "algorithm": {"shuffle": "epoch"}},
         {"optimizer": {"kind": "sgd", "momentum": 0.9, "max_grad_norm": None}},
         {"runtime": {"profile_every": 2}},
     ],

@@ -42,8 +42,13 @@ def pull_back(function, x, kernel, gradient):
     return y, *pullback(gradient)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-4), (jnp.bfloat16, 1e-1)])
+@pytest.mark.parametrize(
+    ("shape", "dtype", "tolerance"),
+    [
+        *((shape, np.float32, 1e-4) for shape in SHAPES),
+        *((shape, jnp.bfloat16, 1e-1) for shape in SHAPES[:3]),
+    ],
+)
 def test_equals_plain_convolution_and_its_gradients(shape, dtype, tolerance):
     args = operands(shape, dtype)
     got = jax.jit(lambda *args: pull_back(convolution, *args))(*args)
@@ -59,7 +64,7 @@ def test_equals_plain_convolution_and_its_gradients(shape, dtype, tolerance):
         )
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(
     image=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     window=st.tuples(st.integers(1, 4), st.integers(1, 4)),

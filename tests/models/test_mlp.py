@@ -8,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.models import mlp
+from jaxpot.models import dense, mlp
 from jaxpot.models.base import count_parameters
 from jaxpot.spec import MLP
-from jaxpot.testing import check_network
+
+pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 SHAPE = (3, 3, 2)
 ACTIONS = 9
@@ -31,9 +32,8 @@ def build(**config):
 
 
 @pytest.mark.parametrize("hidden_dims", [(), (8,), (8, 16, 4)])
-def test_contract_and_parameter_count(hidden_dims):
+def test_parameter_count(hidden_dims):
     network = build(hidden_dims=hidden_dims)
-    check_network(network)
     widths = (18, *hidden_dims)
     trunk = sum((a + 1) * b for a, b in itertools.pairwise(widths))
     assert count_parameters(network) == trunk + (widths[-1] + 1) * (ACTIONS + 1)
@@ -42,7 +42,7 @@ def test_contract_and_parameter_count(hidden_dims):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_against_numpy(activation):
     network = build(hidden_dims=(8, 6), activation=activation)
-    params = jax.device_get(jax.jit(network.init)(jax.random.key(3))[0])
+    params = jax.device_get(network.init(jax.random.key(3))[0])
     observation = np.random.default_rng(0).normal(size=(4, *SHAPE)).astype(np.float32)
     logits, value = jax.jit(network.apply)(params, {}, observation)
 
@@ -56,11 +56,11 @@ def test_against_numpy(activation):
 
 def test_every_activation_of_the_spec_is_there():
     (field,) = [f for f in MLP.__attrs_attrs__ if f.name == "activation"]
-    assert sorted(mlp.ACTIVATIONS) == sorted(get_args(field.type))
+    assert sorted(dense.ACTIVATIONS) == sorted(get_args(field.type))
 
 
 def test_starts_orthogonal_with_the_usual_gains():
-    params, _ = jax.jit(build(hidden_dims=(64, 64)).init)(jax.random.key(0))
+    params, _ = build(hidden_dims=(64, 64)).init(jax.random.key(0))
     hidden = params["hidden"]["1"]["kernel"]
     np.testing.assert_allclose(hidden.T @ hidden, 2.0 * np.eye(64), atol=1e-5)
     policy = params["policy"]["kernel"]

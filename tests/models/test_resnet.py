@@ -3,22 +3,22 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from flax import nnx
 from jax import lax
 
-from jaxpot.models import resnet
+from jaxpot.models import board_layers, resnet
 from jaxpot.models.base import count_parameters
+from jaxpot.models.board_network import VALUE_WIDTH
+from jaxpot.models.board_reading import SQUARE_FILTERS
 from jaxpot.spec import ResNet
-from jaxpot.testing import check_network
 
 SHAPE = (3, 4, 2)
 ACTIONS = 5
 
 
-def build(*, num_filters=6, num_blocks=2, shape=SHAPE):
-    config = ResNet(num_filters=num_filters, num_blocks=num_blocks)
-    return resnet.build(config, observation_shape=shape, num_actions=ACTIONS)
+def build(*, num_filters=6, num_blocks=2, norm="layer"):
+    config = ResNet(num_filters=num_filters, num_blocks=num_blocks, norm=norm)
+    return resnet.build(config, observation_shape=SHAPE, num_actions=ACTIONS)
 
 
 def reference(params, observation):
@@ -31,6 +31,8 @@ def reference(params, observation):
         )
 
     def norm_relu(x, layer):
+        if layer is None:
+            return jax.nn.relu(x)
         norm = nnx.LayerNorm(x.shape[-1], epsilon=1e-6, rngs=nnx.Rngs(0))
         norm.scale[...], norm.bias[...] = layer["scale"], layer["bias"]
         return jax.nn.relu(norm(x))
@@ -43,9 +45,9 @@ def reference(params, observation):
     x = convolve(observation, params["stem"])
     for i in range(len(params["blocks"])):
         block = params["blocks"][str(i)]
-        y = convolve(norm_relu(x, block["norm1"]), block["conv1"])
-        x = x + convolve(norm_relu(y, block["norm2"]), block["conv2"])
-    x = norm_relu(x, params["norm"])
+        y = convolve(norm_relu(x, block.get("norm1")), block["conv1"])
+        x = x + convolve(norm_relu(y, block.get("norm2")), block["conv2"])
+    x = norm_relu(x, params.get("norm"))
     flat = x.reshape(x.shape[0], -1, x.shape[-1])
     largest = jnp.take_along_axis(flat, flat.argmax(axis=1, keepdims=True), axis=1)
     pooled = jnp.concatenate([flat.mean(axis=1), largest[:, 0]], axis=1)
@@ -62,23 +64,19 @@ def shake(params, seed=0):
     return jax.tree.map(lambda p: p + 0.1 * draw.normal(size=p.shape).astype(np.float32), params)
 
 
-def test_contract():
-    check_network(build(num_blocks=1))
-
-
 def test_parameter_count():
     f, blocks, (height, width, channels) = 6, 2, SHAPE
     stem = 9 * channels * f
     trunk = blocks * 2 * (9 * f * f + 2 * f) + 2 * f
-    p, v = resnet.POLICY_FILTERS, resnet.VALUE_WIDTH
+    p, v = SQUARE_FILTERS, VALUE_WIDTH
     policy = (f + 1) * p + (height * width * p + 2 * f + 1) * ACTIONS
     value = (2 * f + 1) * v + v + 1
     assert count_parameters(build()) == stem + trunk + policy + value
 
 
 def test_against_the_network_from_plain_parts():
-    network = build()
-    params = shake(jax.jit(network.init)(jax.random.key(1))[0])
+    network = build(num_blocks=1)
+    params = shake(network.init(jax.random.key(1))[0])
     observation = jax.random.normal(jax.random.key(2), (7, *SHAPE))
 
     def total(apply, params):
@@ -98,12 +96,22 @@ def test_against_the_network_from_plain_parts():
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("rows", [16, 40])
-def test_tiles_change_nothing_but_rounding(rows, monkeypatch):
-    monkeypatch.setattr(resnet, "TILE_POSITIONS", 1)
+def test_without_normalisation():
+    network = build(num_blocks=1, norm="none")
+    params, _ = network.init(jax.random.key(1))
+    assert set(params["blocks"]["0"]) == {"conv1", "conv2"}
+    observation = jax.random.normal(jax.random.key(2), (3, *SHAPE))
+    logits, value = jax.jit(network.apply)(params, {}, observation)
+    expected_logits, expected_value = jax.jit(reference)(params, observation)
+    np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(value, expected_value, rtol=1e-4, atol=1e-5)
+
+
+def test_tiles_change_nothing_but_rounding(monkeypatch):
+    monkeypatch.setattr(board_layers, "TILE_POSITIONS", 1)
     network = build(num_blocks=1)
-    params, _ = jax.jit(network.init)(jax.random.key(1))
-    observation = jax.random.normal(jax.random.key(2), (rows, *SHAPE))
+    params, _ = network.init(jax.random.key(1))
+    observation = jax.random.normal(jax.random.key(2), (40, *SHAPE))
     logits, value = jax.jit(network.apply)(params, {}, observation)
     expected_logits, expected_value = jax.jit(reference)(params, observation)
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-5)
@@ -112,16 +120,10 @@ def test_tiles_change_nothing_but_rounding(rows, monkeypatch):
 
 def test_runs_repeat_themselves_to_the_bit():
     network = build(num_filters=16, num_blocks=1)
-    params, _ = jax.jit(network.init)(jax.random.key(1))
+    params, _ = network.init(jax.random.key(1))
     observation = jax.random.normal(jax.random.key(2), (200, *SHAPE))
     gradient = jax.jit(jax.grad(lambda p: network.apply(p, {}, observation)[0].sum()))
     first = [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(gradient(params)))]
     for _ in range(5):
         again = [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(gradient(params)))]
         assert again == first
-
-
-@pytest.mark.parametrize("shape", [(9,), (3, 3), (2, 3, 4, 5)])
-def test_only_images_are_taken(shape):
-    with pytest.raises(ValueError, match=r"observations \[height, width, channels\]; got"):
-        build(shape=shape)

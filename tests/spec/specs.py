@@ -200,6 +200,16 @@ def debugs(draw):
 
 
 @st.composite
+def auxiliaries(draw, game):
+    """At most one loss of each kind that the game admits."""
+    kinds = ["game_progress", *(["opponent_hand"] if GAMES[game].hand_size else [])]
+    chosen = draw(st.dictionaries(identifiers, st.sampled_from(kinds), max_size=3))
+    names = {kind: name for name, kind in chosen.items()}
+    coeff = {"coeff": numbers()}
+    return {name: {"kind": kind, **some(draw, **coeff)} for kind, name in names.items()}
+
+
+@st.composite
 def leagues(draw):
     """Leagues, with the collectors and the evaluator that play them."""
     unit = 2 * draw(st.integers(1, 9))
@@ -253,7 +263,12 @@ def experiments(draw):
     data = {
         "name": draw(names),
         "iterations": draw(st.integers(least, 200 + least)),
-        "env": {"kind": "pgx", "id": game},
+        "env": {
+            "kind": "pgx",
+            "id": game,
+            **some(draw, history=counts if GAMES[game].both_views else st.just(1)),
+            **some(draw, action_history=st.integers(0, 9)),
+        },
         "model": draw(st.sampled_from(models)),
         "algorithm": draw(algorithms(rows)),
         **sections,
@@ -264,6 +279,7 @@ def experiments(draw):
             seed=st.integers(0, 2**32 - 1),
             tags=st.lists(names, max_size=3, unique=True),
             optimizer=optimizers(),
+            auxiliary=auxiliaries(game),
             sinks=st.dictionaries(identifiers, sinks(), max_size=3),
             debug=or_none(debugs()),
         ),

@@ -16,6 +16,7 @@ READ_BY_THE_SPEC = {
     "archive": "windows.py",
     "add_every": "league.py",
     "fill_every": "league.py",
+    "replay_iterations": "alphazero.py",
 }
 """Fields that only the spec itself reads, with the module that does: what it makes of them, such
 as windows and schedules, is what others read.

@@ -7,6 +7,7 @@ import pytest
 from jaxpot.errors import UserError
 from jaxpot.spec import (
     AlgorithmConfig,
+    AuxiliaryConfig,
     EnvConfig,
     Evaluator,
     ImportedPart,
@@ -24,6 +25,7 @@ UNIONS = {
     "environment": EnvConfig,
     "model": ModelConfig,
     "algorithm": AlgorithmConfig,
+    "auxiliary loss": AuxiliaryConfig,
     "optimizer": OptimizerConfig,
     "schedule": Schedule,
     "evaluator": Evaluator,

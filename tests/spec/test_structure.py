@@ -127,7 +127,7 @@ def test_every_fault_at_once():
         **FULL,
         "sed": 1,
         "iterations": 0.5,
-        "model": {"kind": "transformer"},
+        "model": {"kind": "perceptron"},
         "runtime": {"nproc": 0, "profile_every": "often"},
         "expect": [{"metric": "eval_vs_random/winrate", "min": 0.5}, {"min": 1.0}],
     }

@@ -11,6 +11,8 @@ from jaxpot.spec import MLP, PPO, AdamW
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import ContractError, check_algorithm
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 NETWORK = implementation(MLP(hidden_dims=(4,)))(
     MLP(hidden_dims=(4,)), observation_shape=(3,), num_actions=4
 )
@@ -18,7 +20,7 @@ NETWORK = implementation(MLP(hidden_dims=(4,)))(
 
 def own(**changes):
     config = PPO(**{"num_epochs": 2, "batch_size": 16} | changes)
-    return ppo.build(config, network=NETWORK, optimizer=AdamW(learning_rate=1e-2))
+    return ppo.build(config, env=None, network=NETWORK, optimizer=AdamW(learning_rate=1e-2))
 
 
 @attrs.frozen(eq=False)
@@ -28,13 +30,18 @@ class Wrong:
     breaks: str
     right: Any = attrs.field(factory=own)
 
-    def act(self, params, model_state, observation, legal_action_mask, key):
-        decision = self.right.act(params, model_state, observation, legal_action_mask, key)
+    off_policy = False
+    seq_len = None
+
+    def act(self, params, model_state, view, key):
+        decision = self.right.act(params, model_state, view, key)
         if self.breaks == "act":
             return Decision(
-                decision.action * 0 + jnp.argmin(legal_action_mask, -1), {"x": jnp.float32(0)}
+                decision.action * 0 + jnp.argmin(view.legal_action_mask, -1), {"x": jnp.float32(0)}
             )
         return decision
+
+    oppose = act
 
     def targets(self, rollout):
         targets, known = self.right.targets(rollout)
@@ -45,9 +52,9 @@ class Wrong:
     def init(self, params):
         return self.right.init(params)
 
-    def update(self, params, model_state, opt_state, batch, *, key, iteration):
+    def update(self, params, model_state, opt_state, batch, *, keys, iteration):
         learned = self.right.update(
-            params, model_state, opt_state, batch, key=key, iteration=iteration
+            params, model_state, opt_state, batch, keys=keys, iteration=iteration
         )
         if self.breaks == "update":
             metrics = {"loss": jnp.zeros(2), "rate": jnp.float32(jnp.nan)}

@@ -13,6 +13,8 @@ from jaxpot.envs import pgx_env
 from jaxpot.testing import ContractError, check_environment
 from tests.envs.nim import Nim, NimState
 
+pytestmark = pytest.mark.usefixtures("quick_compiles")
+
 replace = dataclasses.replace
 
 
@@ -153,3 +155,35 @@ def test_a_reused_key_is_found():
 
     with pytest.raises(jax.errors.KeyReuseError):
         check_environment(Altered(stepped=twice, deterministic=False))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Structured(Nim):
+    """Nim that shows two arrays, in nested dicts."""
+
+    observation_shape: Any = attrs.field(factory=lambda: {"heap": (1,), "more": {"mover": ()}})
+    observation_dtype: Any = attrs.field(
+        factory=lambda: {"heap": np.dtype("int32"), "more": {"mover": np.dtype("bool")}}
+    )
+
+    def observe(self, state, player):
+        return {"heap": state.heap[None], "more": {"mover": state.current_player == player}}
+
+
+def test_a_game_that_shows_several_arrays_keeps_the_contract():
+    check_environment(Structured(), num_games=4)
+
+
+def test_every_wrong_array_is_named():
+    shape = {"heap": (2,), "less": (), "more": {"mover": ()}}
+    dtype = dict.fromkeys(("heap", "less"), "int32") | {"more": {"mover": "bool"}}
+    assert faults_of(Structured(observation_shape=shape, observation_dtype=dtype)) == (
+        "observe gives int32[1] as ['heap']; observation_shape and observation_dtype say int32[2]",
+        "observe gives no ['less'], which observation_shape has",
+    )
+    assert faults_of(Structured(observation_shape={"heap": (1,)}, observation_dtype="int32")) == (
+        "observation_shape and observation_dtype are nested otherwise",
+    )
+    assert faults_of(
+        Structured(observation_shape={"heap": (1,)}, observation_dtype={"heap": "int32"})
+    ) == ("observe gives ['more']['mover'], which observation_shape does not have",)

@@ -1,0 +1,191 @@
+"""AlphaZero (Silver et al. 2018) over the rows of one iteration, or of the last few."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import attrs
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxpot import spec
+from jaxpot.algorithms.advantages import Advantages, n_step_return, per_seat_gae, per_seat_return
+from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
+from jaxpot.algorithms.losses import masked_mean
+from jaxpot.algorithms.optimizers import init_optimizer
+from jaxpot.algorithms.policy import sample_action
+from jaxpot.algorithms.rows import predict
+from jaxpot.algorithms.search_losses import search_terms
+from jaxpot.algorithms.updates import make_updates
+from jaxpot.auxiliary import AuxiliaryLoss, auxiliary_terms
+from jaxpot.envs.base import Environment
+from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.search import SearchOptions, SearchResult, require_searchable, search
+from jaxpot.spec.optimizers import OptimizerConfig
+
+
+def build(
+    config: spec.AlphaZero,
+    *,
+    env: Environment[Any],
+    network: Network,
+    optimizer: OptimizerConfig,
+    auxiliary: Mapping[str, AuxiliaryLoss] = MappingProxyType({}),
+) -> "AlphaZero":
+    """Builds the algorithm that `[algorithm] kind = "alphazero"` declares.
+
+    Raises:
+        UserError: The game or the network cannot be searched with.
+    """
+    require_searchable(env, network, name="alphazero")
+    return AlphaZero(
+        config=config, env=env, network=network, optimizer=optimizer, auxiliary=auxiliary
+    )
+
+
+@attrs.frozen(kw_only=True)
+class AlphaZero:
+    """Acts and learns by search; see `jaxpot.algorithms.base.Algorithm`."""
+
+    config: spec.AlphaZero
+    env: Environment[Any]
+    network: Network
+    optimizer: OptimizerConfig
+    auxiliary: Mapping[str, AuxiliaryLoss] = attrs.field(hash=False)
+
+    @property
+    def seq_len(self) -> int | None:
+        """None: no network with a memory is searched with."""
+        return None
+
+    @property
+    def off_policy(self) -> bool:
+        """False: an opponent's moves come from another search, or from none."""
+        return False
+
+    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+        """Searches; records the search's policy and its value of the position."""
+        found = self._search(params, model_state, view, key)
+        return Decision(found.action, {"weights": found.weights, "value": found.value}, view.carry)
+
+    def oppose(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+        """Samples from the network's policy, or searches, as the config has it."""
+        if self.config.opponent_acting == "search":
+            action = self._search(params, model_state, view, key).action
+        else:
+            logits, _ = self.network.apply(params, model_state, view.observation)
+            action = sample_action(key, logits, view.legal_action_mask)
+        return Decision(action, {}, view.carry)
+
+    def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
+        """Computes the value's targets and which are known; every row has the policy's."""
+        rows = _value_targets(self.config, rollout)
+        targets = {"target": rows.target, "target_known": rows.known}
+        return targets, jnp.ones_like(rows.known)
+
+    def init(self, params: Params) -> optax.OptState:
+        """Returns the optimizer's state before the first update."""
+        return init_optimizer(self.optimizer, params)
+
+    def update(
+        self,
+        params: Params,
+        model_state: ModelState,
+        opt_state: Any,
+        batch: Batch,
+        *,
+        keys: Mapping[str, Array],
+        iteration: Array,
+    ) -> Learned:
+        """Makes `num_epochs` passes of minibatches; metrics are means over the updates."""
+        return make_updates(
+            self._loss,
+            params,
+            model_state,
+            opt_state,
+            batch,
+            metrics=(*_MEANS, *(f"auxiliary/{name}" for name in self.auxiliary)),
+            optimizer=self.optimizer,
+            num_epochs=self.config.num_epochs,
+            batch_size=self.config.batch_size,
+            shuffle=self.config.shuffle,
+            keys=keys,
+            iteration=iteration,
+        )
+
+    def _search(
+        self, params: Params, model_state: ModelState, view: View, key: Array
+    ) -> SearchResult:
+        return search(
+            SearchOptions.of(self.config),
+            self.env,
+            self.network,
+            params,
+            model_state,
+            view.state,
+            view.observation,
+            key,
+        )
+
+    def _loss(
+        self,
+        params: Params,
+        model_state: ModelState,
+        rows: Batch,
+        mask: Array,
+        key: Array | None,
+    ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
+        outputs, rows, mask, model_state = predict(
+            self.network, params, model_state, rows, mask, key=key
+        )
+        terms = search_terms(
+            logits=outputs.logits,
+            value=outputs.value,
+            legal_action_mask=rows.legal_action_mask,
+            weights=rows.extras["weights"],
+            target=rows.targets["target"],
+            target_known=rows.targets["target_known"],
+            mask=mask,
+        )
+        value_loss = self.config.value_coeff * terms.value
+        auxiliary, told = auxiliary_terms(self.auxiliary, outputs.auxiliary, rows.auxiliary, mask)
+        total = terms.policy + value_loss + auxiliary
+        metrics = {
+            "total_loss": total,
+            "value_loss": value_loss,
+            "policy_loss": terms.policy,
+            "search_kl": terms.kl,
+            "search_entropy": terms.search_entropy,
+            "policy_entropy": terms.policy_entropy,
+            "search_value": masked_mean(rows.extras["value"], mask),
+            "value_known": terms.known,
+            **told,
+        }
+        return total, (metrics, model_state)
+
+
+_MEANS = (
+    "total_loss",
+    "value_loss",
+    "policy_loss",
+    "search_kl",
+    "search_entropy",
+    "policy_entropy",
+    "search_value",
+    "value_known",
+)
+
+
+def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
+    """Returns what values learn of each row, from the view of the seat that acted."""
+    game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
+    value = rollout.extras["value"]
+    if config.value_target == "outcome":
+        return per_seat_return(value=value, **game, gamma=1.0)
+    end = {"final_value": rollout.final_value, "final_known": rollout.final_known}
+    if config.value_target == "n_step":
+        steps = cast(int, config.n_step)
+        return n_step_return(value=value, **game, **end, gamma=config.gamma, steps=steps)
+    mix = cast(float, config.td_lambda)
+    return per_seat_gae(value=value, **game, **end, gamma=config.gamma, gae_lambda=mix)

@@ -1,0 +1,104 @@
+"""The updates of an iteration, whatever the loss: epochs, minibatches, the optimizer.
+
+Axis letters: B rows, E epochs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from jaxpot.algorithms.base import Batch, Learned
+from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
+from jaxpot.algorithms.optimizers import clipped_norm, make_optimizer
+from jaxpot.algorithms.schedules import schedule_value
+from jaxpot.models.base import ModelState, Params
+from jaxpot.spec.optimizers import OptimizerConfig
+
+Loss: TypeAlias = Callable[
+    [Params, ModelState, Batch, Array, Array | None],
+    tuple[Array, tuple[dict[str, Array], ModelState]],
+]
+"""`(params, model_state, minibatch, mask, dropout key) -> (total, (metrics, model_state))`."""
+
+
+def make_updates(
+    loss: Loss,
+    params: Params,
+    model_state: ModelState,
+    opt_state: Any,
+    batch: Batch,
+    *,
+    metrics: Sequence[str],
+    optimizer: OptimizerConfig,
+    num_epochs: int,
+    batch_size: int,
+    shuffle: Literal["iteration", "epoch"],
+    keys: Mapping[str, Array],
+    iteration: Array,
+) -> Learned:
+    """Makes `num_epochs` passes of minibatches over the valid rows.
+
+    Args:
+        loss: What is minimised.
+        params: Its parameters.
+        model_state: Its untrained variables, which it may move.
+        opt_state: The optimizer's state.
+        batch: The rows; of a recurrent network sequences, which are shuffled whole.
+        metrics: The names of the loss's metrics, float32 scalars.
+        optimizer: The optimizer's config.
+        num_epochs: E.
+        batch_size: Rows in a minibatch.
+        shuffle: Whether rows are shuffled once, or for each epoch.
+        keys: Of the streams `shuffle` and, where the model draws, `dropout`.
+        iteration: t, for the learning rate's schedule.
+
+    Returns:
+        What was learned; its metrics are means over the updates of the loss's own and of
+        `grad_norm` and `grad_norm_clipped`, and `iteration/learning_rate`.
+    """
+    learning_rate = schedule_value(optimizer.learning_rate, iteration)
+    rule = make_optimizer(optimizer, learning_rate)
+    dropout = keys.get("dropout")
+
+    def step(carry: Any, rows: Batch, mask: Array) -> Any:
+        params, model_state, opt_state, sums, index = carry
+        key = None if dropout is None else jax.random.fold_in(dropout, index)
+        differentiate = jax.value_and_grad(loss, has_aux=True)
+        (_, (terms, model_state)), grads = differentiate(params, model_state, rows, mask, key)
+        norm = optax.tree.norm(grads)
+        terms |= {"grad_norm": norm, "grad_norm_clipped": clipped_norm(norm, optimizer)}
+        updates, opt_state = rule.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        return params, model_state, opt_state, jax.tree.map(jnp.add, sums, terms), index + 1
+
+    valid, size = batch.valid, batch_size
+    if batch.sequences is not None:
+        valid, size = valid.any(axis=1), batch_size // valid.shape[1]
+    zeros = {name: jnp.float32(0.0) for name in (*metrics, "grad_norm", "grad_norm_clipped")}
+    (params, model_state, opt_state, sums, _), updates = for_each_minibatch(
+        step,
+        (params, model_state, opt_state, zeros, jnp.int32(0)),
+        rows=batch,
+        orders=_orders(keys["shuffle"], valid, num_epochs, shuffle),
+        num_valid=valid.sum(dtype=jnp.int32),
+        batch_size=size,
+        num_epochs=num_epochs,
+    )
+    count = jnp.maximum(updates, 1).astype(jnp.float32)
+    means = {name: value / count for name, value in sums.items()}
+    rate = {"iteration/learning_rate": learning_rate}
+    return Learned(params, model_state, opt_state, means | rate)
+
+
+def _orders(
+    key: Array, valid: Array, num_epochs: int, shuffle: Literal["iteration", "epoch"]
+) -> Array:
+    """Returns `[1, B]` or `[E, B]` int32: the rows, shuffled, those that count first."""
+    if shuffle == "iteration":
+        return shuffled_rows(key, valid)[None]
+    keys = jax.random.split(key, num_epochs)
+    return jnp.stack([shuffled_rows(keys[epoch], valid) for epoch in range(num_epochs)])

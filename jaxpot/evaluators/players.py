@@ -1,0 +1,93 @@
+"""Who plays: a network's policy, a search that a network guides, or chance.
+
+Axis letters: N lanes, A actions.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxpot.algorithms.policy import greedy_action, sample_action
+from jaxpot.envs.actions import uniform_legal_action
+from jaxpot.envs.base import Environment
+from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.memory import Carry
+from jaxpot.search import SearchOptions, noiseless, search
+from jaxpot.spec import Search
+
+
+class Player(NamedTuple):
+    """One side of a batch of games, with what it carries from one of its decisions to the next."""
+
+    start: Callable[[int], Carry]
+    """Returns what a player of `N` games carries into its first decisions: `[N, ...]`."""
+    choose: Callable[[Any, Carry, Array], tuple[Array, Carry]]
+    """Chooses actions `[N]` int32 in batched states `[N]`, given its carry and a key for all."""
+
+
+def policy_player(
+    env: Environment[Any],
+    network: Network,
+    params: Params,
+    model_state: ModelState,
+    *,
+    greedy: bool,
+    search: Search | None = None,
+) -> Player:
+    """Returns the player that a network is, or a search that it guides.
+
+    Greedy, it takes the best move that it knows; otherwise it samples from its policy, which is the
+    search's where there is one.
+    """
+    if search is not None:
+        return _search_player(env, network, params, model_state, greedy=greedy, config=search)
+
+    def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
+        observation = jax.vmap(env.observe)(state, state.current_player)
+        outputs, carry = network.step(params, model_state, observation, carry)
+        pick = greedy_action if greedy else partial(sample_action, key)
+        return pick(outputs.logits, state.legal_action_mask), carry
+
+    return Player(start=network.initial_carry, choose=choose)
+
+
+def uniform_player() -> Player:
+    """Returns the player to whom every legal action is as good as another."""
+
+    def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
+        return uniform_legal_action(state.legal_action_mask, key), carry
+
+    return Player(start=_nothing, choose=choose)
+
+
+def _search_player(
+    env: Environment[Any],
+    network: Network,
+    params: Params,
+    model_state: ModelState,
+    *,
+    greedy: bool,
+    config: Search,
+) -> Player:
+    options = noiseless(SearchOptions.of(config))
+
+    def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
+        search_key, sample_key = jax.random.split(key)
+        observation = jax.vmap(env.observe)(state, state.current_player)
+        found = search(options, env, network, params, model_state, state, observation, search_key)
+        if greedy:
+            return found.action, carry
+        # The weights are probabilities: what a sample is drawn by are their logarithms.
+        logits = jnp.log(found.weights)
+        return sample_action(sample_key, logits, state.legal_action_mask), carry
+
+    return Player(start=_nothing, choose=choose)
+
+
+def _nothing(lanes: int) -> Carry:
+    del lanes
+    return ()

@@ -1,0 +1,50 @@
+"""The rules on sequences and on the moves of others: what a recurrent model and V-trace need."""
+
+from collections.abc import Iterator
+
+from jaxpot.spec.draft import Draft
+from jaxpot.spec.faults import Fault
+from jaxpot.spec.models import is_recurrent
+
+_SEQ_LEN = ("algorithm", "seq_len")
+
+
+def _no_memory(draft: Draft) -> Iterator[Fault]:
+    if draft.sound(*_SEQ_LEN) is not None and not is_recurrent(draft.part("model")):
+        message = "no effect with a model without memory, which learns from rows one by one"
+        yield Fault("unused-option", _SEQ_LEN, message, "no such key, or a recurrent model")
+
+
+def _whole_sequences(draft: Draft) -> Iterator[Fault]:
+    seq_len, num_steps = draft.sound(*_SEQ_LEN), draft.sound("collect", "num_steps")
+    if seq_len is not None and num_steps % seq_len:
+        message = f"collect.num_steps = {num_steps} is not divisible by {seq_len}"
+        allowed = f"a divisor of {num_steps}"
+        yield Fault("uneven-sequences", _SEQ_LEN, message, allowed)
+
+
+def _whole_minibatches(draft: Draft) -> Iterator[Fault]:
+    if not is_recurrent(draft.part("model")):
+        return
+    path = ("algorithm", "batch_size")
+    seq_len = draft.sound(*_SEQ_LEN) or draft.sound("collect", "num_steps")
+    batch_size = draft.sound(*path)
+    if batch_size % seq_len:
+        message = f"{batch_size} rows are no whole number of sequences of {seq_len} steps"
+        yield Fault("uneven-sequences", path, message, f"a positive multiple of {seq_len}")
+
+
+def _others_moves(draft: Draft) -> Iterator[Fault]:
+    path = ("algorithm", "vtrace")
+    if not draft.sound(*path):
+        return
+    selfplay = draft.part("collect", "selfplay")
+    target = selfplay is not None and draft.sound("collect", "selfplay", "opponent") == "target"
+    others = [draft.part("collect", name) for name in ("league", "archive")]
+    if not target and all(other is None for other in others):
+        message = "no effect where no network is played against"
+        allowed = "[collect.league], [collect.archive] or the target besides"
+        yield Fault("unused-option", path, message, allowed)
+
+
+sequence_rules = (_no_memory, _whole_sequences, _whole_minibatches, _others_moves)
