@@ -13,8 +13,6 @@ Axis letters: T steps, N lanes, B rows, A actions.
 
 import argparse
 import dataclasses
-import hashlib
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +21,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import pgx
+from floor_parts import chosen, masked_log_softmax, minibatches, mlp, rate, resnet, shuffle, stream
 from jax import Array
 
 from jaxpot.spec import Experiment, load
-
-Net = tuple[Callable[[Array], Any], Callable[[Any, Array], tuple[Array, Array]]]
 
 
 class Rows(NamedTuple):
@@ -41,69 +38,6 @@ class Rows(NamedTuple):
     advantage: Array
     target: Array
     valid: Array
-
-
-def mlp(hidden: tuple[int, ...], shape: tuple[int, ...], num_actions: int) -> Net:
-    """Returns `init` and `apply` of a ReLU network with a policy head and a value head."""
-    widths = (math.prod(shape), *hidden)
-    layers = [*zip(widths, widths[1:], [2.0**0.5] * len(hidden), strict=False)]
-    layers += [(widths[-1], num_actions, 0.01), (widths[-1], 1, 1.0)]
-
-    def init(key: Array) -> Any:
-        keys = jax.random.split(key, len(layers))
-        return [
-            (jax.nn.initializers.orthogonal(gain)(k, (rows, columns)), jnp.zeros(columns))
-            for k, (rows, columns, gain) in zip(keys, layers, strict=True)
-        ]
-
-    def apply(params: Any, observation: Array) -> tuple[Array, Array]:
-        x = observation.astype(jnp.float32).reshape(observation.shape[0], -1)
-        *trunk, (policy_w, policy_b), (value_w, value_b) = params
-        for weight, bias in trunk:
-            x = jax.nn.relu(x @ weight + bias)
-        return x @ policy_w + policy_b, (x @ value_w + value_b)[:, 0]
-
-    return init, apply
-
-
-def resnet(config: Any, shape: tuple[int, ...], num_actions: int) -> Net:
-    """Returns `init` and `apply` of jaxpot's own ResNet."""
-    from jaxpot.models.resnet import build
-
-    network = build(config, observation_shape=shape, num_actions=num_actions)
-    return lambda key: network.init(key)[0], lambda params, x: network.apply(params, {}, x)
-
-
-def rate(schedule: Any, t: Array) -> Any:
-    """Returns a schedule's value at iteration `t`."""
-    if isinstance(schedule, int | float):
-        return schedule
-    if schedule.kind == "constant":
-        peak = value = schedule.value
-    else:
-        peak, end = schedule.init, schedule.end
-        done = jnp.clip((t - schedule.warmup) / (schedule.iterations - schedule.warmup), 0.0, 1.0)
-        if schedule.kind == "cosine":
-            done = (1.0 - jnp.cos(jnp.pi * done)) / 2.0
-        value = peak + (end - peak) * done
-    return jnp.where(t < schedule.warmup, peak * (t + 1) / max(schedule.warmup, 1), value)
-
-
-def stream(key: Array, name: str, t: Any) -> Array:
-    """Returns the key of a named stream at iteration `t`."""
-    tag = 0x80000000 | (int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) & 0x7FFFFFFF)
-    return jax.random.fold_in(jax.random.fold_in(key, jnp.uint32(tag)), t)
-
-
-def masked_log_softmax(logits: Array, legal: Array) -> Array:
-    """Returns log-probabilities in which illegal actions have the lowest logit."""
-    return jax.nn.log_softmax(jnp.where(legal, logits, jnp.finfo(jnp.float32).min))
-
-
-def chosen(log_probs: Array, action: Array) -> Array:
-    """Returns the log-probability of each row's action, without a gather."""
-    actions = jnp.arange(log_probs.shape[-1])
-    return jnp.where(action[:, None] == actions, log_probs, 0.0).sum(-1)
 
 
 def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[bool], Any]]:
@@ -268,29 +202,12 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
         clipped = norm if limit is None else jnp.minimum(norm, limit)
         return params, (mu, nu, count), {"grad_norm": norm, "grad_norm_clipped": clipped}
 
-    def shuffle(key: Array, valid: Array) -> Array:
-        bits = max(1, (valid.shape[0] - 1).bit_length())
-        draws = jax.random.bits(key, valid.shape, jnp.uint32)
-        index = jnp.arange(valid.shape[0], dtype=jnp.uint32)
-        first = (~valid).astype(jnp.uint32) << 31
-        if bits > 16:
-            return jax.lax.sort((first | (draws >> 1), index), num_keys=1)[1]
-        packed = first | ((draws >> (bits + 1)) << bits) | index
-        return jnp.sort(packed) & ((1 << bits) - 1)
-
     def learn(params: Any, opt: Any, rows: Rows, key: Array, t: Array, all_valid: bool) -> Any:
         learning_rate, entropy_coeff = rate(optim.learning_rate, t), rate(ppo.entropy_coeff, t)
-        total = rows.valid.shape[0]
-        num_valid = total if all_valid else rows.valid.sum()
-        per_epoch = -(-num_valid // batch_size)
-        order = jnp.pad(shuffle(key, rows.valid), (0, -total % batch_size))
+        num_valid = rows.valid.shape[0] if all_valid else rows.valid.sum()
 
-        def step(index: Array, carry: Any) -> Any:
+        def step(carry: Any, taken: Rows, mask: Array) -> Any:
             params, opt, sums = carry
-            start = index % per_epoch * batch_size
-            picked = jax.lax.dynamic_slice(order, (start,), (batch_size,))
-            taken = jax.tree.map(lambda x: x.at[picked].get(mode="promise_in_bounds"), rows)
-            mask = start + jnp.arange(batch_size) < num_valid
             (_, terms), grads = jax.value_and_grad(loss, has_aux=True)(
                 params, taken, mask, entropy_coeff
             )
@@ -299,8 +216,15 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
 
         names = ["policy_loss", "value_loss", "entropy_loss", "kl_loss", "total_loss", "clipfrac"]
         sums = dict.fromkeys([*names, "grad_norm", "grad_norm_clipped"], jnp.float32(0))
-        steps = per_epoch * ppo.num_epochs
-        params, opt, sums = jax.lax.fori_loop(0, steps, step, (params, opt, sums))
+        (params, opt, sums), steps = minibatches(
+            step,
+            (params, opt, sums),
+            rows,
+            order=shuffle(key, rows.valid),
+            num_valid=num_valid,
+            batch_size=batch_size,
+            num_epochs=ppo.num_epochs,
+        )
         return params, opt, jax.tree.map(lambda x: x / steps, sums)
 
     def iteration(state: Any, random: bool) -> Any:
@@ -343,6 +267,11 @@ class Floor:
         self._programs = {random: program(random) for random in (False, True)}
         self.state = init()
         self.done = 0
+
+    @property
+    def compiles(self) -> int:
+        """How often an iteration has been compiled."""
+        return sum(program._cache_size() for program in self._programs.values())
 
     def run(self, iterations: int) -> float:
         """Runs so many iterations and returns their wall-clock seconds."""

@@ -17,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from jaxpot.loop import runner
 from jaxpot.loop.environment import prepare
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.spec import Experiment, load
+from jaxpot.spec.registry import replay_iterations
 
 LOOPS = ("floor", "program", "runner", "silent")
 
@@ -43,7 +45,7 @@ def experiment_of(spec: Path, overrides: list[str], segment: int) -> Experiment:
         checkpoint = attrs.evolve(checkpoint, best=None)
     if segment % (runtime.profile_every or segment) or segment % (checkpoint.every or segment):
         checkpoint = attrs.evolve(checkpoint, every=segment)
-        runtime = attrs.evolve(runtime, profile_every=segment)
+        runtime = attrs.evolve(runtime, profile_every=segment if runtime.profile_every else 0)
     return attrs.evolve(
         given,
         eval={},
@@ -56,9 +58,10 @@ def experiment_of(spec: Path, overrides: list[str], segment: int) -> Experiment:
 
 
 def warm_up(experiment: Experiment, segment: int) -> int:
-    """Counts the iterations until every program of the last regime has been compiled and used."""
+    """Counts the iterations until the last regime's programs are compiled, and the replay full."""
     random = experiment.collect.random
     until = (random.until or 0) if random is not None else 0
+    until = max(until, replay_iterations(experiment.algorithm))
     return (until // segment + 2) * segment
 
 
@@ -103,7 +106,13 @@ class Baton(Observer):
         self._watch: Watch | None = None
         self._held = 0.0
         self._laps: dict[bool, list[float]] = {False: [], True: []}
+        self._compiled: Counter[str] = Counter()
         self.report: dict[str, Any] = {}
+
+    def compiled(self, program: str, seconds: float) -> None:
+        """Counts a compiled program."""
+        del seconds
+        self._compiled[program] += 1
 
     def payload(self, payload: Mapping[str, float | int]) -> None:
         """Ends a segment and waits for the next turn."""
@@ -128,7 +137,8 @@ class Baton(Observer):
         """Keeps where the time went."""
         # The observer's time counts as recording.
         spent = {**result.time, "record": result.time["record"] - self._held}
-        self.report = {"iterations": result.iterations, "time": spent}
+        compiles = dict(self._compiled)
+        self.report = {"iterations": result.iterations, "time": spent, "compiles": compiles}
         for profiled, name in ((False, "plain"), (True, "stepped")):
             if self._laps[profiled]:
                 self.report[name] = statistics.median(self._laps[profiled])
@@ -143,7 +153,10 @@ def _signal_children(number: signal.Signals) -> None:
 def run_floor(experiment: Experiment, segment: int) -> None:
     """Serves turns of the floor."""
     prepare(experiment.runtime)
-    from floor_loop import Floor
+    if experiment.algorithm.kind == "alphazero":
+        from search_floor import SearchFloor as Floor
+    else:
+        from floor_loop import Floor
 
     floor = Floor(experiment)
     floor.run(warm_up(experiment, segment))
@@ -151,6 +164,7 @@ def run_floor(experiment: Experiment, segment: int) -> None:
         watch = Watch()
         floor.run(segment)
         watch.answer(segment)
+    print(json.dumps({"compiles": floor.compiles}))
 
 
 def run_program(experiment: Experiment, segment: int) -> None:
