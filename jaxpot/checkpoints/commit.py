@@ -9,7 +9,7 @@ import attrs
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.arrays import HostState, write_arrays
 from jaxpot.checkpoints.errors import DamagedCheckpoint
-from jaxpot.checkpoints.layout import LEAGUE, METADATA
+from jaxpot.checkpoints.layout import LEAGUE, METADATA, ensure_place
 from jaxpot.checkpoints.metadata import Metadata, canonical, encode
 from jaxpot.checkpoints.verify import describe_files, verify
 
@@ -51,7 +51,7 @@ def write_checkpoint(
         if set(fresh.types) <= set(known.types):
             return known
         fresh = attrs.evolve(fresh, types=tuple(sorted({*known.types, *fresh.types})))
-    durable.ensure_directory(final.parent)
+    ensure_place(final.parent)
     # Orbax answers a disk that fills up with pages of traces, so one that is full is not begun on.
     durable.require_space(final.parent, host.nbytes + _OVERHEAD + _LEAF_OVERHEAD * len(host.leaves))
     temporary = durable.aside(final, "tmp")
@@ -75,7 +75,7 @@ def link_checkpoint(source: Path, final: Path) -> None:
     known = _whole(final)
     if known is not None and known == verify(source):
         return
-    durable.ensure_directory(final.parent)
+    ensure_place(final.parent)
     temporary = durable.aside(final, "tmp")
     try:
         durable.link_tree(source, temporary)

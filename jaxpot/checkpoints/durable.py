@@ -72,14 +72,6 @@ def set_aside(path: Path) -> tuple[str, Path] | None:
     return (match[1], path.with_name(match[2])) if match else None
 
 
-def ensure_directory(path: Path) -> None:
-    """Makes a directory and its parents where they are missing, durably."""
-    if not path.is_dir():
-        ensure_directory(path.parent)
-        path.mkdir(exist_ok=True)
-        sync_directory(path.parent)
-
-
 def link_tree(source: Path, destination: Path) -> None:
     """Makes a new directory whose files are hard links to another's, or copies without links."""
     for folder, _, files in os.walk(source):

@@ -30,6 +30,7 @@ PLACE_OF: dict[str, Place] = {
     "milestone": "milestones",
     "best": "best",
 }
+CHECKPOINTS = "checkpoints"
 METADATA = "metadata.json"
 MANIFEST = "manifest.json"
 STATE = "state"
@@ -54,9 +55,22 @@ class CheckpointInfo:
     path: Path
 
 
+def ensure_place(path: Path) -> None:
+    """Makes a place of checkpoints in a run's folder where it is missing, durably.
+
+    Raises:
+        OSError: The run's folder is gone, which is not made again, or the disk fails.
+    """
+    if not path.is_dir():
+        if path.parent.name == CHECKPOINTS:
+            ensure_place(path.parent)
+        path.mkdir(exist_ok=True)
+        durable.sync_directory(path.parent)
+
+
 def place_dir(run_dir: Path, place: Place) -> Path:
     """Returns the directory that holds the checkpoints of a place."""
-    base = run_dir / "checkpoints"
+    base = run_dir / CHECKPOINTS
     return base if place == "checkpoints" else base / place
 
 

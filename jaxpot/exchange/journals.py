@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from jaxpot.checkpoints import durable
-from jaxpot.checkpoints.layout import PLACES, in_place, place_dir
+from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
 from jaxpot.exchange.copying import copy_tree
 from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
@@ -156,7 +156,7 @@ def _add_checkpoints(folder: Path, target: Path) -> None:
             final = place_dir(target, place) / f"{info.iteration:06d}"
             if final.exists():
                 continue
-            durable.ensure_directory(final.parent)
+            ensure_place(final.parent)
             draft = durable.aside(final, "tmp")
             draft.mkdir()
             copy_tree(info.path, draft)

@@ -67,7 +67,7 @@ def own_transitions(rows, t, lane):
             if rows["done"][t, lane]:
                 return [*found, (at, paid, ENDED)]
             t += 1
-            if t == STEPS:
+            if t == len(rows["seat"]):
                 return [*found, (at, paid, CUT)]
             if rows["seat"][t, lane] == me:
                 break
@@ -87,9 +87,10 @@ def by_row(walk):
 
     @functools.wraps(walk)
     def whole(rows, *parameters):
-        found = np.zeros((3, STEPS, LANES))
-        for t in range(STEPS):
-            for lane in range(LANES):
+        steps, lanes = rows["seat"].shape
+        found = np.zeros((3, steps, lanes))
+        for t in range(steps):
+            for lane in range(lanes):
                 me = rows["seat"][t, lane]
                 path = own_transitions(rows, t, lane)
                 found[:, t, lane] = walk(rows, lane, me, path, *parameters)

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from jaxpot.checkpoints import list_checkpoints
+import pytest
+
+from jaxpot.checkpoints import layout, list_checkpoints
 from jaxpot.checkpoints.layout import checkpoint_path
 
 
@@ -42,3 +44,15 @@ def test_one_that_was_moved_aside_for_nothing_is_listed(tmp_path: Path) -> None:
 
 def test_a_run_without_checkpoints(tmp_path: Path) -> None:
     assert list_checkpoints(tmp_path) == []
+
+
+def test_a_place_is_made_in_a_run_and_no_run_is_made_again(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with pytest.raises(FileNotFoundError):
+        layout.ensure_place(layout.place_dir(run, "milestones"))
+    assert not run.exists()
+    run.mkdir()
+    for place in layout.PLACES:
+        layout.ensure_place(layout.place_dir(run, place))
+        layout.ensure_place(layout.place_dir(run, place))
+        assert layout.place_dir(run, place).is_dir()

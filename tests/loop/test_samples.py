@@ -16,7 +16,7 @@ from jaxpot.loop import samples
 from jaxpot.spec import Debug, PayloadKey
 from jaxpot.store.samples import dumps, read_samples
 from jaxpot.testing.tiny import tiny_experiment
-from tests.algorithms.test_advantages import reference
+from tests.algorithms.test_advantages import reference_gae
 from tests.docs.pages import page
 from tests.evaluators.boards import observation
 from tests.loop.running import events, rows, trace, train, train_graph
@@ -123,7 +123,7 @@ def test_advantages_and_returns_are_the_oracles(result):
             "seat": np.array([[row["seat"]] for row in game]),
         }
         nothing = {"final_value": np.zeros((1, 2)), "final_known": np.zeros((1, 2), bool)}
-        advantage, known = reference(**column, **nothing, gamma=0.99, gae_lambda=0.95)
+        advantage, _, known = reference_gae({**column, **nothing}, 0.99, 0.95)
         for row, expected in zip(game, advantage[:, 0], strict=True):
             if row["trained"]:
                 assert row["advantage"] == pytest.approx(expected, abs=2e-5)
@@ -215,7 +215,8 @@ def test_numbers_read_back_as_they_were():
 
 def test_the_page_says_what_a_row_has(result):
     table = page("docs/samples.md").partition("| of a row | |")[2].partition("\n\n")[0]
-    told = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in table.splitlines()[2:]))
+    lines = [line for line in table.splitlines()[2:] if "| AlphaZero" not in line]
+    told = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in lines))
     rows = dump_of(result)["samples"]
     assert {key for row in rows for key in row} == set(told)
     whole = [row for row in rows if row["trained"]]
