@@ -14,8 +14,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 import jaxpot
-from jaxpot.spec import load, training_digest
+from jaxpot.spec import load, spec_digest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -39,23 +41,27 @@ def main() -> None:
     parser.add_argument("--runs-dir", type=Path, default=ROOT / "runs" / "results")
     options = parser.parse_args()
     options.runs_dir.mkdir(parents=True, exist_ok=True)
-    for path in options.specs:
-        for seed in missing(path, options.runs_dir, options.seeds):
+    there = finished(options.runs_dir)
+    for digest, (path, seed) in wanted(options.specs, options.seeds).items():
+        if digest not in there:
             train(path, options.runs_dir, seed)
-    write(rows(options.runs_dir))
+    write(rows(options.runs_dir, [*wanted(SHIPPED, options.seeds)]))
 
 
-def missing(path: Path, runs_dir: Path, seeds: int) -> list[int]:
-    """Returns the seeds of a spec that have no finished run yet, the spec's own first."""
-    experiment = load(path).experiment
-    found = jaxpot.open_store(runs_dir).sql(
-        "SELECT seed FROM runs WHERE training_digest = $training AND iterations >= $iterations "
-        "AND status IN ('completed', 'gate_missed')",
-        training=training_digest(experiment),
-        iterations=experiment.iterations,
-    )
-    done = {seed for (seed,) in found}
-    return [seed for seed in range(experiment.seed, experiment.seed + seeds) if seed not in done]
+def wanted(specs: Iterable[Path], seeds: int) -> dict[str, tuple[Path, int]]:
+    """Returns the specs and seeds that there should be runs of, by the runs' digests."""
+    found = {}
+    for path in specs:
+        experiment = load(path).experiment
+        for seed in range(experiment.seed, experiment.seed + seeds):
+            found[spec_digest(attrs.evolve(experiment, seed=seed))] = path, seed
+    return found
+
+
+def finished(runs_dir: Path) -> set[str]:
+    """Returns the digests of which there is a run that is over."""
+    query = "SELECT spec_digest FROM runs WHERE status IN ('completed', 'gate_missed')"
+    return {digest for (digest,) in jaxpot.open_store(runs_dir).sql(query)}
 
 
 def train(path: Path, runs_dir: Path, seed: int) -> None:
@@ -67,9 +73,10 @@ def train(path: Path, runs_dir: Path, seed: int) -> None:
         sys.exit(done.returncode)
 
 
-def rows(runs_dir: Path) -> list[tuple[Any, ...]]:
-    """Asks the store for the results."""
-    return jaxpot.open_store(runs_dir).sql(QUERY.read_text(encoding="utf-8")).rows()
+def rows(runs_dir: Path, digests: list[str]) -> list[tuple[Any, ...]]:
+    """Asks the store for the results of the specs as they are now."""
+    query = QUERY.read_text(encoding="utf-8")
+    return jaxpot.open_store(runs_dir).sql(query, specs=digests).rows()
 
 
 def write(found: Iterable[tuple[Any, ...]]) -> None:

@@ -1,13 +1,20 @@
 -- What the shipped specs reach: over the seeds of each spec, the last value of every evaluation.
-WITH run AS (
+--
+-- $specs: the digests of the specs as they are now; of each seed the newest run counts
+WITH newest AS (
+    SELECT uid, name, seed, status
+    FROM runs
+    WHERE status IN ('completed', 'gate_missed') AND list_contains($specs::VARCHAR[], spec_digest)
+    QUALIFY row_number() OVER (PARTITION BY spec_digest, seed ORDER BY started DESC) = 1
+),
+
+run AS (
     SELECT r.uid, r.name, r.seed, r.status,
         sum(m.value) FILTER (m.key = 'iteration/num_samples') AS samples,
         sum(m.value) FILTER (m.key = 'timings/total') AS seconds
-    FROM runs AS r
+    FROM newest AS r
     JOIN metric AS m ON m.uid = r.uid
-    WHERE
-        r.status IN ('completed', 'gate_missed')
-        AND m.key IN ('iteration/num_samples', 'timings/total')
+    WHERE m.key IN ('iteration/num_samples', 'timings/total')
     GROUP BY ALL
 ),
 

@@ -38,6 +38,7 @@ def per_seat_gae(
     final_known: Array,
     gamma: float,
     gae_lambda: float,
+    step_gamma: float = 1.0,
 ) -> Advantages:
     """Computes GAE (Schulman et al. 2016, eq. 16) for each seat over its own decisions.
 
@@ -50,6 +51,7 @@ def per_seat_gae(
         final_known: `[N, 2]` bool, whether that value may be bootstrapped from.
         gamma: Discount per decision.
         gae_lambda: Trace decay.
+        step_gamma: Discount per step besides, whoever moved.
     """
 
     def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Advantages]:
@@ -59,7 +61,8 @@ def per_seat_gae(
         return (value, advantage, known), Advantages(advantage, advantage + value, known)
 
     start = (final_value, jnp.zeros_like(final_value), final_known)
-    return _own_decisions(decide, start, value, reward=reward, done=done, seat=seat)
+    game = {"reward": reward, "done": done, "seat": seat}
+    return _own_decisions(decide, start, value, **game, step_gamma=step_gamma)
 
 
 def per_seat_return(
@@ -94,6 +97,7 @@ def n_step_return(
     final_known: Array,
     gamma: float,
     steps: int,
+    step_gamma: float = 1.0,
 ) -> Advantages:
     """Computes the return of a seat's next `steps` own decisions (Sutton and Barto 2018, eq. 7.1).
 
@@ -109,6 +113,7 @@ def n_step_return(
         final_known: `[N, 2]` bool, whether that value may be bootstrapped from.
         gamma: Discount per decision.
         steps: Own decisions whose rewards count; at least 1.
+        step_gamma: Discount per step besides, whoever moved.
     """
 
     # Beside each seat, of its next decision: the returns of 0 to steps - 1 decisions, [N, 2, K].
@@ -125,7 +130,8 @@ def n_step_return(
     start = jax.tree.map(
         lambda x: jnp.repeat(x[..., None], steps, axis=-1), (final_value, final_known)
     )
-    return _own_decisions(decide, start, value, reward=reward, done=done, seat=seat)
+    game = {"reward": reward, "done": done, "seat": seat}
+    return _own_decisions(decide, start, value, **game, step_gamma=step_gamma)
 
 
 def per_seat_vtrace(
@@ -187,6 +193,7 @@ def _own_decisions(
     reward: Array,
     done: Array,
     seat: Array,
+    step_gamma: float = 1.0,
 ) -> Advantages:
     """Folds `decide` backwards over each seat's own decisions.
 
@@ -199,14 +206,21 @@ def _own_decisions(
         reward: `[T, N, 2]` float32.
         done: `[T, N]` bool.
         seat: `[T, N]` int32.
+        step_gamma: Discount of all that follows a step, whoever moved.
     """
     end = jax.tree.map(lambda x: jnp.full_like(x, x.dtype == jnp.bool_), start)
+
+    def discounted(x: Array) -> Array:
+        return step_gamma * x if jnp.issubdtype(x.dtype, jnp.floating) else x
 
     def backward(carry, row):
         following, pending = carry
         given, reward_t, done_t, seat_t = row
         following = where_lanes(done_t, end, following)
-        pending = jnp.where(done_t[:, None], 0.0, pending) + reward_t
+        pending = jnp.where(done_t[:, None], 0.0, pending)
+        if step_gamma != 1.0:
+            following, pending = jax.tree.map(discounted, (following, pending))
+        pending = pending + reward_t
         now, outcome = decide(of_seat(following, seat_t), of_seat(pending, seat_t), given)
         following = with_seat(following, seat_t, now)
         pending = with_seat(pending, seat_t, jnp.zeros_like(pending[:, 0]))

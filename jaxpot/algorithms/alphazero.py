@@ -105,7 +105,7 @@ class AlphaZero:
             model_state,
             opt_state,
             batch,
-            metrics=(*_MEANS, *(f"auxiliary/{name}" for name in self.auxiliary)),
+            metrics=(*_MEANS, *self.auxiliary),
             optimizer=self.optimizer,
             num_epochs=self.config.num_epochs,
             batch_size=self.config.batch_size,
@@ -184,8 +184,9 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
     if config.value_target == "outcome":
         return per_seat_return(value=value, **game, gamma=1.0)
     end = {"final_value": rollout.final_value, "final_known": rollout.final_known}
+    by_step = config.gamma  # as in the search that gave the values
     if config.value_target == "n_step":
         steps = cast(int, config.n_step)
-        return n_step_return(value=value, **game, **end, gamma=config.gamma, steps=steps)
+        return n_step_return(value=value, **game, **end, gamma=1.0, steps=steps, step_gamma=by_step)
     mix = cast(float, config.td_lambda)
-    return per_seat_gae(value=value, **game, **end, gamma=config.gamma, gae_lambda=mix)
+    return per_seat_gae(value=value, **game, **end, gamma=1.0, gae_lambda=mix, step_gamma=by_step)

@@ -112,7 +112,7 @@ class PPO:
             model_state,
             opt_state,
             batch,
-            metrics=(*_MEANS, *(f"auxiliary/{name}" for name in self.auxiliary)),
+            metrics=(*_MEANS, *self.auxiliary),
             optimizer=self.optimizer,
             num_epochs=self.config.num_epochs,
             batch_size=self.config.batch_size,
@@ -178,13 +178,15 @@ _MEANS = (
 
 def _advantages(config: spec.PPO, rollout: Rollout) -> Advantages:
     """Computes what the config's `advantage` says, of rows whose moves the agent chose."""
-    game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
     value = rollout.extras["value"]
     if config.advantage == "per_seat_return":
+        game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
         return per_seat_return(value=value, **game, gamma=config.gamma)
     return per_seat_gae(
         value=value,
-        **game,
+        reward=rollout.reward,
+        done=rollout.done,
+        seat=rollout.seat,
         final_value=rollout.final_value,
         final_known=rollout.final_known,
         gamma=config.gamma,

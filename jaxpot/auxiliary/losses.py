@@ -78,7 +78,7 @@ def auxiliary_terms(
         mask: `[B]` bool: the rows that count.
 
     Returns:
-        The weighted sum, and under the payload keys `auxiliary/<name>` each loss unweighted: its
+        The weighted sum, and under the losses' own names, the payload's keys, each unweighted: its
         mean over the rows that count and have a target, 0 where there is none.
     """
     total = jnp.float32(0.0)
@@ -88,6 +88,6 @@ def auxiliary_terms(
         counts = mask & known
         each = jnp.where(counts, loss.loss(outputs[name], target), 0.0)
         mean = each.sum() / jnp.maximum(counts.sum(), 1)
-        metrics[f"auxiliary/{name}"] = mean
+        metrics[name] = mean
         total = total + loss.coeff * mean
     return total, metrics

@@ -17,8 +17,8 @@ def build_network(
     """Builds the network that the config `model` declares, for a game.
 
     Raises:
-        UserError: There are auxiliary losses, and the model does not tell its features.
-        ValueError: The model has no use for the game's observations.
+        UserError: The model has no use for the game's observations, or there are auxiliary losses
+            and it does not tell its features.
     """
     network = implementation(model)(
         model, observation_shape=env.observation_shape, num_actions=env.num_actions

@@ -17,6 +17,7 @@ from jaxpot.evaluators.base import Evaluator, OpponentError
 from jaxpot.graph.phase import Implementation
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment, Fault, SpecError
+from jaxpot.spec.models import is_recurrent
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation, part_row
 
@@ -68,6 +69,7 @@ def build_context(
         optimizer=experiment.optimizer,
         auxiliary=auxiliary,
     )
+    _check_memory(experiment, network, algorithm)
     offered: dict[str, Any] = {
         "experiment": experiment,
         "league": experiment.league,
@@ -96,6 +98,22 @@ def build_context(
         algorithm=algorithm,
         evaluators=evaluators,
     )
+
+
+def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm) -> None:
+    """Holds parts of a user's own to what the spec's rules could not know of them."""
+    if is_recurrent(experiment.model) is not network.recurrent:
+        has = "has a memory" if network.recurrent else "has no memory"
+        raise UserError(
+            f"model {experiment.model.kind}: its network {has}, and its class does not say so; "
+            f"give it the attribute recurrent = {network.recurrent}"
+        )
+    steps, seq_len = experiment.collect.num_steps, algorithm.seq_len
+    if network.recurrent and seq_len is not None and steps % seq_len:
+        raise UserError(
+            f"algorithm {experiment.algorithm.kind}: its sequences of {seq_len} steps do not "
+            f"divide collect.num_steps = {steps}"
+        )
 
 
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:

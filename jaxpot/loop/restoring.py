@@ -179,7 +179,8 @@ def restore_parent(runs_dir: Path, path: Path, shapes: "State") -> Parent:
         faults = "".join(f"\n  {fault}" for fault in error.faults)
         raise UserError(
             f"the network of {path} is not this spec's:{faults}\n"
-            "Start from a run of the same [model] on the same game, or change the spec's [model]"
+            "Start from a run of the same [model] and [auxiliary] on the same game, or change this "
+            "spec's"
         ) from error
     except checkpoints.DamagedCheckpoint as error:
         raise UserError(f"{error}; start from another checkpoint") from error

@@ -169,7 +169,7 @@ def build(config: "AZNet", *, observation_shape: ObservationShape, num_actions: 
     """Builds the network of a `kind = "az_net"` model.
 
     Raises:
-        ValueError: An observation is not `[H, W, C]`.
+        UserError: An observation is not `[H, W, C]`.
     """
     board = board_shape(observation_shape, model="an az_net")
     return from_module(

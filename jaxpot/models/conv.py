@@ -52,7 +52,7 @@ def build(config: "Conv", *, observation_shape: ObservationShape, num_actions: i
     """Builds the network of a `kind = "conv"` model.
 
     Raises:
-        ValueError: An observation is not `[H, W, C]`.
+        UserError: An observation is not `[H, W, C]`.
     """
     board = board_shape(observation_shape, model="a conv")
     return from_module(

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.errors import UserError
 from jaxpot.models.base import Observation, ObservationShape, is_shape
 
 
@@ -27,12 +28,12 @@ def board_shape(observation_shape: ObservationShape, *, model: str) -> tuple[int
     """Returns the shape of a board's planes, `[H, W, C]`.
 
     Raises:
-        ValueError: The observation is another; `model` is who asks, with an article.
+        UserError: The observation is another; `model` is who asks, with an article.
     """
     match observation_shape:
         case (int(height), int(width), int(channels)):
             return height, width, channels
-    raise ValueError(
+    raise UserError(
         f"{model} needs observations [height, width, channels]; got {observation_shape}"
     )
 

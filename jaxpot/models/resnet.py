@@ -76,7 +76,7 @@ def build(config: "ResNet", *, observation_shape: ObservationShape, num_actions:
     """Builds the network of a `kind = "resnet"` model.
 
     Raises:
-        ValueError: An observation is not `[H, W, C]`.
+        UserError: An observation is not `[H, W, C]`.
     """
     board = board_shape(observation_shape, model="a resnet")
     return from_module(

@@ -92,7 +92,7 @@ def build(
     """Builds the network of a `kind = "transformer"` model.
 
     Raises:
-        ValueError: An observation is not `[H, W, C]`.
+        UserError: An observation is not `[H, W, C]`.
     """
     board = board_shape(observation_shape, model="a transformer")
     return from_module(

@@ -18,7 +18,7 @@ def build(
     """Builds the network of a `kind = "transformer_lstm"` model.
 
     Raises:
-        ValueError: An observation is not `[H, W, C]`.
+        UserError: An observation is not `[H, W, C]`.
     """
     board = board_shape(observation_shape, model="a transformer_lstm")
     return recurrent_network(

@@ -120,5 +120,8 @@ def search(
     summary = output.search_tree.summary()
     # Not the mean over simulations: sequential halving tries bad actions as often as good ones.
     tried = jnp.where(summary.visit_counts > 0, output.action_weights, 0.0)
-    value = (tried * summary.qvalues).sum(axis=-1) / tried.sum(axis=-1)
+    total = tried.sum(axis=-1)
+    value = (tried * summary.qvalues).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
+    # The policy of a long search may leave nothing, in float32, of all that it tried.
+    value = jnp.where(total > 0, value, summary.value)
     return SearchResult(output.action, output.action_weights, value)

@@ -45,7 +45,7 @@ def auxiliary_keys(losses: Mapping[str, Any]) -> tuple[PayloadKey, ...]:
     """Returns the keys that auxiliary losses emit: of each its mean, unweighted."""
     return tuple(
         PayloadKey(
-            name=f"auxiliary/{name}",
+            name=name,
             dtype="float",
             unit="",
             doc=f"Mean of the auxiliary loss `{name}`, unweighted.",

@@ -87,7 +87,7 @@ def _emitted(draft: Draft) -> Emitted:
     try:
         keys += auxiliary_keys(draft.sound("auxiliary"))
     except Unknown:
-        unsure.append("auxiliary/")
+        unsure += _refused_names(draft, "auxiliary") or [""]
     emitted, more = _evaluator_keys(draft)
     keys += [*(algorithm or ()), *emitted]
     return Emitted({key.name: key for key in keys}, (*unsure, *more))
@@ -105,8 +105,8 @@ def _lacking(collect: Collect, windows: Mapping[str, Window]) -> Iterator[str]:
 def _evaluator_keys(draft: Draft) -> tuple[list[PayloadKey], list[str]]:
     keys: list[PayloadKey] = []
     unsure: list[str] = []
-    refused = {path[1] for path in draft.refused if path[:1] == ("eval",) and len(path) > 1}
-    for name in map(str, refused):
+    refused = _refused_names(draft, "eval")
+    for name in refused:
         prefix = evaluator_prefix(name)
         unsure += [f"{prefix}/", f"timings/{prefix}"]
     try:
@@ -126,6 +126,20 @@ def _evaluator_keys(draft: Draft) -> tuple[list[PayloadKey], list[str]]:
         else:
             keys += emitted
     return keys, unsure
+
+
+def _auxiliary_names(draft: Draft) -> Iterator[Fault]:
+    taken = {key.name for key in (*loop_keys(), *(part_keys(draft.part("algorithm"), "") or ()))}
+    for name in draft.part("auxiliary"):
+        if name in taken:
+            message = f"{shown(name)} is a key of the payload, as this loss's name would be"
+            yield Fault("bad-name", ("auxiliary", name), message, "another name, with a `kind`")
+
+
+def _refused_names(draft: Draft, section: str) -> list[str]:
+    """Returns the names in a section of named tables that were refused, if it is not all of it."""
+    inside = (path for path in draft.refused if path[0] == section and len(path) > 1)
+    return sorted({str(path[1]) for path in inside})
 
 
 def _expect(draft: Draft) -> Iterator[Fault]:
@@ -224,4 +238,4 @@ def _presence(key: PayloadKey) -> str:
     return f"where it is there: {every}, first at {first}{until}{when}"
 
 
-metric_rules = (_expect, _best)
+metric_rules = (_auxiliary_names, _expect, _best)

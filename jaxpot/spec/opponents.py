@@ -1,11 +1,13 @@
 """The rules on opponents: what play against the league, its archive and the target needs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.evaluators import ArchiveEvaluator
-from jaxpot.spec.faults import Fault
+from jaxpot.spec.faults import Fault, Path
 from jaxpot.spec.league import AddSchedule
+from jaxpot.spec.wording import shown
 
 _COLLECTORS = ("league", "archive")
 
@@ -86,6 +88,17 @@ def _halves(draft: Draft) -> Iterator[Fault]:
         message = f"{num_envs} is not divisible by 2"
         allowed = "an even integer: the target moves first in one half of the games"
         yield Fault("uneven-envs", path, message, allowed)
+
+
+def unmet_networks(draft: Draft, path: Path, given: Any) -> Iterator[Fault]:
+    """Yields a fault where an option is about networks that the agent meets, and it meets none."""
+    others = [draft.part("collect", name) for name in _COLLECTORS]
+    selfplay = draft.part("collect", "selfplay")
+    target = selfplay is not None and draft.sound("collect", "selfplay", "opponent") == "target"
+    if not target and all(other is None for other in others):
+        message = f"{shown(given)}, but no network is played against"
+        allowed = "[collect.league], [collect.archive] or the target besides"
+        yield Fault("unused-option", path, message, allowed)
 
 
 def _archive_evaluators(draft: Draft) -> list[str]:

@@ -53,7 +53,7 @@ the training digest."""
 
 _AUXILIARY = """\
 The name of a table is its kind where it says none: `[auxiliary.game_progress]` needs no `kind`. The
-loss is logged as `auxiliary/<name>`. [Auxiliary losses](auxiliary.md) says how they train."""
+loss is logged as `<name>`. [Auxiliary losses](auxiliary.md) says how they train."""
 
 _OWN = """\
 For an environment, a model, an algorithm, an auxiliary loss, an evaluator or a sink,

@@ -8,9 +8,9 @@ from jaxpot.spec.draft import Draft, Unknown
 from jaxpot.spec.evaluators import GameTreeEvaluator
 from jaxpot.spec.faults import Fault, Path
 from jaxpot.spec.models import is_recurrent
+from jaxpot.spec.opponents import unmet_networks
 from jaxpot.spec.parts import ImportedPart
 from jaxpot.spec.pgx_games import Game
-from jaxpot.spec.wording import shown
 
 _MEMORYLESS = "a model without memory"
 
@@ -66,13 +66,8 @@ def _vain(path: Path, config: Any) -> Iterator[Fault]:
 def _idle_opponents(draft: Draft) -> Iterator[Fault]:
     path = ("algorithm", "opponent_acting")
     acting = draft.sound(*path)
-    others = [draft.part("collect", name) for name in ("league", "archive")]
-    selfplay = draft.part("collect", "selfplay")
-    target = selfplay is not None and draft.sound("collect", "selfplay", "opponent") == "target"
-    if acting != "network" and not target and all(other is None for other in others):
-        message = f"{shown(acting)}, but no network is played against"
-        allowed = "[collect.league], [collect.archive] or the target besides"
-        yield Fault("unused-option", path, message, allowed)
+    if acting != "network":
+        yield from unmet_networks(draft, path, given=acting)
 
 
 def _searches(draft: Draft) -> Iterator[tuple[Path, str]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from jaxpot.spec.draft import Draft
 from jaxpot.spec.faults import Fault
 from jaxpot.spec.models import is_recurrent
+from jaxpot.spec.opponents import unmet_networks
 
 _SEQ_LEN = ("algorithm", "seq_len")
 
@@ -36,15 +37,8 @@ def _whole_minibatches(draft: Draft) -> Iterator[Fault]:
 
 def _others_moves(draft: Draft) -> Iterator[Fault]:
     path = ("algorithm", "vtrace")
-    if not draft.sound(*path):
-        return
-    selfplay = draft.part("collect", "selfplay")
-    target = selfplay is not None and draft.sound("collect", "selfplay", "opponent") == "target"
-    others = [draft.part("collect", name) for name in ("league", "archive")]
-    if not target and all(other is None for other in others):
-        message = "no effect where no network is played against"
-        allowed = "[collect.league], [collect.archive] or the target besides"
-        yield Fault("unused-option", path, message, allowed)
+    if draft.sound(*path):
+        yield from unmet_networks(draft, path, given=True)
 
 
 sequence_rules = (_no_memory, _whole_sequences, _whole_minibatches, _others_moves)

@@ -21,6 +21,7 @@ from jaxpot.spec.networks import network_rules
 from jaxpot.spec.opponents import opponent_rules
 from jaxpot.spec.optimizers import SGD
 from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS
+from jaxpot.spec.registry import replay_iterations
 from jaxpot.spec.schedules import Cosine, Linear
 from jaxpot.spec.search_rules import search_rules
 from jaxpot.spec.sequences import sequence_rules
@@ -113,11 +114,14 @@ def _batch_size(draft: Draft) -> Iterator[Fault]:
     collect = draft.sound("collect")
     last = draft.sound("iterations") - 1
     rows, t = min((certain_rows(collect, t), t) for t in (0, last))
-    if 0 < rows < batch_size:
+    kept = replay_iterations(draft.part("algorithm"))
+    if 0 < rows * kept < batch_size:
         # The smallest iterations are those after the random warm-up: name the first of them.
         t = collect.random.until if t else 0
         message = f"{batch_size} rows, but iteration {t} collects {rows}"
-        yield Fault("batch-too-large", path, message, f"at most {rows}")
+        if kept > 1:
+            message += f" and {kept} iterations are kept"
+        yield Fault("batch-too-large", path, message, f"at most {rows * kept}")
 
 
 def _warmup(draft: Draft) -> Iterator[Fault]:

@@ -77,8 +77,10 @@ def rollout():
     )
 
 
-def own_rows(rollout, t, lane):
+def own_rows(rollout, t, lane, *, gamma=1.0):
     """Lists a seat's decisions from step `t` on: each with what it earns until its next one.
+
+    Each reward is discounted by the steps, of either seat, from `t` to its own.
 
     Returns the decisions, and whether the game ended behind the last of them.
     """
@@ -86,7 +88,7 @@ def own_rows(rollout, t, lane):
     for later in range(t, STEPS):
         if rollout.seat[later, lane] == seat:
             decisions.append([later, 0.0])
-        decisions[-1][1] += float(rollout.reward[later, lane, seat])
+        decisions[-1][1] += gamma ** (later - t) * float(rollout.reward[later, lane, seat])
         if rollout.done[later, lane]:
             return decisions, True
     return decisions, False
@@ -99,14 +101,15 @@ def plain_outcome(rollout, t, lane):
 
 def plain_n_step(rollout, t, lane, *, steps, gamma):
     """Adds up `steps` decisions' rewards, and goes on with a value where there are more."""
-    decisions, ended = own_rows(rollout, t, lane)
+    decisions, ended = own_rows(rollout, t, lane, gamma=gamma)
     seat = rollout.seat[t, lane]
-    total = sum(gamma**k * paid for k, (_, paid) in enumerate(decisions[:steps]))
+    total = sum(paid for _, paid in decisions[:steps])
     if len(decisions) > steps:
-        return total + gamma**steps * rollout.extras["value"][decisions[steps][0], lane], True
+        there = decisions[steps][0]
+        return total + gamma ** (there - t) * rollout.extras["value"][there, lane], True
     if ended:
         return total, True
-    bootstrap = gamma ** len(decisions) * rollout.final_value[lane, seat]
+    bootstrap = gamma ** (STEPS - t) * rollout.final_value[lane, seat]
     return total + bootstrap, bool(rollout.final_known[lane, seat])
 
 

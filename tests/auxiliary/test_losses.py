@@ -87,11 +87,11 @@ def test_terms_are_means_over_rows_that_count_and_have_a_target():
     targets = {"a": (jnp.zeros(4), known), "b": (jnp.zeros(4), jnp.ones(4, bool))}
     mask = jnp.array([True, True, True, False])
     total, metrics = auxiliary_terms(losses, outputs, targets, mask)
-    assert metrics["auxiliary/a"] == (1.0 + 9.0) / 2
-    assert metrics["auxiliary/b"] == 1.0
+    assert metrics["a"] == (1.0 + 9.0) / 2
+    assert metrics["b"] == 1.0
     assert total == 2.0 * 5.0 + 0.25
     nothing, metrics = auxiliary_terms(losses, outputs, targets, jnp.zeros(4, bool))
-    assert nothing == 0 and set(metrics) == {"auxiliary/a", "auxiliary/b"}
+    assert nothing == 0 and set(metrics) == {"a", "b"}
 
 
 def test_without_losses_there_is_nothing_to_add():

@@ -189,3 +189,13 @@ def test_options_come_from_a_config_and_lose_their_noise():
     assert (quiet.gumbel_scale, quiet.dirichlet_fraction, quiet.temperature) == (0, 0, 0)
     bare = SearchOptions.of(spec.Search(max_num_considered_actions=4))
     assert (bare.policy, bare.max_num_considered_actions) == ("gumbel_muzero", 4)
+
+
+def test_a_long_search_that_leaves_its_policy_nothing_of_what_it_tried_has_a_value():
+    # Every simulation goes to one move, whose weight the others' mixed values drown in float32.
+    options = {"num_simulations": 1200, "max_num_considered_actions": 1}
+    run = searching(TIC_TAC_TOE, policy="gumbel_muzero", **options)
+    state = after(0)
+    found = jax.device_get(run(jnp.zeros(9), jnp.float32(0.5), state, jax.random.key(0)))
+    assert np.isfinite(found.value).all()
+    assert np.isfinite(found.weights).all()

@@ -76,14 +76,14 @@ def test_a_game_that_only_the_mover_sees_has_no_history():
 
 def test_each_loss_is_a_payload_key_of_the_training():
     keys = payload_keys(from_resolved({**KUHN, "auxiliary": {"game_progress": {}}}))
-    (key,) = (key for key in keys if key.name.startswith("auxiliary/"))
+    (key,) = (key for key in keys if key.name == "game_progress")
     assert (key.name, key.phase, key.dtype, key.every) == (
-        "auxiliary/game_progress", "training", "float", 1,
+        "game_progress", "training", "float", 1,
     )  # fmt: skip
 
 
 def test_a_gate_may_look_at_it():
-    gate = {"metric": "auxiliary/game_progress", "max": 1.0}
+    gate = {"metric": "game_progress", "max": 1.0}
     data = {**SMALL, "auxiliary": {"game_progress": {}}, "expect": [gate]}
     assert from_resolved(data).expect[0].metric == gate["metric"]
     with pytest.raises(SpecError, match="nothing emits"):
@@ -112,3 +112,9 @@ def test_an_unimported_algorithms_keys_are_still_unknown():
     data = {**SMALL, "algorithm": {"kind": "a.b:C"}, "auxiliary": {"game_progress": {}}}
     with pytest.raises(UserError, match=r"a\.b:C"):
         payload_keys(from_resolved(data))
+
+
+def test_a_loss_has_no_name_that_is_a_key_already():
+    for name in ("policy_loss", "num_episodes"):
+        with pytest.raises(SpecError, match=f'auxiliary.{name}: "{name}" is a key of the payload'):
+            losses({name: {"kind": "game_progress"}})

@@ -142,3 +142,11 @@ def test_options_have_values_where_they_have_an_effect():
             },
         )
         assert spec.from_resolved(spec.resolved(experiment)) == experiment
+
+
+def test_a_minibatch_may_have_rows_of_all_iterations_that_are_kept():
+    few = {"collect": {"num_steps": 9, "selfplay": {"num_envs": 2}}}
+    kept = {"kind": "alphazero", "batch_size": 64, "replay_iterations": 4}
+    assert faults(algorithm=kept, **few) == []
+    kept["replay_iterations"] = 3
+    assert faults(algorithm=kept, **few) == [("algorithm.batch_size", "batch-too-large")]
