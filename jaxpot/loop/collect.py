@@ -23,6 +23,7 @@ from jaxpot.algorithms.base import Decision, Rollout, View
 from jaxpot.auxiliary import record_states
 from jaxpot.envs import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
+from jaxpot.loop.cut import final_values
 from jaxpot.loop.lanes import Keys, Lanes, step_keys
 from jaxpot.models.base import ModelState, Params
 from jaxpot.models.memory import both_seats, of_seat, where_lanes, with_seat
@@ -208,7 +209,7 @@ def _play(
     held = jnp.ones((lanes.total, 2), jnp.bool_)
     if against is not None and not _learns_from(context, against):
         held = end.agent[:, None] == jnp.arange(2)[None, :]
-    value, known = _final_values(context, params, model_state, end.state, end.memory)
+    value, known = final_values(context, params, model_state, end.state, end.memory)
     rows = rows._replace(final_value=value, final_known=known & held)
     return rows, jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
 
@@ -283,30 +284,3 @@ def _agent_seat(lanes: Lanes, first_mover: Array) -> Array:
     """Returns the agent's seat in games that begin: first in the first half of a group's lanes."""
     agent_first = jnp.arange(lanes.total) % lanes.lanes < lanes.lanes // 2
     return jnp.where(agent_first, first_mover, 1 - first_mover)
-
-
-def _final_values(
-    context: Context, params: Params, model_state: ModelState, state: Any, memory: Any
-) -> tuple[Array, Array]:
-    """Values the cut for each seat: `[N, 2]` float32, and whether each may be used, `[N, 2]` bool.
-
-    Where a game shows only the mover's view, the other seat takes the negative of the mover's
-    value if the game is two-player zero-sum, and has none otherwise.
-    """
-    env = context.env
-
-    def value_of(seat: Array) -> Array:
-        observation = jax.vmap(env.observe)(state, seat)
-        carry = of_seat(memory, seat)
-        return context.network.step(params, model_state, observation, carry)[0].value
-
-    mover = state.current_player
-    moves = mover[:, None] == jnp.arange(2)[None, :]
-    if env.both_views:
-        seats = jnp.zeros_like(mover)
-        value = jnp.stack([value_of(seats), value_of(seats + 1)], axis=1)
-        return value, jnp.ones_like(moves)
-    own = value_of(mover)[:, None]
-    if env.zero_sum:
-        return jnp.where(moves, own, -own), jnp.ones_like(moves)
-    return jnp.where(moves, own, 0.0), moves

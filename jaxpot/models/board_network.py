@@ -4,6 +4,7 @@ Axis letters: F filters, H height, W width, C channels, B batch, A actions.
 """
 
 import math
+from abc import abstractmethod
 
 import jax
 from flax import nnx
@@ -44,9 +45,9 @@ class BoardNetwork(nnx.Module):
         self.value_hidden = dense(2 * num_filters, VALUE_WIDTH, gain=math.sqrt(2.0), rngs=rngs)
         self.value = dense(VALUE_WIDTH, 1, gain=1.0, rngs=rngs)
 
+    @abstractmethod
     def trunk(self, observation: Array) -> Array:
         """Maps observations `[B, H, W, C] float32` to `[F, H, W, B]`, each row by itself."""
-        raise NotImplementedError
 
     def __call__(self, observation: Array, *, training: Training | None = None) -> Outputs:
         """Maps observations `[B, H, W, C] float32` to logits `[B, A]` and values `[B]`."""
