@@ -4,6 +4,13 @@ A seat's transition runs from one of its decisions to its next, whoever moved in
 rewards that it gets on the way belong to the decision. Discounts count a seat's own decisions. At a
 game's end nothing follows.
 
+Where a rollout cuts a game, a seat goes on with its final value. A seat that has none is cut at its
+last decision instead: that row has no target, and the earlier ones bootstrap from its value.
+
+The final value of the seat that is not to move is the negative of the mover's (rows contract v2).
+It is exact without a discount. With one, what the mover's moves pay from there on is discounted
+once more than it is in the middle of a rollout: a factor of `gamma` in what that row rests on.
+
 Axis letters: T steps, N lanes.
 """
 
@@ -25,7 +32,7 @@ class Advantages(NamedTuple):
     target: Array
     """float32: the value's target."""
     known: Array
-    """bool: whether the row's return rests on an end or on a value, not on a blind cut."""
+    """bool: whether the row has a target: its next decision, an end or a value is known."""
 
 
 def per_seat_gae(
@@ -54,15 +61,25 @@ def per_seat_gae(
         step_gamma: Discount per step besides, whoever moved.
     """
 
-    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Advantages]:
-        next_value, next_advantage, known = following
+    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
+        next_value, next_advantage = following
         delta = paid + gamma * next_value - value
         advantage = delta + gamma * gae_lambda * next_advantage
-        return (value, advantage, known), Advantages(advantage, advantage + value, known)
+        return (value, advantage), advantage, advantage + value
 
-    start = (final_value, jnp.zeros_like(final_value), final_known)
-    game = {"reward": reward, "done": done, "seat": seat}
-    return _own_decisions(decide, start, value, **game, step_gamma=step_gamma)
+    def cut(value: Array) -> Any:
+        return value, jnp.zeros_like(value)
+
+    return _own_decisions(
+        decide,
+        cut,
+        value,
+        final=(final_value, final_known),
+        reward=reward,
+        done=done,
+        seat=seat,
+        step_gamma=step_gamma,
+    )
 
 
 def per_seat_return(
@@ -78,13 +95,11 @@ def per_seat_return(
         gamma: Discount per decision.
     """
 
-    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Advantages]:
-        next_return, known = following
-        target = paid + gamma * next_return
-        return (target, known), Advantages(target - value, target, known)
+    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
+        target = paid + gamma * following
+        return target, target - value, target
 
-    start = (jnp.zeros_like(reward[0]), jnp.zeros(reward.shape[1:], jnp.bool_))
-    return _own_decisions(decide, start, value, reward=reward, done=done, seat=seat)
+    return _own_decisions(decide, None, value, final=None, reward=reward, done=done, seat=seat)
 
 
 def n_step_return(
@@ -116,22 +131,25 @@ def n_step_return(
         step_gamma: Discount per step besides, whoever moved.
     """
 
-    # Beside each seat, of its next decision: the returns of 0 to steps - 1 decisions, [N, 2, K].
-    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Advantages]:
-        returns, knowns = following
-        more = paid[:, None] + gamma * returns
-        target, known = more[:, -1], knowns[:, -1]
-        now = (
-            jnp.concatenate([value[:, None], more[:, :-1]], axis=1),
-            jnp.concatenate([jnp.ones_like(knowns[:, :1]), knowns[:, :-1]], axis=1),
-        )
-        return now, Advantages(target - value, target, known)
+    # What a seat keeps of its next decision: the returns of 0 to steps - 1 decisions, [N, K].
+    def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
+        more = paid[:, None] + gamma * following
+        target = more[:, -1]
+        return jnp.concatenate([value[:, None], more[:, :-1]], axis=1), target - value, target
 
-    start = jax.tree.map(
-        lambda x: jnp.repeat(x[..., None], steps, axis=-1), (final_value, final_known)
+    def cut(value: Array) -> Any:
+        return jnp.repeat(value[..., None], steps, axis=-1)
+
+    return _own_decisions(
+        decide,
+        cut,
+        value,
+        final=(final_value, final_known),
+        reward=reward,
+        done=done,
+        seat=seat,
+        step_gamma=step_gamma,
     )
-    game = {"reward": reward, "done": done, "seat": seat}
-    return _own_decisions(decide, start, value, **game, step_gamma=step_gamma)
 
 
 def per_seat_vtrace(
@@ -170,26 +188,38 @@ def per_seat_vtrace(
         c_clip: Most that a ratio lets through of the trace.
     """
 
-    def decide(following: Any, paid: Array, row: Any) -> tuple[Any, Advantages]:
-        next_value, next_excess, known = following
-        value, log_ratio = row
+    def decide(
+        following: Any, paid: Array, value: Array, log_ratio: Array
+    ) -> tuple[Any, Array, Array]:
+        next_value, next_excess = following
         # Clipped before it is raised, so that no ratio overflows.
         rho, c = (jnp.exp(jnp.minimum(log_ratio, jnp.log(x))) for x in (rho_clip, c_clip))
         delta = paid + gamma * next_value - value
         excess = rho * delta + gamma * gae_lambda * c * next_excess
         advantage = rho * (delta + gamma * gae_lambda * next_excess)
-        return (value, excess, known), Advantages(advantage, excess + value, known)
+        return (value, excess), advantage, excess + value
 
-    start = (final_value, jnp.zeros_like(final_value), final_known)
-    rows = (value, log_ratio)
-    return _own_decisions(decide, start, rows, reward=reward, done=done, seat=seat)
+    def cut(value: Array) -> Any:
+        return value, jnp.zeros_like(value)
+
+    return _own_decisions(
+        decide,
+        cut,
+        value,
+        log_ratio,
+        final=(final_value, final_known),
+        reward=reward,
+        done=done,
+        seat=seat,
+    )
 
 
 def _own_decisions(
-    decide: Callable[[Any, Array, Any], tuple[Any, Advantages]],
-    start: Any,
-    rows: Any,
-    *,
+    decide: Callable[..., tuple[Any, Array, Array]],
+    cut: Callable[[Array], Any] | None,
+    value: Array,
+    *more: Array,
+    final: tuple[Array, Array] | None,
     reward: Array,
     done: Array,
     seat: Array,
@@ -199,32 +229,44 @@ def _own_decisions(
 
     Args:
         decide: Takes what the seat keeps of its next decision, the rewards paid until then `[N]`,
-            and the row; returns what it keeps of this decision, and the row's outcome.
-        start: `[N, 2, ...]`: what each seat keeps of the time after the rollout. At a game's end
-            it is zero where it is float32, and true where it is bool.
-        rows: `[T, N]` arrays, handed to `decide` step by step.
+            the row's value and what `more` has of it; returns what the seat keeps of this decision,
+            the advantage and the target.
+        cut: Returns what a seat keeps where nothing but a value is known of the time after. None
+            where targets rest on games' ends alone: what is kept is then one number.
+        value: `[T, N]` float32, the acting seat's value estimate.
+        *more: `[T, N]` arrays, handed to `decide` step by step.
+        final: Each seat's value of the time after the rollout, `[N, 2]` float32, and whether it
+            may be used, `[N, 2]` bool; None without `cut`.
         reward: `[T, N, 2]` float32.
         done: `[T, N]` bool.
         seat: `[T, N]` int32.
         step_gamma: Discount of all that follows a step, whoever moved.
     """
-    end = jax.tree.map(lambda x: jnp.full_like(x, x.dtype == jnp.bool_), start)
-
-    def discounted(x: Array) -> Array:
-        return step_gamma * x if jnp.issubdtype(x.dtype, jnp.floating) else x
+    if cut is None or final is None:
+        start, start_known = jnp.zeros_like(reward[0]), jnp.zeros(reward.shape[1:], jnp.bool_)
+    else:
+        start, start_known = cut(final[0]), final[1]
+    end = jax.tree.map(jnp.zeros_like, start)
 
     def backward(carry, row):
-        following, pending = carry
-        given, reward_t, done_t, seat_t = row
+        following, known, pending = carry
+        reward_t, done_t, seat_t, value_t, *more_t = row
         following = where_lanes(done_t, end, following)
+        known = known | done_t[:, None]
         pending = jnp.where(done_t[:, None], 0.0, pending)
         if step_gamma != 1.0:
-            following, pending = jax.tree.map(discounted, (following, pending))
+            following, pending = jax.tree.map(lambda x: step_gamma * x, (following, pending))
         pending = pending + reward_t
-        now, outcome = decide(of_seat(following, seat_t), of_seat(pending, seat_t), given)
+        now, advantage, target = decide(
+            of_seat(following, seat_t), of_seat(pending, seat_t), value_t, *more_t
+        )
+        known_now = of_seat(known, seat_t)
+        if cut is not None:
+            now = where_lanes(known_now, now, cut(value_t))
+            known = with_seat(known, seat_t, jnp.ones_like(known_now))
         following = with_seat(following, seat_t, now)
         pending = with_seat(pending, seat_t, jnp.zeros_like(pending[:, 0]))
-        return (following, pending), outcome
+        return (following, known, pending), Advantages(advantage, target, known_now)
 
-    carry = (start, jnp.zeros_like(reward[0]))
-    return jax.lax.scan(backward, carry, (rows, reward, done, seat), reverse=True)[1]
+    carry = (start, start_known, jnp.zeros_like(reward[0]))
+    return jax.lax.scan(backward, carry, (reward, done, seat, value, *more), reverse=True)[1]

@@ -43,6 +43,8 @@ class Rollout(NamedTuple):
     """`[T, N, 2]` float32: both seats' rewards of the step."""
     done: Array
     """`[T, N]` bool: whether the step ended the game."""
+    length: Array
+    """`[T, N]` int32: steps that the game had before this one."""
     trained_seats: Array
     """`[T, N]` int32: how many of the game's seats are trained."""
     extras: dict[str, Array]

@@ -45,7 +45,7 @@ class AuxiliaryLoss(Protocol):
         """Computes what there was to tell.
 
         Args:
-            rollout: The rows, `[T, N, ...]`. Every lane begins with a new game.
+            rollout: The rows, `[T, N, ...]`. A lane may begin in the middle of a game.
             recorded: `[T, N, ...]`, what `record` gave at each step; None where it gave None.
 
         Returns:

@@ -28,16 +28,12 @@ class ProgressLoss:
     max_steps: int
 
     def record(self, env: Environment[Any], state: Any) -> None:
-        """Records nothing: where games end says how far they have come."""
+        """Records nothing: the rollout counts the steps."""
 
     def targets(self, rollout: "Rollout", recorded: Array | None) -> tuple[Array, Array]:
         """Returns `[T, N]` float32 from 0 to below 1; every row has one."""
         del recorded
-        done = rollout.done
-        step = jnp.arange(done.shape[0], dtype=jnp.int32)[:, None]
-        follows = jnp.pad(done[:-1], ((1, 0), (0, 0)))
-        first = jax.lax.cummax(jnp.where(follows, step, 0), axis=0)
-        return (step - first) / jnp.float32(self.max_steps), jnp.ones_like(done)
+        return rollout.length / jnp.float32(self.max_steps), jnp.ones_like(rollout.done)
 
     def loss(self, output: Array, target: Array) -> Array:
         """Computes the binary cross-entropy of `[B, 1]` logits and `[B]` targets: `[B]`."""

@@ -14,8 +14,8 @@ from jaxpot.cli.output import emit, json_text
 _LIMIT = 20
 _SHOWN_ACTIONS = 9
 _BESIDE = frozenset(
-    {"collector", "lane", "game", "step", "seat", "observation", "board", "legal_actions"}
-    | {"action", "reward", "done", "trained", "valid", "probabilities"}
+    {"collector", "lane", "game", "step", "ply", "seat", "observation", "board"}
+    | {"legal_actions", "action", "reward", "done", "trained", "valid", "probabilities"}
 )
 
 
@@ -84,7 +84,8 @@ def _lines(uid: str, done: int, dump: Mapping[str, Any]) -> Iterator[str]:
     for row in dump["samples"]:
         this = row["collector"], row["lane"], row["game"]
         if this != game:
-            yield f"\n{row['collector']}, lane {row['lane']}, game {row['game']}"
+            began = f", goes on after {row['ply']} moves" if row.get("ply") else ""
+            yield f"\n{row['collector']}, lane {row['lane']}, game {row['game']}{began}"
             game = this
         yield ""
         yield from _row_lines(row)

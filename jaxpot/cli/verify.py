@@ -61,7 +61,7 @@ _PROGRESS_SECONDS = 5.0
 @click.option(
     "--missing-ok",
     is_flag=True,
-    help="Exit 0 where the golden file has no entry for this machine; it is said all the same.",
+    help="Exit 0 where the golden file has no entry for this machine; it is still printed.",
 )
 @set_option
 @json_option("One object: verdict, comparisons, what differs, grade.")

@@ -1,17 +1,17 @@
 """Compiles an experiment into its phase graph; the order here is the design's contract."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from jaxpot.errors import UserError
 from jaxpot.graph.fields import state_fields
 from jaxpot.graph.graph import PhaseGraph, check
-from jaxpot.graph.phase import SHUFFLE, Cadence, Phase
+from jaxpot.graph.phase import SHUFFLE, Cadence, Phase, carried_field
 from jaxpot.graph.plan import BATCH, SAMPLES
 from jaxpot.spec import AddSchedule, Collect, Debug, Experiment, PayloadKey, payload_keys
 from jaxpot.spec.league import League
 from jaxpot.spec.payload import collector_timer, evaluator_prefix
 from jaxpot.spec.registry import part_row, part_streams, replay_iterations
-from jaxpot.spec.windows import Window, collector_windows, evaluator_start
+from jaxpot.spec.windows import evaluator_start, windows_of
 
 _PHASES = "jaxpot.loop.phases:"
 _BATCH = "jaxpot.loop.batch:"
@@ -57,7 +57,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             BATCH,
             where="device",
             program="iteration",
-            reads_if_present=tuple(f"rollout.{name}" for name in _windows(experiment)),
+            reads_if_present=tuple(f"rollout.{name}" for name in windows_of(experiment)),
             writes=("batch",),
             timer="timings/concatenate_batches",
             implementation=_BATCH + "concatenate_batches",
@@ -93,6 +93,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             reads=(*guarded, *(f"previous.{name}" for name in guarded), "finite", "nonfinite"),
             writes=(*guarded, "nonfinite"),
             covers="guarded",
+            unchecked=tuple(field.name for field in fields if field.guarded and not field.finite),
             implementation=_PHASES + "guard",
             doc="After a non-finite update gives back the state before it, from then on.",
         ),
@@ -136,10 +137,6 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     return graph
 
 
-def _windows(experiment: Experiment) -> Mapping[str, Window]:
-    return collector_windows(experiment.collect, experiment.league, experiment.eval)
-
-
 def _collectors(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator[Phase]:
     selfplay = experiment.collect.selfplay
     against_target = selfplay is not None and selfplay.opponent == "target"
@@ -157,15 +154,20 @@ def _collectors(experiment: Experiment, phase: Callable[..., Phase]) -> Iterator
         "league": "The agent plays the league's entries, first in half of each one's lanes.",
         "archive": "The agent plays the archive's active entries, likewise.",
     }
-    for name, window in _windows(experiment).items():
+    for name, window in windows_of(experiment).items():
+        carried = (carried_field(name),) if experiment.collect.start == "carried" else ()
         yield phase(
             f"collect_{name}",
             where="device",
             program="iteration",
             cadence=Cadence(start=window.start, until=window.until),
             when=window.when,
-            reads=(f"key.{name}", "params", "model_state", *reads[name]),
-            writes=(f"rollout.{name}", *(["league"] if "league" in reads[name] else [])),
+            reads=(f"key.{name}", "params", "model_state", *reads[name], *carried),
+            writes=(
+                f"rollout.{name}",
+                *(["league"] if "league" in reads[name] else []),
+                *carried,
+            ),
             streams=part_streams(experiment.algorithm),
             timer=f"timings/{collector_timer(name)}",
             implementation=_COLLECTORS + f"collect_{name}",

@@ -1,8 +1,9 @@
 """The parts of the training state that live from iteration to iteration."""
 
-from jaxpot.graph.phase import Field
+from jaxpot.graph.phase import Field, carried_field
 from jaxpot.spec import Experiment
 from jaxpot.spec.registry import replay_iterations
+from jaxpot.spec.windows import windows_of
 
 _FIELDS = "jaxpot.loop.state:"
 
@@ -53,6 +54,16 @@ def state_fields(experiment: Experiment) -> tuple[Field, ...]:
                 guarded=False,  # no phase of an iteration writes it
                 doc="The entries' parameters and untrained variables, stacked by slot.",
             ),
+        ]
+    if experiment.collect.start == "carried":
+        fields += [
+            Field(
+                name=carried_field(name),
+                init=f"jaxpot.loop.collectors:init_{name}_lanes",
+                finite=False,  # a game may use infinities as it likes
+                doc="The collector's games, which go on in the next iteration.",
+            )
+            for name in windows_of(experiment)
         ]
     if replay_iterations(experiment.algorithm) > 1:
         fields.append(

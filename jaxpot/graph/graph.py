@@ -179,7 +179,10 @@ def _covering(phase: Phase, fields: tuple[Field, ...]) -> Phase:
             names = tuple(field.name for field in fields if field.guarded)
             previous = tuple(f"previous.{name}" for name in names)
             return attrs.evolve(
-                phase, reads=phase.reads + names + previous, writes=phase.writes + names
+                phase,
+                reads=phase.reads + names + previous,
+                writes=phase.writes + names,
+                unchecked=phase.unchecked + tuple(f.name for f in fields if not f.finite),
             )
         case None:
             return phase

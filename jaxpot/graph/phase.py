@@ -21,6 +21,11 @@ def stream_value(name: str) -> str:
     return f"stream.{name}"
 
 
+def carried_field(collector: str) -> str:
+    """Returns the name of the field that holds a collector's games from iteration to iteration."""
+    return f"{collector}_lanes"
+
+
 @attrs.frozen
 class Cadence:
     """When a phase runs: every `every` iterations, from `start` until before `until`."""
@@ -55,6 +60,7 @@ class Field:
         init: Implementation `(context, values) -> value`; `values` holds the fields before it.
         digested: Whether the state's digest covers it.
         guarded: Whether a non-finite update leaves it as it was.
+        finite: Whether a value in it that is not finite makes the update a non-finite one.
         doc: What it is.
     """
 
@@ -62,6 +68,7 @@ class Field:
     init: Implementation
     digested: bool = True
     guarded: bool = True
+    finite: bool = True
     doc: str = ""
 
 
@@ -87,6 +94,7 @@ class Phase:
         writes: Values it gives back.
         covers: Which fields a phase is about by their marks, so that a field that is added to the
             graph joins what it reads (`"digested"`) or also writes (`"guarded"`).
+        unchecked: Of those that the guard writes, the fields in which any float is allowed.
         streams: Named random streams, each handed over as the value `stream_value(name)`.
         timer: Payload key of its time, None for none.
         keys: Payload keys that it emits; a device phase returns their values.
@@ -105,6 +113,7 @@ class Phase:
     reads_if_present: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     covers: Literal["digested", "guarded"] | None = None
+    unchecked: tuple[str, ...] = ()
     streams: tuple[str, ...] = ()
     timer: str | None = None
     keys: tuple[PayloadKey, ...] = ()

@@ -67,8 +67,8 @@ def init_replay(context: Context, values: Mapping[str, Any], root_key: Array) ->
 
     def collect() -> Batch:
         network = values["params"], values["model_state"]
-        rows, _ = rollout(context, root_key, *network, num_envs=1, search_key=root_key)
-        return _rows(context, rows)[0]
+        played = rollout(context, root_key, *network, num_envs=1, search_key=root_key)
+        return _rows(context, played.rows)[0]
 
     batch = jax.eval_shape(collect)
     kept = replay_iterations(context.experiment.algorithm)

@@ -1,13 +1,14 @@
-"""One rollout for every collector: lanes reset, play, and reset again where a game ends.
+"""One rollout for every collector: lanes play on, and begin a new game where one ends.
 
 Axis letters: T steps, N lanes, G groups of L lanes.
 
-Below a collector's key `k` (RNG contract v1): `k_reset, k_play = split(k)`; lane `n` starts from
-`split(k_reset, N)[n]`; step `t` uses `k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`,
-of which `k_act` draws the agent's actions and `k_opponent` the opponent's, each for all lanes at
-once, and lane `n`'s game draws from `split(k_env, N)[n]`. No other collector enters.
+Below a collector's key `k` (RNG contract v1): `k_reset, k_play = split(k)`; a lane `n` that begins
+anew with the iteration deals its game from `split(k_reset, N)[n]`; step `t` uses
+`k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`, of which `k_act` draws the agent's
+actions and `k_opponent` the opponent's, each for all lanes at once, and lane `n`'s game draws from
+`split(k_env, N)[n]`. No other collector enters.
 
-An algorithm that searches has a key `s` of the stream `search` besides: step `t` then uses
+An algorithm that searches also has a key `s` of the stream `search`: step `t` then uses
 `k_act, k_opponent = split(split(s, T)[t])` for the agent and for an opponent that is a network.
 Group `g` of `G` has the keys `split(k, G + 1)[1 + g]` and `split(s, G)[g]` for `k` and `s`.
 """
@@ -23,10 +24,10 @@ from jaxpot.algorithms.base import Decision, Rollout, View
 from jaxpot.auxiliary import record_states
 from jaxpot.envs import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
-from jaxpot.loop.cut import final_values
+from jaxpot.loop.games import Games, final_values, go_on, new_games
 from jaxpot.loop.lanes import Keys, Lanes, step_keys
 from jaxpot.models.base import ModelState, Params
-from jaxpot.models.memory import both_seats, of_seat, where_lanes, with_seat
+from jaxpot.models.memory import of_seat, where_lanes, with_seat
 
 
 class Standing(NamedTuple):
@@ -36,6 +37,15 @@ class Standing(NamedTuple):
     """float32: sum of the trained seat's rewards over finished games; `[G]` for groups."""
     games: Array
     """int32: finished games; `[G]` for groups."""
+
+
+class Played(NamedTuple):
+    """What a collector's rollout gives."""
+
+    rows: Rollout
+    standing: Standing
+    games: Games
+    """Where the lanes stand after it."""
 
 
 class Chosen(NamedTuple):
@@ -64,7 +74,8 @@ def rollout(
     opponent: Mapping[str, Any] | None = None,
     random: bool = False,
     search_key: Array | None = None,
-) -> tuple[Rollout, Standing]:
+    games: Games | None = None,
+) -> Played:
     """Plays `num_envs` lanes.
 
     Without an opponent the agent holds both seats and both are trained. With one, the agent moves
@@ -79,9 +90,7 @@ def rollout(
         opponent: The network, `params` and `model_state`, that holds the other seat, if one does.
         random: Whether uniformly random moves hold it.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
-
-    Returns:
-        The rollout, and its standing.
+        games: The games to go on with; None where every lane begins a new one.
     """
     algorithm = context.algorithm
 
@@ -105,7 +114,9 @@ def rollout(
         decide,
         lanes=Lanes(groups=None, lanes=num_envs),
         against="random" if random else "network" if opponent is not None else None,
+        numbers=jnp.zeros(num_envs, jnp.int32),
         search_key=search_key,
+        games=games,
     )
 
 
@@ -118,8 +129,10 @@ def rollout_groups(
     *,
     groups: int,
     lanes: int,
+    numbers: Array,
     search_key: Array | None = None,
-) -> tuple[Rollout, Standing]:
+    games: Games | None = None,
+) -> Played:
     """Plays `groups` rollouts of `lanes` lanes side by side, each against one opponent.
 
     Args:
@@ -130,10 +143,13 @@ def rollout_groups(
         opponents: The opponents' networks: every leaf `[G, ...]`.
         groups: G.
         lanes: L, even.
+        numbers: `[G]` int32: a number for each opponent, 0 or more. A lane whose opponent has
+            another number than in `games` begins a new game.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
+        games: The games to go on with; None where every lane begins a new one.
 
     Returns:
-        The rollout of all `G * L` lanes, and each group's standing, `[G]`.
+        The rollout of all `G * L` lanes; the standing is each group's, `[G]`.
     """
     algorithm = context.algorithm
 
@@ -160,18 +176,10 @@ def rollout_groups(
         decide,
         lanes=Lanes(groups=groups, lanes=lanes),
         against="network",
+        numbers=jnp.repeat(numbers, lanes),
         search_key=None if search_key is None else jax.random.split(search_key, groups),
+        games=games,
     )
-
-
-class _Lane(NamedTuple):
-    """What goes from step to step, of all lanes."""
-
-    state: Any
-    agent: Array  # [N] int32: the agent's seat
-    returns: Array  # [N, 2] float32
-    memory: Any  # [N, 2, ...]: the agent's, of both seats
-    other_memory: Any  # [N, 2, ...]: the opponent's
 
 
 def _play(
@@ -183,44 +191,35 @@ def _play(
     *,
     lanes: Lanes,
     against: Against,
+    numbers: Array,
     search_key: Array | None,
-) -> tuple[Rollout, Standing]:
-    """Plays all lanes.
-
-    Returns:
-        The rollout, and the standing of each group or of all.
-    """
+    games: Games | None,
+) -> Played:
+    """Plays all lanes; `numbers` `[N]` int32 stands for each lane's opponent."""
     pair = lanes.split(key, 2)
     reset_key, play_key = pair[..., 0], pair[..., 1]
-    state = jax.vmap(context.env.init)(lanes.each(reset_key))
-    fresh = both_seats(context.network.initial_carry(lanes.total))
-    start = _Lane(
-        state=state,
-        agent=_agent_seat(lanes, state.current_player),
-        returns=jnp.zeros((lanes.total, 2)),
-        memory=fresh,
-        other_memory=fresh if against == "network" else (),
-    )
+    dealt = new_games(context, lanes.each(reset_key), numbers, remembers=against == "network")
+    dealt = dealt._replace(agent=_agent_seat(lanes, dealt.state.current_player))
+    start = dealt if games is None else go_on(games, dealt)
     num_steps = context.experiment.collect.num_steps
     words = lanes.step_words(play_key, num_steps)
     searches = None if search_key is None else lanes.step_words(search_key, num_steps)
-    step = _stepper(context, decide, start, lanes=lanes, against=against)
+    step = _stepper(context, decide, dealt, lanes=lanes, against=against)
     end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
-    held = jnp.ones((lanes.total, 2), jnp.bool_)
-    if against is not None and not _learns_from(context, against):
-        held = end.agent[:, None] == jnp.arange(2)[None, :]
-    value, known = final_values(context, params, model_state, end.state, end.memory)
-    rows = rows._replace(final_value=value, final_known=known & held)
-    return rows, jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
+    both = against is None or _learns_from(context, against)
+    value, known = final_values(context, params, model_state, end, both_trained=both)
+    rows = rows._replace(final_value=value, final_known=known)
+    standing = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
+    return Played(rows, standing, end)
 
 
 def _stepper(
-    context: Context, decide: Decide, start: _Lane, *, lanes: Lanes, against: Against
-) -> Callable[[_Lane, Any], tuple[_Lane, tuple[Rollout, Standing]]]:
-    """Returns the function that plays one step in all lanes; `start` has the empty memories."""
+    context: Context, decide: Decide, dealt: Games, *, lanes: Lanes, against: Against
+) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, Standing]]]:
+    """Returns the function that plays one step in all lanes; `dealt` has the empty memories."""
     env, shared = context.env, _learns_from(context, against)
 
-    def step(lane: _Lane, words):
+    def step(lane: Games, words):
         state, agent, seat = lane.state, lane.agent, lane.state.current_player
         keys = step_keys(lanes, *words)
         acts = jnp.ones_like(agent, jnp.bool_) if against is None else seat == agent
@@ -250,6 +249,7 @@ def _stepper(
                 trained=jnp.ones_like(acts) if shared else acts,
                 reward=reward,
                 done=done,
+                length=lane.length,
                 trained_seats=jnp.full_like(seat, 2 if against is None or shared else 1),
                 extras=decision.extras,
                 final_value=jnp.zeros(()),
@@ -263,12 +263,14 @@ def _stepper(
                 lanes.sums(done.astype(jnp.int32)),
             ),
         )
-        following = _Lane(
+        following = Games(
             state=after.state,
             agent=jnp.where(done, _agent_seat(lanes, after.state.current_player), agent),
+            length=jnp.where(done, 0, lane.length + 1),
             returns=jnp.where(done[:, None], 0.0, returns),
-            memory=where_lanes(done, start.memory, with_seat(lane.memory, seat, decision.carry)),
-            other_memory=where_lanes(done, start.other_memory, other_memory),
+            memory=where_lanes(done, dealt.memory, with_seat(lane.memory, seat, decision.carry)),
+            other_memory=where_lanes(done, dealt.other_memory, other_memory),
+            opponent=lane.opponent,
         )
         return following, row
 

@@ -3,8 +3,9 @@
 As in `jaxpot.loop.phases`, each is a builder that gives a pure function.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,11 @@ from jax import Array
 
 from jaxpot.errors import UserError
 from jaxpot.graph import Phase
-from jaxpot.graph.phase import SEARCH, stream_value
+from jaxpot.graph.phase import SEARCH, carried_field, stream_value
 from jaxpot.league import Table, allocate, gather, group_slots, update_scores, weights
-from jaxpot.loop.collect import rollout, rollout_groups
+from jaxpot.loop.collect import Played, rollout, rollout_groups
 from jaxpot.loop.context import Context, PhaseFunction, Values
+from jaxpot.loop.games import Games, no_games
 from jaxpot.loop.state import league_of
 from jaxpot.loop.streams import CollectorKeys
 
@@ -27,7 +29,7 @@ def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
     config = _configured(context.experiment.collect.selfplay)
 
     def run(values: Values):
-        rows, _ = rollout(
+        played = rollout(
             context,
             values["key.selfplay"],
             values["params"],
@@ -35,8 +37,9 @@ def collect_selfplay(context: Context, phase: Phase) -> PhaseFunction:
             num_envs=config.num_envs,
             opponent=values["target"] if "target" in phase.reads else None,
             search_key=_search_key(phase, values),
+            games=_carried("selfplay", phase, values),
         )
-        return {"rollout.selfplay": rows}, {}
+        return _written("selfplay", phase, played), {}
 
     return run
 
@@ -46,7 +49,7 @@ def collect_random(context: Context, phase: Phase) -> PhaseFunction:
     config = _configured(context.experiment.collect.random)
 
     def run(values: Values):
-        rows, standing = rollout(
+        played = rollout(
             context,
             values["key.random"],
             values["params"],
@@ -54,9 +57,10 @@ def collect_random(context: Context, phase: Phase) -> PhaseFunction:
             num_envs=config.num_envs,
             random=True,
             search_key=_search_key(phase, values),
+            games=_carried("random", phase, values),
         )
-        reward = standing.reward / standing.games.astype(jnp.float32)
-        return {"rollout.random": rows}, {"train_vs_random/reward": reward}
+        reward = played.standing.reward / played.standing.games.astype(jnp.float32)
+        return _written("random", phase, played), {"train_vs_random/reward": reward}
 
     return run
 
@@ -85,7 +89,7 @@ def _against_entries(
         weight = weights(table.score, picked, temperature=league.temperature)
         counts = allocate(weight, picked, table.born, groups=groups)
         slots = group_slots(counts, table.born, groups=groups)
-        rows, standing = rollout_groups(
+        played = rollout_groups(
             context,
             values[f"key.{name}"],
             values["params"],
@@ -93,16 +97,49 @@ def _against_entries(
             gather(values["pool"], slots),
             groups=groups,
             lanes=league.base_unit,
+            numbers=table.born[slots],
             search_key=_search_key(phase, values),
+            games=_carried(name, phase, values),
         )
+        standing = played.standing
         moved = update_scores(
             table, slots, standing.reward, standing.games, alpha=league.score_alpha
         )
-        games = standing.games.sum(dtype=jnp.int32).astype(jnp.float32)
-        writes = {f"rollout.{name}": rows, "league": moved}
-        return writes, {f"train_vs_{name}/reward": standing.reward.sum() / games}
+        ended = standing.games.sum(dtype=jnp.int32).astype(jnp.float32)
+        writes = {**_written(name, phase, played), "league": moved}
+        return writes, {f"train_vs_{name}/reward": standing.reward.sum() / ended}
 
     return run
+
+
+def _init_lanes(name: str, context: Context, values: Mapping[str, Any], root_key: Array) -> Games:
+    """Makes the field of a collector's carried games, before any game has begun."""
+    del values, root_key
+    collector = _configured(getattr(context.experiment.collect, name))
+    against_network = name in ("league", "archive") or (
+        name == "selfplay" and collector.opponent == "target"
+    )
+    return no_games(context, collector.num_envs, remembers=against_network)
+
+
+init_selfplay_lanes = partial(_init_lanes, "selfplay")
+init_random_lanes = partial(_init_lanes, "random")
+init_league_lanes = partial(_init_lanes, "league")
+init_archive_lanes = partial(_init_lanes, "archive")
+
+
+def _carried(name: str, phase: Phase, values: Values) -> Games | None:
+    """Returns the games that a collector goes on with; None where its lanes begin anew."""
+    field = carried_field(name)
+    return values[field] if field in phase.reads else None
+
+
+def _written(name: str, phase: Phase, played: Played) -> dict[str, Any]:
+    """Returns a collector's rows, and its games where they are carried."""
+    writes: dict[str, Any] = {f"rollout.{name}": played.rows}
+    if carried_field(name) in phase.writes:
+        writes[carried_field(name)] = played.games
+    return writes
 
 
 def _configured(config: ConfigT | None) -> ConfigT:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from jaxpot.loop.provenance import provenance
-from jaxpot.loop.record import RunRecord
+from jaxpot.loop.record import ROWS, RunRecord
 from jaxpot.loop.streams import CONTRACT
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
 from jaxpot.store.journal import JOURNAL_VERSION
@@ -23,6 +23,7 @@ def header(experiment: Experiment) -> dict[str, Any]:
         "iterations": experiment.iterations,
         "tags": list(experiment.tags),
         "contract": CONTRACT,
+        "rows": ROWS,
         "parent": None,
     }
 
@@ -50,6 +51,7 @@ def surroundings() -> dict[str, Any]:
         "device_kind": device.device_kind,
         "device_count": 1,
         "contract": CONTRACT,
+        "rows": ROWS,
     }
 
 

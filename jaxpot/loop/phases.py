@@ -134,11 +134,13 @@ def guard(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase that undoes a non-finite update, and every one after it."""
     del context
     guarded = tuple(name for name in phase.writes if name != "nonfinite")
+    checked = tuple(name for name in guarded if name not in phase.unchecked)
 
     def run(values: Values):
         new = {name: values[name] for name in guarded}
         old = {name: values[f"previous.{name}"] for name in guarded}
-        nonfinite = values["nonfinite"] | ~values["finite"] | ~_all_finite(new)
+        finite = values["finite"] & _all_finite([new[name] for name in checked])
+        nonfinite = values["nonfinite"] | ~finite
         kept = jax.tree.map(lambda before, after: jnp.where(nonfinite, before, after), old, new)
         return {**kept, "nonfinite": nonfinite}, {}
 

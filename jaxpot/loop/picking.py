@@ -52,6 +52,7 @@ def pick_samples(
                 "lane": lane,
                 "probabilities": _probabilities(context, network, rollout, lane),
                 "seat": rollout.seat[:, lane],
+                "ply": rollout.length[:, lane],
                 "reward": rollout.reward[:, lane],
                 "done": rollout.done[:, lane],
                 "trained": rollout.trained[:, lane],

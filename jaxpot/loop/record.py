@@ -1,7 +1,7 @@
 """What a run's journal says of it: enough to resume the run or to tell how it ended."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,12 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.store.history import live_payloads, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION
+
+ROWS = "v2"
+"""Version of the rows contract: which rows an iteration has, and what their targets rest on.
+
+Under v1, which no journal names, every iteration began new games.
+"""
 
 SUPERSEDED = "superseded"
 """Event: every checkpoint beyond the start of an attempt is deleted."""
@@ -55,12 +61,31 @@ class RunRecord:
     limit: int | None
     unsettled: tuple[dict[str, Any], ...]
 
+    def require_rows(self) -> None:
+        """Refuses a run whose rows this version of jaxpot would not go on with.
+
+        Raises:
+            UserError: The run was trained under another rows contract.
+        """
+        rows = rows_of(self.provenance)
+        if self.attempt and rows != ROWS:
+            raise UserError(
+                f"{self.path}: this run was trained under rows contract {rows}, and this jaxpot "
+                f"has {ROWS}: it cannot go on to the same bits. Resume it with the jaxpot that "
+                "trained it, or start a new run from its network: jaxpot run SPEC --init-from RUN"
+            )
+
     def last(self, *, below: int | None = None) -> dict[str, Any]:
         """Returns each key's last value, of live rows before iteration `below` only."""
         last: dict[str, Any] = {}
         for values in payloads(self.path, below=below):
             last.update(values)
         return last
+
+
+def rows_of(attempt: Mapping[str, Any]) -> Any:
+    """Returns the version of the rows contract that an attempt trained under."""
+    return attempt.get("rows", "v1")
 
 
 def payloads(path: Path, *, below: int | None = None) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,22 @@ class Recorder:
         last: Mapping[str, Any],
         digest: str,
         checkpoint: str | None,
+        longest_game: int | None = None,
     ) -> None:
+        """Starts from what an attempt starts from.
+
+        Args:
+            graph: The graph, whose payload keys they are.
+            journal: Where records go.
+            observer: Who is shown them.
+            attempt: The attempt's number.
+            counters: Cumulative counts so far.
+            last: Each key's last value so far.
+            digest: The state's.
+            checkpoint: The newest checkpoint, relative to the runs directory.
+            longest_game: Iterations in which the longest game is played; one warning follows when
+                as many have ended no game. None for no such warning.
+        """
         self._journal = journal
         self._observer = observer
         self.attempt = attempt
@@ -50,6 +65,8 @@ class Recorder:
         self.newest: Mapping[str, Any] = {}
         self.digest = digest
         self.checkpoint = checkpoint
+        self._longest_game = longest_game
+        self._without_end = 0
 
     @property
     def done(self) -> int:
@@ -105,6 +122,20 @@ class Recorder:
         self.newest = values
         self.last.update(values)
         self._observer.payload(values)
+        self._watch_for_ends(values["iteration/episodes"])
+
+    def _watch_for_ends(self, episodes: int) -> None:
+        if self._longest_game is None:
+            return
+        self._without_end = 0 if episodes else self._without_end + 1
+        if self._without_end >= self._longest_game:
+            self.warn(
+                f"no game has ended in the last {self._without_end} iterations, in which the "
+                "longest one would have been over: nothing is learned from how games end. Raise "
+                'collect.num_steps, or set collect.start = "carried"; of a game of your own, see '
+                "that it ends within its max_steps"
+            )
+            self._longest_game = None
 
     def digests(self, iteration: int, scope: str, values: Mapping[str, np.ndarray]) -> None:
         """Appends the digests of the state's leaves or of the phases' outputs."""

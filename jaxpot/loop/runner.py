@@ -117,6 +117,7 @@ def resume(
         chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
         if chosen is None and record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
+        record.require_rows()
         _require_extras(experiment, ingest=ingest)
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.

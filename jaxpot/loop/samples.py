@@ -90,7 +90,9 @@ class Sampler:
         return program([values[name] for name in rollouts], values["batch"], network)
 
     def _rows(self, collector: str, data: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
-        """Yields the first whole games of a collector, lane by lane: `most` rows at most.
+        """Yields the first games of a collector, lane by lane: `most` rows at most.
+
+        A lane's first game may have begun, and its last one may end, in another iteration.
 
         A game that is longer than that by itself is cut.
         """
@@ -109,6 +111,7 @@ class Sampler:
         legal = np.flatnonzero(rows.legal_action_mask)
         trained = bool(data["trained"][step, place])
         row = {
+            "ply": _plain(data["ply"][step, place]),
             "seat": _plain(data["seat"][step, place]),
             "observation": _observed(rows.observation),
             "board": self._describe(rows.observation),

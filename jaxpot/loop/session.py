@@ -153,6 +153,7 @@ class Session:
             last=record.last(below=restored.iteration) if record else {},
             digest=restored.digest,
             checkpoint=restored.path,
+            longest_game=-(-self.context.env.max_steps // self.experiment.collect.num_steps),
         )
         self.observer.started(
             RunInfo(

@@ -13,7 +13,7 @@ from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
 from jaxpot.loop.programs import OnCompile, Programs
-from jaxpot.loop.record import SUPERSEDED
+from jaxpot.loop.record import ROWS, SUPERSEDED
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
 from jaxpot.loop.samples import Sampler
@@ -66,6 +66,7 @@ def train(
     metadata = {
         "uid": uid,
         "contract": CONTRACT,
+        "rows": ROWS,
         "seed": session.experiment.seed,
         "spec_digest": spec_digest(session.experiment),
         "versions": dict(versions),

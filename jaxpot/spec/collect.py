@@ -64,6 +64,12 @@ class Collect:
     num_steps: int = option(
         ge=1, le=INT32_MAX, unit="steps", doc="Environment steps per game and iteration."
     )
+    start: Literal["carried", "fresh"] = option(
+        default="carried",
+        doc="`carried`: an iteration goes on with the games of the one before, so that every "
+        "position of a long game is trained on. `fresh`: every iteration begins new games, which "
+        "suits `num_steps` that cover the longest game.",
+    )
     selfplay: SelfplayCollector | None = option(default=None, doc="Self-play; absent is off.")
     random: RandomCollector | None = option(
         default=None, doc="Play against random moves; absent is off."

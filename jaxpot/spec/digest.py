@@ -8,7 +8,7 @@ from jaxpot.spec.evaluators import ArchiveEvaluator
 from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.resolve import plain
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2
 """Version of the spec language; it rises when a spec's meaning changes without its text."""
 
 

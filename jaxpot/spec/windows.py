@@ -7,6 +7,7 @@ import attrs
 
 from jaxpot.spec.collect import Collect
 from jaxpot.spec.evaluators import ArchiveEvaluator
+from jaxpot.spec.experiment import Experiment
 from jaxpot.spec.league import AddSchedule, League
 
 ARCHIVE_ACTIVE = "archive_active"
@@ -47,6 +48,11 @@ def collector_windows(
             recall = min(-(-(schedule.archive_start + 1) // every) * every for every in cadences)
             windows["archive"] = Window(start=recall, when=ARCHIVE_ACTIVE)
     return windows
+
+
+def windows_of(experiment: Experiment) -> dict[str, Window]:
+    """Returns the windows of an experiment's collectors, by name."""
+    return collector_windows(experiment.collect, experiment.league, experiment.eval)
 
 
 def evaluator_start(evaluator: Any, collect: Collect, league: League | None) -> int:

@@ -151,6 +151,7 @@ def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
         trained=jnp.broadcast_to(jnp.arange(_LANES) < _LANES // 2, shape) | (turn == 0),
         reward=jnp.where(done[..., None], jnp.stack([won, -won], axis=-1), 0.0),
         done=done,
+        length=_lengths(done),
         trained_seats=jnp.broadcast_to(
             jnp.where(jnp.arange(_LANES) < _LANES // 2, 2, 1).astype(jnp.int32), shape
         ),
@@ -159,6 +160,13 @@ def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
         final_known=jnp.ones((_LANES, 2), bool),
         memory=jax.tree.map(lambda x: jnp.stack([x, x], axis=2), views.carry),
     )
+
+
+def _lengths(done: Array) -> Array:
+    """Counts the steps of each game before each step, `[T, N]` int32; every lane begins one."""
+    step = jnp.arange(done.shape[0], dtype=jnp.int32)[:, None]
+    begins = jnp.pad(done[:-1], ((1, 0), (0, 0)))
+    return step - jax.lax.cummax(jnp.where(begins, step, 0), axis=0)
 
 
 def _batch(rollout: Rollout, targets: Any, known: Array, *, seq_len: int | None) -> Batch:

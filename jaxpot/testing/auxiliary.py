@@ -58,7 +58,8 @@ def check_auxiliary_loss(loss: AuxiliaryLoss, env: Environment[Any], *, seed: in
 def _play(loss: AuxiliaryLoss, env: Environment[Any], key: Array) -> tuple[Rollout, Array | None]:
     """Plays `[T, N]` steps at random, both seats trained."""
 
-    def turn(state: Any, key: Array) -> tuple[Any, tuple[Rollout, Any]]:
+    def turn(carry: Any, key: Array) -> tuple[Any, tuple[Rollout, Any]]:
+        state, length = carry
         act_key, env_key = jax.random.split(key)
         seat = state.current_player
         action = uniform_legal_action(state.legal_action_mask, act_key)
@@ -73,15 +74,18 @@ def _play(loss: AuxiliaryLoss, env: Environment[Any], key: Array) -> tuple[Rollo
             trained=jnp.ones_like(after.terminated),
             reward=after.rewards,
             done=after.terminated,
+            length=length,
             trained_seats=jnp.full_like(seat, 2),
             extras={},
             final_value=jnp.zeros(()),
             final_known=jnp.zeros((), jnp.bool_),
         )
-        return after.state, (row, loss.record(env, state))
+        length = jnp.where(after.terminated, 0, length + 1)
+        return (after.state, length), (row, loss.record(env, state))
 
     deal_key, play_key = jax.random.split(key)
     start = jax.vmap(env.init)(jax.random.split(deal_key, _LANES))
+    start = (start, jnp.zeros(_LANES, jnp.int32))
     _, (rows, recorded) = jax.lax.scan(turn, start, jax.random.split(play_key, _STEPS))
     final = {"final_value": jnp.zeros((_LANES, 2)), "final_known": jnp.ones((_LANES, 2), bool)}
     return rows._replace(**final), recorded

@@ -25,7 +25,8 @@ GOLDEN_VERSION = 1
 ITERATIONS = 3
 """How many iterations are pinned where nobody says."""
 
-_KEY = ("os", "arch", "device_kind", "isa", "nproc", "contract")
+_MACHINE = ("os", "arch", "device_kind", "isa", "nproc")
+_CONTRACTS = ("contract", "rows")
 _X86 = ("x86_64", "AMD64")
 
 
@@ -56,6 +57,13 @@ def check_golden(
             records = child.records()
             attempt = child.attempt(records)
             key = _key(attempt)
+            if outdated := list(_outdated(entries, key, digest)):
+                return Report(
+                    subject=subject_words,
+                    comparable=False,
+                    differs=tuple(outdated),
+                    notes=("--golden FILE --update writes the entries anew",),
+                )
             entry = next((entry for entry in entries if entry["key"] == key), None)
             if entry is None:
                 return Report(
@@ -66,13 +74,6 @@ def check_golden(
                         *(f"there is one for {_in_words(entry['key'])}" for entry in entries),
                     ),
                     notes=("--golden FILE --update adds an entry for this machine",),
-                )
-            if entry["spec_digest"] != digest:
-                return Report(
-                    subject=subject_words,
-                    comparable=False,
-                    differs=("the spec has changed since the entry was written",),
-                    notes=("--golden FILE --update writes the entry anew",),
                 )
             pinned = [row_of(row, frozenset()) for row in entry["rows"]]
             if iterations is not None and iterations > len(pinned):
@@ -91,7 +92,8 @@ def update_golden(
 ) -> Report:
     """Trains a spec as golden files pin it, and writes this machine's entry.
 
-    Entries of other machines stay while they are of this spec; those of an older one go.
+    Entries of other machines stay while they are of this spec, its contracts and this jaxlib; those
+    that are out of date go.
 
     Args:
         loaded: The spec.
@@ -123,8 +125,9 @@ def update_golden(
         "versions": attempt["versions"],
         "rows": [{"iter": r.iteration, "digest": r.digest, "values": r.values} for r in rows],
     }
-    kept = [e for e in entries if e["key"] != key and e["spec_digest"] == digest]
-    old = [e for e in entries if e["key"] != key and e["spec_digest"] != digest]
+    others = [e for e in entries if e["key"] != key]
+    old = [e for e in others if any(_outdated([e], key, digest))]
+    kept = [e for e in others if e not in old]
     content = {
         "golden_version": GOLDEN_VERSION,
         "spec": loaded.experiment.name,
@@ -134,7 +137,7 @@ def update_golden(
     return Report(
         subject=f"spec {loaded.files[0]}, golden {file}: {count} iterations for {_in_words(key)}",
         updated=True,
-        notes=tuple(f"dropped, of an older spec: {_in_words(entry['key'])}" for entry in old),
+        notes=tuple(f"dropped, as it is out of date: {_in_words(entry['key'])}" for entry in old),
     )
 
 
@@ -148,8 +151,23 @@ def _subject(loaded: Loaded, runs_dir: Path, iterations: int) -> FreshSpec:
 
 
 def _key(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what an entry is found by: the machine, and what decides bits beside it."""
     jaxlib = attempt["versions"].get("jaxlib")
-    return {**{name: attempt[name] for name in _KEY}, "jaxlib": jaxlib}
+    return {**{name: attempt[name] for name in (*_MACHINE, *_CONTRACTS)}, "jaxlib": jaxlib}
+
+
+def _outdated(entries: list[dict[str, Any]], key: Mapping[str, Any], digest: str) -> Iterator[str]:
+    """Says why entries cannot be compared with, for any reason but that the machine is another."""
+    if not entries:
+        yield "the file has no entries"
+    for entry in entries:
+        theirs = entry["key"]
+        machine = ", ".join(str(theirs.get(name)) for name in _MACHINE)
+        if entry["spec_digest"] != digest:
+            yield f"the spec has changed since the entry for {machine} was written"
+        for name in (*_CONTRACTS, "jaxlib"):
+            if theirs.get(name) != key[name]:
+                yield f"the entry for {machine} has {name} {theirs.get(name)}; now {key[name]}"
 
 
 def _in_words(key: Mapping[str, Any]) -> str:

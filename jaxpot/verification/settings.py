@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.loop.provenance import instruction_set, provenance
+from jaxpot.loop.record import ROWS, rows_of
 from jaxpot.store.history import records
 from jaxpot.verification.rerun import Settings
 
-MACHINE = ("os", "arch", "platform", "device_kind", "device_count", "isa", "contract")
+MACHINE = ("os", "arch", "platform", "device_kind", "device_count", "isa", "contract", "rows")
 _STARTED_WITH = ("nproc", "xla_flags")
 
 
@@ -42,7 +43,7 @@ def settings_of(attempt: Mapping[str, Any]) -> Settings:
 def here(settings: Settings) -> dict[str, Any]:
     """Returns what is known of a child under `settings` before it starts."""
     found = provenance()
-    return found | {"isa": instruction_set(xla_flags=settings.xla_flags)}
+    return found | {"isa": instruction_set(xla_flags=settings.xla_flags), "rows": ROWS}
 
 
 def differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -50,6 +51,7 @@ def differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
     Where a side does not know something, it is passed over.
     """
+    then, now = ({**side, "rows": rows_of(side)} for side in (then, now))
     texts = [
         f"{what}: {then[what]} then, {now[what]} now"
         for what in MACHINE

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from jaxpot.loop.record import rows_of
 from jaxpot.spec import diff
 from jaxpot.store.history import records
 
@@ -111,11 +112,12 @@ def _of_start(a: Origin, b: Origin) -> Iterator[Suspect]:
     if a.header.get("parent_sha256") != b.header.get("parent_sha256"):
         x, y = a.header.get("parent"), b.header.get("parent")
         yield Suspect(what="init_from", kind="start", a=x, b=y, reason=BY_DESIGN)
-    contracts = [origin.attempt.get("contract") for origin in (a, b)]
-    if contracts[0] != contracts[1]:
-        yield Suspect(
-            what="contract", kind="contract", a=contracts[0], b=contracts[1], reason=BY_DESIGN
-        )
+    for what, x, y in (
+        ("contract", a.attempt.get("contract"), b.attempt.get("contract")),
+        ("rows", rows_of(a.attempt), rows_of(b.attempt)),
+    ):
+        if x != y:
+            yield Suspect(what=what, kind="contract", a=x, b=y, reason=BY_DESIGN)
 
 
 def _of_versions(a: Origin, b: Origin) -> Iterator[Suspect]:

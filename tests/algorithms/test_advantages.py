@@ -82,6 +82,16 @@ def value_of(rows, lane, me, following):
     return float(rows["value"][following, lane])
 
 
+def to_last_value(rows, lane, me, path):
+    """Ends a path that a cut leaves blind at its last decision, whose value it rests on.
+
+    Returns the path and whether there is a target: a path of that one decision has none.
+    """
+    if path[-1][2] != CUT or rows["final_known"][lane, me]:
+        return path, True
+    return (path[:-1], True) if len(path) > 1 else (path, False)
+
+
 def by_row(walk):
     """Makes `[T, N]` advantages, targets and masks of a walk along one row's transitions."""
 
@@ -99,19 +109,16 @@ def by_row(walk):
     return whole
 
 
-def rests_on_something(rows, lane, me, path):
-    return path[-1][2] == ENDED or rows["final_known"][lane, me]
-
-
 @by_row
 def reference_gae(rows, lane, me, path, gamma, gae_lambda):
+    path, known = to_last_value(rows, lane, me, path)
     total, weight = 0.0, 1.0
     for at, paid, following in path:
         ahead = value_of(rows, lane, me, following)
         total += weight * (paid + gamma * ahead - rows["value"][at, lane])
         weight *= gamma * gae_lambda
     target = total + rows["value"][path[0][0], lane]
-    return total, target, rests_on_something(rows, lane, me, path)
+    return total, target, known
 
 
 @by_row
@@ -122,10 +129,10 @@ def reference_return(rows, lane, me, path, gamma):
 
 @by_row
 def reference_n_step(rows, lane, me, path, gamma, steps):
+    path, known = to_last_value(rows, lane, me, path)
     taken = path[:steps]
     target = sum(gamma**i * paid for i, (_, paid, _) in enumerate(taken))
     target += gamma ** len(taken) * value_of(rows, lane, me, taken[-1][2])
-    known = taken[-1][2] != CUT or rows["final_known"][lane, me]
     return target - rows["value"][path[0][0], lane], target, known
 
 
@@ -142,13 +149,14 @@ def reference_vtrace(rows, lane, me, path, gamma, gae_lambda, rho_clip, c_clip):
             weight *= gamma * gae_lambda * min(c_clip, ratio)
         return total
 
+    path, known = to_last_value(rows, lane, me, path)
     at, paid, following = path[0]
     ahead = value_of(rows, lane, me, following)
     if len(path) > 1:
         ahead = gae_lambda * corrected(path[1:]) + (1 - gae_lambda) * ahead
     rho = min(rho_clip, np.exp(rows["log_ratio"][at, lane]))
     advantage = rho * (paid + gamma * ahead - rows["value"][at, lane])
-    return advantage, corrected(path), rests_on_something(rows, lane, me, path)
+    return advantage, corrected(path), known
 
 
 def assert_same(found, expected, where=None):

@@ -70,6 +70,7 @@ def rollout():
         trained=np.ones(shape, bool),
         reward=np.stack([won, -won], axis=-1).astype(np.float32),
         done=done,
+        length=nothing,
         trained_seats=nothing + 2,
         extras={"value": rng.normal(size=shape).astype(np.float32)},
         final_value=rng.normal(size=(LANES, 2)).astype(np.float32),
@@ -103,6 +104,8 @@ def plain_n_step(rollout, t, lane, *, steps, gamma):
     """Adds up `steps` decisions' rewards, and goes on with a value where there are more."""
     decisions, ended = own_rows(rollout, t, lane, gamma=gamma)
     seat = rollout.seat[t, lane]
+    if len(decisions) > 1 and blind(rollout, lane, seat, ended):
+        steps = min(steps, len(decisions) - 1)
     total = sum(paid for _, paid in decisions[:steps])
     if len(decisions) > steps:
         there = decisions[steps][0]
@@ -113,10 +116,17 @@ def plain_n_step(rollout, t, lane, *, steps, gamma):
     return total + bootstrap, bool(rollout.final_known[lane, seat])
 
 
+def blind(rollout, lane, seat, ended):
+    """Says whether a cut leaves the seat nothing to go on with but its last decision's value."""
+    return not ended and not rollout.final_known[lane, seat]
+
+
 def plain_lambda(rollout, t, lane, *, mix, gamma):
     """Mixes the returns of every number of steps (Sutton and Barto 2018, equation 12.3)."""
-    decisions, _ = own_rows(rollout, t, lane)
+    decisions, ended = own_rows(rollout, t, lane)
     last = len(decisions)
+    if last > 1 and blind(rollout, lane, rollout.seat[t, lane], ended):
+        last -= 1
     returns = [
         plain_n_step(rollout, t, lane, steps=steps, gamma=gamma) for steps in range(1, last + 1)
     ]

@@ -13,15 +13,12 @@ from tests.envs.nim import Nim
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 
-def test_the_step_is_counted_from_each_lanes_last_end():
-    done = np.random.default_rng(0).random((11, 5)) < 0.3
+def test_the_target_is_the_games_length_so_far():
+    length = np.random.default_rng(0).integers(0, 11, (7, 5), dtype=np.int32)
     loss = build(GameProgress(), env=Nim(heap=11))
-    target, known = jax.device_get(jax.jit(loss.targets)(rows(done=done), None))
-    for lane in range(5):
-        step = 0
-        for t in range(11):
-            assert target[t, lane] == pytest.approx(step / 11, rel=1e-6)
-            step = 0 if done[t, lane] else step + 1
+    given = rows(done=np.zeros((7, 5), bool), length=length)
+    target, known = jax.device_get(jax.jit(loss.targets)(given, None))
+    np.testing.assert_allclose(target, length / 11, rtol=1e-6)
     assert known.all() and known.dtype == bool
     assert target.dtype == np.float32 and (target < 1).all()
 

@@ -14,6 +14,7 @@ import pytest
 from jaxpot.envs import uniform_legal_action
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
+from jaxpot.loop.games import go_on, new_games, no_games
 from jaxpot.testing.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
@@ -39,7 +40,7 @@ def play(context, key=0, **options):
     def run(key):
         return rollout(context, key, params, state, num_envs=LANES, **options)
 
-    rows, standing = run(jax.random.key(key))
+    rows, standing, _ = run(jax.random.key(key))
     return jax.device_get(rows), jax.device_get(standing), params, state
 
 
@@ -61,7 +62,7 @@ def replay(rows, lanes, *, against):
     for i, lane in enumerate(lanes):
         state = pyspiel.load_game("tic_tac_toe").new_initial_state()
         order, mine = [], []
-        for t in range(STEPS):
+        for t in range(len(rows.seat)):
             seat = int(rows.seat[t, lane])
             order = order or [seat, 1 - seat]
             assert order[state.current_player()] == seat
@@ -108,47 +109,90 @@ def short():
     return build(3)
 
 
-def test_the_cut_is_valued_from_each_seats_view(short):
-    context = short
-    rows, _, params, model_state = play(context)
+def value_at_the_cut(context, rows, params, model_state, lane):
+    """Returns who is to move after three plies, and the network's value of what it sees."""
+    board = rows.observation[2, lane].astype(np.float32)
+    board[(*np.unravel_index(rows.action[2, lane], (3, 3)), 0)] = 1.0
+    seen = jnp.asarray(board[..., ::-1])[None]
+    return 1 - int(rows.seat[2, lane]), context.network.apply(params, model_state, seen)[1][0]
+
+
+def test_the_mover_has_its_own_value_at_the_cut_and_the_other_seat_its_negative(short):
+    rows, _, params, model_state = play(short)
     for lane in range(LANES):
-        # Three plies in, the board is that of the last row with its move made.
-        board = rows.observation[2, lane].astype(np.float32)
-        place = np.unravel_index(rows.action[2, lane], (3, 3))
-        board[(*place, 0)] = 1.0
-        mover, other = int(rows.seat[2, lane]), 1 - int(rows.seat[2, lane])
-        for seat, view in ((mover, board), (other, board[..., ::-1])):
-            value = context.network.apply(params, model_state, jnp.asarray(view)[None])[1][0]
-            np.testing.assert_allclose(rows.final_value[lane, seat], value, rtol=1e-4, atol=1e-5)
+        mover, value = value_at_the_cut(short, rows, params, model_state, lane)
+        expected = [value, -value] if mover == 0 else [-value, value]
+        np.testing.assert_allclose(rows.final_value[lane], expected, rtol=1e-4, atol=1e-5)
     assert rows.final_known.all()
 
 
-class _OneView:
-    """A game that shows a position only to who is to move."""
+class _Other:
+    """A game of which a fact is otherwise."""
 
-    def __init__(self, env, zero_sum):
+    def __init__(self, env, **facts):
         self._env = env
-        self.both_views = False
-        self.zero_sum = zero_sum
+        self.__dict__.update(facts)
 
     def __getattr__(self, name):
         return getattr(self._env, name)
 
 
-def test_a_seat_without_a_view_takes_the_movers_negative_in_a_zero_sum_game(short):
-    rows, *_ = play(attrs.evolve(short, env=_OneView(short.env, zero_sum=True)))
-    np.testing.assert_array_equal(rows.final_value[:, 0], -rows.final_value[:, 1])
-    both, *_ = play(short)
-    mover = 1 - both.seat[2]
-    lanes = np.arange(LANES)
-    np.testing.assert_array_equal(rows.final_value[lanes, mover], both.final_value[lanes, mover])
-
-
-def test_a_seat_without_a_view_is_invalid_past_the_last_end_in_other_games(short):
-    rows, *_ = play(attrs.evolve(short, env=_OneView(short.env, zero_sum=False)))
-    _, known = jax.device_get(short.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
+@pytest.mark.parametrize("fact", ["zero_sum", "perfect_information"])
+def test_without_it_the_seat_that_waits_has_no_value_at_the_cut(short, fact):
+    rows, *_ = play(attrs.evolve(short, env=_Other(short.env, **{fact: False})))
     mover = 1 - rows.seat[2]
-    np.testing.assert_array_equal(known, rows.seat == mover[None])
+    np.testing.assert_array_equal(rows.final_known, mover[:, None] == np.arange(2))
+    # Its last row waits in vain; the one before it rests on that one's value.
+    _, known = jax.device_get(short.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
+    np.testing.assert_array_equal(known, [[True] * LANES, [True] * LANES, [False] * LANES])
+
+
+def test_against_an_opponent_the_agent_has_a_value_only_where_it_is_to_move(short):
+    rows, *_ = play(short, random=True)
+    # Three plies in, who moved second is to move: the agent in the second half of the lanes.
+    agents = np.where(rows.trained[2], rows.seat[2], 1 - rows.seat[2])
+    moves = np.arange(LANES) >= LANES // 2
+    np.testing.assert_array_equal(
+        rows.final_known, (agents[:, None] == np.arange(2)) & moves[:, None]
+    )
+
+
+def test_carried_lanes_go_on_with_their_games(context):
+    """Two rollouts of carried lanes are, move for move, lanes of games in OpenSpiel."""
+    params, state = context.network.init(jax.random.key(9))
+
+    @jax.jit
+    def run(key, games):
+        return rollout(context, key, params, state, num_envs=LANES, random=True, games=games)
+
+    games, rows, returns, ended = no_games(context, LANES, remembers=False), [], 0.0, 0
+    for key in jax.random.split(jax.random.key(2), 3):
+        played = run(key, games)
+        games = played.games
+        rows.append(jax.device_get(played.rows))
+        returns += float(played.standing.reward)
+        ended += int(played.standing.games)
+    joined = jax.tree.map(lambda *x: np.concatenate(x), *rows)
+    assert not joined.done[STEPS - 1].all(), "a game goes on across the cut"
+    counted = np.zeros(LANES, int)
+    for t in range(3 * STEPS):
+        np.testing.assert_array_equal(joined.length[t], counted)
+        counted = np.where(joined.done[t], 0, counted + 1)
+    assert replay(joined, range(LANES), against=True) == (returns, ended)
+
+
+def test_a_lane_begins_anew_only_where_its_opponent_is_another(context):
+    keys = jax.random.split(jax.random.key(0), LANES)
+    opponent = jnp.arange(LANES, dtype=jnp.int32)
+    dealt = new_games(context, keys, opponent, remembers=False)
+    length = jnp.full(LANES, 4, jnp.int32)
+    carried = dealt._replace(length=length, opponent=opponent.at[2].set(7))
+    found = go_on(carried, dealt)
+    assert found.length.tolist() == [4, 4, 0, 4, 4, 4]
+    np.testing.assert_array_equal(found.opponent, opponent)
+    # Before the first iteration every lane does.
+    before = no_games(context, LANES, remembers=False)
+    jax.tree.map(np.testing.assert_array_equal, go_on(before, dealt), dealt)
 
 
 def test_the_keys_below_a_collectors_key_are_the_documented_ones(context):
@@ -187,14 +231,21 @@ def grouped(context):
     def together(key):
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *opponents)
         return rollout_groups(
-            context, key, agent["params"], agent["model_state"], stacked, groups=GROUPS, lanes=LANES
-        )
+            context,
+            key,
+            agent["params"],
+            agent["model_state"],
+            stacked,
+            groups=GROUPS,
+            lanes=LANES,
+            numbers=jnp.arange(GROUPS),
+        )[:2]
 
     @jax.jit
     def lone(key, opponent):
         return rollout(
             context, key, agent["params"], agent["model_state"], num_envs=LANES, opponent=opponent
-        )
+        )[:2]
 
     key = jax.random.key(3)
     keys = jax.random.split(key, GROUPS + 1)[1:]
@@ -241,10 +292,8 @@ def test_the_agent_moves_first_in_half_of_every_groups_lanes(grouped):
 def test_only_the_agents_seat_is_trained_and_bootstraps(grouped):
     (rows, _), _ = grouped
     assert (rows.trained_seats == 1).all()
-    assert (rows.final_known.sum(axis=1) == 1).all()
-    began = np.concatenate([np.ones((1, GROUPS * LANES), bool), rows.done[:-1]])
-    for lane in range(GROUPS * LANES):
-        start = np.flatnonzero(began[:, lane])[-1]
-        mine = rows.seat[start:, lane][rows.trained[start:, lane]]
-        if len(mine):
-            assert rows.final_known[lane, mine[0]] or rows.done[-1, lane]
+    agents = np.where(rows.trained[-1], rows.seat[-1], 1 - rows.seat[-1])
+    goes_on = ~rows.done[-1]
+    # Two seats take turns: the agent is to move where the opponent moved last.
+    held = (agents[:, None] == np.arange(2)) & ~rows.trained[-1][:, None]
+    np.testing.assert_array_equal(rows.final_known[goes_on], held[goes_on])

@@ -24,7 +24,7 @@ from tests.loop.running import events, rows, trace, train, train_graph
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
 WHOLE = {"collect": {"num_steps": 9, "random": {"until": None}}, "eval": None}
-COUNT = 40
+COUNT = 80
 
 
 def sampled(tmp_path, overrides=WHOLE, **debug):
@@ -87,6 +87,9 @@ def test_a_dump_is_bounded_and_of_whole_games(result):
 def test_boards_and_legal_actions_are_those_of_the_rules(result):
     checked = 0
     for game in games(dump_of(result)):
+        assert [row["ply"] for row in game] == [game[0]["ply"] + i for i in range(len(game))]
+        if game[0]["ply"]:
+            continue  # it began in an earlier iteration
         state = pyspiel.load_game("tic_tac_toe").new_initial_state()
         for row in game:
             assert row["legal_actions"] == state.legal_actions()

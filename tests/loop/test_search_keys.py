@@ -56,6 +56,7 @@ def test_a_collectors_decisions_are_drawn_from_its_search_key(context):
     @jax.jit
     def grouped(key, search_key):
         options = {"groups": GROUPS, "lanes": LANES, "search_key": search_key}
+        options["numbers"] = jnp.arange(GROUPS)
         networks = {"params": {"x": jnp.zeros(GROUPS)}, "model_state": {}}
         return rollout_groups(valued, key, {}, {}, networks, **options)[0]
 
@@ -93,7 +94,9 @@ class Blank:
 def test_each_collector_has_a_search_key_of_its_own(context):
     absent = dict.fromkeys(("num_epochs", "batch_size"))
     search = {"kind": "alphazero", "num_simulations": 2, "batch_size": 8}
-    learner = tiny_experiment(overrides={"algorithm": absent | search})
+    learner = tiny_experiment(
+        overrides={"algorithm": absent | search, "collect": {"start": "fresh"}}
+    )
     phase = next(p for p in compile_graph(learner).phases if p.name == "collect_random")
     assert phase.streams == ("search",)
     stream = stream_key(jax.random.key(7), "search", 3)

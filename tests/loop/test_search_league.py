@@ -37,6 +37,7 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent():
     def together(key, search_key):
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *opponents)
         options = {"groups": GROUPS, "lanes": LANES, "search_key": search_key}
+        options["numbers"] = jnp.arange(GROUPS)
         return rollout_groups(context, key, *agent.values(), stacked, **options)
 
     @jax.jit
@@ -45,11 +46,11 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent():
         return rollout(context, key, *agent.values(), num_envs=LANES, **options)
 
     key, search_key = jax.random.key(3), jax.random.key(4)
-    rows, standing = jax.device_get(together(key, search_key))
+    rows, standing, _ = jax.device_get(together(key, search_key))
     keys = jax.random.split(key, GROUPS + 1)[1:]
     search_keys = jax.random.split(search_key, GROUPS)
     for g, opponent in enumerate(opponents):
-        alone, its = jax.device_get(lone(keys[g], search_keys[g], opponent))
+        alone, its, _ = jax.device_get(lone(keys[g], search_keys[g], opponent))
         mine = slice(g * LANES, (g + 1) * LANES)
         np.testing.assert_array_equal(rows.action[:, mine], alone.action)
         np.testing.assert_array_equal(rows.trained[:, mine], alone.trained)

@@ -51,7 +51,7 @@ def test_training_recomputes_what_was_played(kind):
     @jax.jit
     def run(key):
         params, state = sharpened(context, jax.random.key(9))
-        rows, _ = rollout(context, key, params, state, num_envs=LANES)
+        rows, *_ = rollout(context, key, params, state, num_envs=LANES)
         batch = concatenate_batches(context, phase)({"rollout.selfplay": rows})[0]["batch"]
         everything = jnp.ones(batch.valid.shape[0], bool)
         outputs, flat, mask, _ = predict(

@@ -13,6 +13,7 @@ import pytest
 from jaxpot.graph import compile_graph
 from jaxpot.loop import phases
 from jaxpot.loop.context import build_context
+from jaxpot.loop.games import no_games
 from jaxpot.loop.lowering import inputs_of, lower_phase, split_state
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.state import NETWORK
@@ -160,6 +161,7 @@ def collected(opponent):
         **skill.network(3),
         "target": skill.network(1),
         "key.selfplay": jax.random.key(0),
+        "selfplay_lanes": no_games(context, LANES, remembers=opponent == "target"),
     }
 
     @jax.jit
@@ -189,7 +191,9 @@ def test_the_network_plays_the_target_and_both_hold_both_seats_in_turn():
 def test_only_the_networks_own_rows_are_trained():
     rows, batch, counts, _ = collected("target")
     mine = rows.trained.reshape(-1)
-    np.testing.assert_array_equal(batch.valid, mine)
+    # The agent's last row before a cut is valid where its next decision is known: it is to move.
+    waits = (np.arange(STEPS)[:, None] == STEPS - 1) & rows.trained & ~rows.done
+    np.testing.assert_array_equal(batch.valid, mine & ~waits.reshape(-1))
     assert (batch.action[batch.valid] == 3).all()
     assert counts["iteration/num_samples"] == mine.sum() == LANES // 2 * STEPS
     assert counts["iteration/env_steps"] == STEPS * LANES
@@ -198,7 +202,7 @@ def test_only_the_networks_own_rows_are_trained():
     agent = np.where(rows.trained[-1], rows.seat[-1], 1 - rows.seat[-1])
     cut = ~rows.done[-1]
     assert cut.all()
-    held = np.arange(2)[None] == agent[:, None]
+    held = (np.arange(2)[None] == agent[:, None]) & ~rows.trained[-1][:, None]
     np.testing.assert_array_equal(rows.final_known[cut], held[cut])
 
 

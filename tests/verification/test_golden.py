@@ -3,8 +3,9 @@ import json
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.spec import load, resolved, to_toml
+from jaxpot.spec import load, resolved, spec_digest, to_toml
 from jaxpot.testing.tiny import tiny_experiment
+from jaxpot.verification import rerun
 from jaxpot.verification.golden import check_golden, update_golden
 
 
@@ -49,28 +50,53 @@ def test_a_golden_file_from_its_making_to_a_difference(loaded, tmp_path):
     assert found.differs[0].startswith("optax: 0 then, ")
 
 
-def test_what_is_not_pinned_is_said_not_passed(loaded, tmp_path, monkeypatch):
-    file, runs_dir = tmp_path / "golden.json", tmp_path / "runs"
-    attempt = {"versions": {"jaxlib": "0.0.1"}, "os": "Linux", "arch": "x86_64"}
-    attempt |= {"device_kind": "cpu", "isa": "AVX2", "nproc": 2, "contract": "v1"}
-    key = {**attempt, "jaxlib": "0.0.1"}
-    del key["versions"]
-    row = {"iter": 0, "digest": "0" * 16, "values": {"total_loss": "NaN"}}
-    entry = {"key": key, "spec_digest": "of another spec", "versions": {}, "rows": [row]}
-    file.write_text(json.dumps({"golden_version": 1, "spec": "tiny", "entries": [entry]}))
-    from jaxpot.verification import rerun
+MACHINE = {"os": "Linux", "arch": "x86_64", "device_kind": "cpu", "isa": "AVX2", "nproc": 2}
+CONTRACTS = {"contract": "v1", "rows": "v2"}
 
+
+@pytest.fixture
+def golden(loaded, tmp_path, monkeypatch):
+    """Writes a golden file of one entry, with some of its facts otherwise, and checks the spec."""
+    attempt = {**MACHINE, **CONTRACTS, "versions": {"jaxlib": "0.0.1"}}
     monkeypatch.setattr(rerun.Child, "attempt", lambda *_: attempt)
-    found = check_golden(loaded, file, runs_dir=runs_dir, tell=quiet)
-    assert (found.verdict, found.exit_code) == ("not_comparable", 2)
-    assert found.differs == ("the spec has changed since the entry was written",)
+    row = {"iter": 0, "digest": "0" * 16, "values": {"total_loss": "NaN"}}
 
-    attempt["versions"]["jaxlib"] = "0.0.2"
-    found = check_golden(loaded, file, runs_dir=runs_dir, tell=quiet)
-    assert (found.verdict, found.exit_code) == ("missing", 2)
+    def check(*, spec=None, entries=1, **facts):
+        key = {**MACHINE, **CONTRACTS, "jaxlib": "0.0.1", **facts}
+        entry = {"key": key, "versions": {}, "rows": [row]}
+        entry["spec_digest"] = spec or spec_digest(loaded.experiment)
+        file = tmp_path / "golden.json"
+        content = {"golden_version": 1, "spec": "tiny", "entries": [entry] * entries}
+        file.write_text(json.dumps(content))
+        return check_golden(loaded, file, runs_dir=tmp_path / "runs", tell=quiet)
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"spec": "of another spec"}, "the spec has changed since the entry for Linux"),
+        ({"contract": "v0"}, "has contract v0; now v1"),
+        ({"rows": "v1"}, "has rows v1; now v2"),
+        ({"rows": None}, "has rows None; now v2"),
+        ({"jaxlib": "0.0.2"}, "has jaxlib 0.0.2; now 0.0.1"),
+        ({"rows": "v1", "isa": "NEON"}, "has rows v1; now v2"),
+        ({"entries": 0}, "the file has no entries"),
+    ],
+)
+def test_an_entry_that_is_out_of_date_fails(golden, facts, said):
+    found = golden(**facts)
+    assert (found.verdict, found.exit_code, found.missing) == ("not_comparable", 2, False)
+    assert any(said in text for text in found.differs)
+
+
+def test_only_another_machine_lacks_an_entry(golden):
+    found = golden(isa="NEON")
+    assert (found.verdict, found.exit_code, found.missing) == ("missing", 2, True)
     assert "no entry for os Linux" in found.differs[0]
-    assert "jaxlib 0.0.2: nothing was compared" in found.differs[0]
-    assert "jaxlib 0.0.1" in found.differs[1]
+    assert "isa AVX2" in found.differs[0] and "nothing was compared" in found.differs[0]
+    assert "isa NEON" in found.differs[1]
 
 
 @pytest.mark.parametrize(

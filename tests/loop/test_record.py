@@ -1,0 +1,34 @@
+"""What a journal says of a run: whether this jaxpot may go on with it."""
+
+import pytest
+
+from jaxpot.errors import UserError
+from jaxpot.loop import runner
+from jaxpot.loop.heading import header
+from jaxpot.loop.record import ROWS, read_record
+from jaxpot.store.journal import Journal
+from jaxpot.testing.tiny import tiny_experiment
+
+UID = "20260101-000000-abcdef"
+
+
+def recorded(folder, **attempt):
+    """Writes the journal of a run that was killed before its first save."""
+    folder.mkdir()
+    with Journal(folder / "journal.jsonl") as journal:
+        journal.append({"kind": "header", "uid": UID, **header(tiny_experiment())})
+        journal.append({"kind": "attempt", "attempt": 1, "start_iter": 0, **attempt})
+
+
+@pytest.mark.parametrize("attempt", [{}, {"rows": "v1"}, {"rows": "v3"}], ids=str)
+def test_a_run_of_another_rows_contract_is_not_resumed(tmp_path, attempt):
+    recorded(tmp_path / UID, **attempt)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match=r"under rows contract v[13], and this jaxpot has v2: .*"):
+        runner.resume(tmp_path, UID, ingest=False)
+    assert sorted(path for path in tmp_path.rglob("*") if "lock" not in path.name) == before
+
+
+def test_one_of_this_contract_may_be(tmp_path):
+    recorded(tmp_path / UID, rows=ROWS)
+    read_record(tmp_path / UID).require_rows()
