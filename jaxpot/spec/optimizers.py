@@ -38,7 +38,7 @@ class AdamW:
         """Yields what an update computes of these numbers."""
         rate = self.learning_rate
         peak = rate if isinstance(rate, float | int) else rate.highest[1]
-        if peak and self.weight_decay:
+        if peak * self.weight_decay > 1:  # a small product is as small as it is meant to be
             product = "learning_rate * weight_decay"
             yield Derived("weight_decay", self.weight_decay, product, lambda x: peak * x)
 
