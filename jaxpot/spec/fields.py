@@ -1,7 +1,7 @@
 """The one way to declare a spec's field: a type, a default, its rules and what it means."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -176,7 +176,7 @@ def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
 
     Paths are relative to the value; `allowed` is what would be right, of an array for an item.
     """
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         yield from _broken_items(rules, value, allowed)
     elif isinstance(value, Mapping):
         for key, item in value.items():
@@ -244,7 +244,7 @@ def _misnamed(name: Name | None, given: str, path: Path) -> Iterator[Fault]:
         yield Fault("reserved-name", path, message, "another name")
 
 
-def _broken_items(rules: Rules, items: tuple[Any, ...], allowed: str) -> Iterator[Fault]:
+def _broken_items(rules: Rules, items: Sequence[Any], allowed: str) -> Iterator[Fault]:
     if rules.max_items is not None and len(items) > rules.max_items:
         yield Fault("out-of-range", (), f"{len(items)} items", f"at most {rules.max_items} items")
         return
@@ -255,7 +255,7 @@ def _broken_items(rules: Rules, items: tuple[Any, ...], allowed: str) -> Iterato
         yield from _repeated(items)
 
 
-def _repeated(items: tuple[Any, ...]) -> Iterator[Fault]:
+def _repeated(items: Sequence[Any]) -> Iterator[Fault]:
     seen = set()
     for index, item in enumerate(items):
         if item in seen and item is not None:  # None is the gap that a refused item left

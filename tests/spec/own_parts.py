@@ -58,6 +58,7 @@ class Scaled:
     rate: float = 0.5
     rates: dict[str, float] = attrs.Factory(dict)
     steps: tuple[float, ...] = ()
+    limits: list[float] = attrs.Factory(list)
     seconds: float = attrs.field(default=1.0, metadata={"host": True})
     size: int = 1
 

@@ -160,6 +160,7 @@ def test_every_float_is_held_to_float32_but_those_of_the_host():
         ({"rate": 1e-46}, [("rate",)]),
         ({"rates": {"a": 1e39, "b": 1.0}}, [("rates", "a")]),
         ({"steps": [1.0, 1e-40]}, [("steps", 1)]),
+        ({"limits": [1.0, 1e39]}, [("limits", 1)]),
         ({"seconds": 1e-46, "size": 2**40}, []),
     ],
 )
