@@ -55,7 +55,8 @@ def set_option(command: Decorated) -> Decorated:
         "overrides",
         multiple=True,
         metavar="PATH=VALUE",
-        help="Override one value of the spec, written as in TOML; may be repeated.",
+        help='Override one value of the spec, written as in TOML; may be repeated. "none" removes '
+        "a table: -s 'eval.vs_random=\"none\"'.",
     )(command)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -52,6 +53,21 @@ def table(
 def emit(text: str) -> None:
     """Writes data to stdout."""
     click.echo(text)
+
+
+def csv_writer(file: TextIO) -> Any:
+    """Returns a CSV writer whose lines end as those of `jaxpot export` do, with a newline alone."""
+    return csv.writer(_NewlineEnds(file))
+
+
+class _NewlineEnds:
+    """Takes the rows of a CSV writer, which quotes a carriage return only if its rows end so."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> int:
+        return self._file.write(f"{row.removesuffix(csv.excel.lineterminator)}\n")
 
 
 def note(text: str) -> None:

@@ -147,8 +147,8 @@ def _assignments(query: Query) -> Iterator[str]:
 
 
 def _print_csv(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    import csv
+    from jaxpot.cli.output import csv_writer
 
-    writer = csv.writer(sys.stdout)
+    writer = csv_writer(sys.stdout)
     writer.writerow(headers)
     writer.writerows(rows)

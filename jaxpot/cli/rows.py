@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import shutil
@@ -12,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from jaxpot.cli.output import emit, json_text, note
+from jaxpot.cli.output import csv_writer, emit, json_text, note
 from jaxpot.sinks.format import printable
 from jaxpot.store.query import QueryResult
 from jaxpot.store.statements import unique
@@ -44,8 +43,8 @@ def print_json(result: QueryResult) -> None:
 
 
 def print_csv(result: QueryResult) -> None:
-    """Write CSV (RFC 4180) with a header; NULL is an empty field."""
-    writer = csv.writer(sys.stdout)
+    """Write CSV with a header; NULL is an empty field."""
+    writer = csv_writer(sys.stdout)
     if result.columns:
         writer.writerow(result.columns)
     for row in result:

@@ -1,4 +1,4 @@
-"""Every line of play against the greedy agent, counted exactly.
+"""Every final position that can be reached against the greedy agent, counted exactly.
 
 Axis letters: N positions in which somebody is to move, T final positions, E moves, A actions;
 `p0` is the agent moving first, `p1` second.
@@ -30,7 +30,8 @@ _BATCH = 8192
 class ExactGameTree:
     """Plays the agent's most likely move against every legal move of the opponent.
 
-    A final position is counted once for each order of moving, however many lines lead to it.
+    A final position is counted once for each seat of the agent, however many sequences of moves
+    lead to it.
     """
 
     env: Environment[Any]
@@ -86,7 +87,7 @@ def build(
     """Makes the evaluator, without enumerating the game yet.
 
     Raises:
-        UserError: The game has chance or hidden information, so no line of play is certain; or
+        UserError: The game has chance or hidden information, so no outcome of a move is certain; or
             the network has a memory.
     """
     if network.recurrent:

@@ -1,12 +1,12 @@
 """Configs of learning algorithms, and the payload keys that their updates emit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import attrs
 
 from jaxpot.spec.alphazero import AlphaZero
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import INT32_MAX, Derived, option
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.parts import ImportedPart
 from jaxpot.spec.schedules import Schedule
@@ -88,6 +88,14 @@ class PPO:
             object.__setattr__(self, "value_clip", width)
         if self.advantage == "gae":
             fill(self, gae_lambda=0.95)
+
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields what an update computes of these numbers."""
+        yield Derived("clip_eps", self.clip_eps, "1 + clip_eps", lambda x: 1 + x)
+        yield Derived("clip_eps", self.clip_eps, "1 / (1 + clip_eps)", lambda x: 1 / (1 + x))
+        if self.gae_lambda and self.gamma:
+            product = "gamma * gae_lambda"
+            yield Derived("gae_lambda", self.gae_lambda, product, lambda x: self.gamma * x)
 
     def unused(self) -> Mapping[str, str]:
         """Returns the options that are given in vain, each with what takes its effect away."""

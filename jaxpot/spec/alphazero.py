@@ -1,11 +1,11 @@
 """Config of AlphaZero, and the payload keys that its updates emit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import attrs
 
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import INT32_MAX, Derived, option
 from jaxpot.spec.keys import PayloadKey
 from jaxpot.spec.search import GUMBEL, Search, fill, given
 
@@ -33,6 +33,7 @@ class AlphaZero(Search):
         default=None,
         ge=0,
         le=1,
+        complement=True,
         doc="Share of noise in the policy at the root under `muzero`; 0.25 if absent.",
     )
     dirichlet_alpha: float | None = option(
@@ -97,6 +98,13 @@ class AlphaZero(Search):
             fill(self, n_step=3)
         elif self.value_target == "lambda":
             fill(self, td_lambda=0.8)
+
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields what an update computes of these numbers."""
+        if self.td_lambda and self.gamma:
+            yield Derived(
+                "td_lambda", self.td_lambda, "gamma * td_lambda", lambda x: self.gamma * x
+            )
 
     def unused(self) -> Mapping[str, str]:
         """Returns the options that are given in vain, each with what takes its effect away."""

@@ -22,6 +22,23 @@ VALUE_CODES: Final = (
         '[eval.sparring]\nkind = "random"\nnum_games = 512',
         '[eval.sparring]\nkind = "random"\nevery = 50\nnum_games = 512',
     ),
+    Code(
+        "nothing-to-remove",
+        'The string "none" stands where nothing is that could be removed.',
+        'In place of a table or an array `"none"` removes what the files that a spec extends have '
+        "there, as though they had not; in place of a value it means no value, where the reference "
+        "says so.",
+        'eval = { vs_rnd = "none" }',
+        'expect = "none"\neval = { vs_random = "none" }\ncheckpoint = { best = "none" }',
+    ),
+    Code(
+        "empty-table",
+        "An empty table changes nothing.",
+        "A table is merged, key by key, into the one that it stands over; without keys it changes "
+        'nothing of it. The string "none" in its place removes the table.',
+        "eval = {}",
+        'expect = "none"\neval = "none"\ncheckpoint = { best = "none" }',
+    ),
     # Single values.
     Code(
         "wrong-type",
@@ -37,6 +54,16 @@ VALUE_CODES: Final = (
         "Every number of a spec is finite.",
         '[algorithm]\nkind = "ppo"\ngamma = nan',
         '[algorithm]\nkind = "ppo"\ngamma = 0.99',
+    ),
+    Code(
+        "not-float32",
+        "A number is lost in the float32 that the program computes in.",
+        "A number, and what the program makes of it and of others (1 - tau, gamma * gae_lambda, "
+        "the first step of a warm-up), is neither infinite nor zero as float32 where it is not in "
+        "the spec, keeps its bounds, and still has an effect. The message has the numbers that "
+        "hold. Bounds of gates and the numbers of sinks are not part of the program.",
+        '[optimizer]\nkind = "adamw"\nlearning_rate = 1e-46',
+        '[optimizer]\nkind = "adamw"\nlearning_rate = 1e-32\nweight_decay = 0.1',
     ),
     Code(
         "out-of-range",
@@ -70,6 +97,14 @@ VALUE_CODES: Final = (
         "or `N`, iterations done.",
         'name = "tic tac toe"',
         'name = "tic_tac_toe"',
+    ),
+    Code(
+        "reserved-name",
+        "A name means something else wherever a run is named.",
+        "A run is named by its uid, the start of one, its name, one of its tags, or `latest`, the "
+        "newest run. An experiment or a tag that is called `latest` could never be named.",
+        'name = "latest"',
+        'name = "latest-net"',
     ),
     Code(
         "duplicate-item",

@@ -5,6 +5,8 @@ The rules, in the order in which they apply:
 - A file comes after the files that it extends, in the order it lists them; a file that is reached
   twice counts once, where it is reached first.
 - A table merges into the table that was there, key by key; anything else (an array too) replaces.
+- The string "none" in place of a table or an array removes it, as though it was never written; of
+  an array of tables, in place of an item, that item.
 - A table with another `kind` replaces: keys of the old kind mean nothing to the new one.
 - Overrides come last. Whatever their order on the command line, one of a table comes before one
   of something inside it, and a `kind` before the keys beside it; of two of one path, the later.
@@ -19,10 +21,11 @@ from typing import Any
 import attrs
 
 from jaxpot.spec.extends import gather
-from jaxpot.spec.faults import Fault, Origin, Path, SpecError, quoted
+from jaxpot.spec.faults import Fault, Origin, Path, SpecError, dotted, quoted
 from jaxpot.spec.overrides import Override, read_override
 from jaxpot.spec.provenance import DROPPED, Provenance, Written
 from jaxpot.spec.reading import walk
+from jaxpot.spec.wording import NONE
 
 _INDEX = re.compile(r"[0-9]{1,6}")
 
@@ -58,8 +61,11 @@ def compose(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Docu
         fault = merged.override(override)
         if fault is not None and readable:
             faults.append(fault)
+    if readable:
+        faults += merged.faults
     if faults:
         raise SpecError(faults)
+    merged.close_gaps()
     trails = {path: tuple(trail) for path, trail in merged.trails.items()}
     return Document(merged.data, Provenance(name, trails), files)
 
@@ -70,6 +76,8 @@ class _Merge:
     def __init__(self) -> None:
         self.data: dict[str, Any] = {}
         self.trails: dict[Path, list[Written]] = {}
+        self.faults: list[Fault] = []
+        self.gaps: list[tuple[list[Any], Path]] = []  # arrays with items that were removed
 
     def table(
         self, old: dict[str, Any], new: dict[str, Any], at: Path, origin: Callable[[Path], Origin]
@@ -80,6 +88,8 @@ class _Merge:
             path = (*at, key)
             below = old.get(key)
             if isinstance(below, dict) and isinstance(value, dict):
+                if below and not value:
+                    self.faults.append(_empty_table(path, origin(path)))
                 self.write(path, value, origin(path))
                 self.table(below, value, path, origin)
             else:
@@ -128,13 +138,45 @@ class _Merge:
         present = isinstance(key, int) or key in node
         for path, _ in walk(node[key] if present else None, at):
             self.write(path, DROPPED, origin(at))
-        node[key] = copy.deepcopy(value)
+        if value == NONE and present and isinstance(node[key], (dict, list)):
+            self.remove(node, key, at)
+        else:
+            node[key] = copy.deepcopy(value)
         self.write(at, value, origin(at))
         for path, child in walk(value, at):
             self.write(path, child, origin(path))
 
+    def remove(self, node: Any, key: str | int, at: Path) -> None:
+        """Takes a table or an array away; an array keeps a gap, so that indices stay."""
+        if isinstance(node, dict):
+            del node[key]
+        else:
+            node[key] = None
+            self.gaps.append((node, at[:-1]))
+
+    def close_gaps(self) -> None:
+        """Moves the items of arrays, and their histories, to where removed ones stood."""
+        for items, at in sorted(self.gaps, key=lambda gap: -len(gap[1])):
+            kept = [index for index, item in enumerate(items) if item is not None]
+            moved = {old: new for new, old in enumerate(kept)}
+            trails: dict[Path, list[Written]] = {}
+            for path, trail in self.trails.items():
+                below = path[len(at) :]
+                if path[: len(at)] != at or not below:
+                    trails[path] = trail
+                elif below[0] in moved:
+                    trails[(*at, moved[below[0]], *below[1:])] = trail
+            self.trails = trails
+            items[:] = [items[index] for index in kept]
+
     def write(self, path: Path, value: object, origin: Origin) -> None:
         self.trails.setdefault(path, []).append(Written(value, origin))
+
+
+def _empty_table(path: Path, origin: Origin) -> Fault:
+    message = "an empty table changes nothing of the one that it is merged into"
+    allowed = f'keys to change, or `{dotted(path)} = "{NONE}"`, which removes it'
+    return Fault("empty-table", path, message, allowed, origin=origin)
 
 
 def _index_fault(override: Override, at: Path, part: str, length: int) -> Fault:

@@ -32,7 +32,9 @@ class RandomEvaluator:
 
 @attrs.frozen(kw_only=True)
 class GameTreeEvaluator:
-    """Follows every line of play against the greedy network and counts how the lines end.
+    """Plays the greedy network against every legal move and counts the final positions reached.
+
+    A position that several orders of moves lead to counts once.
 
     Only for a deterministic game of perfect information whose positions fit in `max_positions`.
     """

@@ -22,8 +22,8 @@ class Expect:
         "`min`, the lowest under `max`), whether any keeps the bounds, or that of an iteration "
         "given as a number.",
     )
-    min: float | None = option(default=None, doc="Smallest value that passes.")
-    max: float | None = option(default=None, doc="Largest value that passes.")
+    min: float | None = option(default=None, host=True, doc="Smallest value that passes.")
+    max: float | None = option(default=None, host=True, doc="Largest value that passes.")
     seeds: int = option(
         default=1,
         ge=1,

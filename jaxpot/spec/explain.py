@@ -11,7 +11,7 @@ from jaxpot.spec.fields import rules_of
 from jaxpot.spec.load import Loaded
 from jaxpot.spec.positions import scan_key
 from jaxpot.spec.provenance import DROPPED, Written
-from jaxpot.spec.wording import allowed
+from jaxpot.spec.wording import NONE, allowed
 
 
 @attrs.frozen
@@ -42,7 +42,8 @@ def explain(loaded: Loaded, path: str = "") -> tuple[Explanation, ...]:
       UserError: the spec has no such path.
     """
     at, value = _find(loaded, path) if path else ((), loaded.resolved)
-    return tuple(_explain(loaded, leaf, found) for leaf, found in _leaves(at, value))
+    found = [*_leaves(at, value), *_removed(loaded, at)]
+    return tuple(_explain(loaded, leaf, value) for leaf, value in found)
 
 
 def _find(loaded: Loaded, text: str) -> tuple[Path, Any]:
@@ -53,6 +54,8 @@ def _find(loaded: Loaded, text: str) -> tuple[Path, Any]:
     value: Any = loaded.resolved
     for part in split[0]:
         children = _children(value)
+        if part not in children and loaded.provenance.removed((*at, part)):
+            return (*at, part), NONE
         if part not in children:
             raise UserError(_absent(loaded, at, part, list(children)))
         key, value = children[part]
@@ -89,6 +92,20 @@ def _leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:
         yield at, value
 
 
+def _removed(loaded: Loaded, at: Path) -> Iterator[tuple[Path, Any]]:
+    """Yields the removed tables and arrays below `at` that the resolved form does not have."""
+    for path in loaded.provenance.trails:
+        if len(path) <= len(at) or path[: len(at)] != at or not loaded.provenance.removed(path):
+            continue
+        node: Any = loaded.resolved
+        for part in path:
+            children = _children(node)
+            if str(part) not in children:
+                yield path, NONE
+                break
+            node = children[str(part)][1]
+
+
 def _explain(loaded: Loaded, path: Path, value: Any) -> Explanation:
     trail = loaded.provenance.trail(path)
     origin = loaded.provenance.origin(path)
@@ -103,6 +120,8 @@ def _meaning(experiment: Any, path: Path) -> tuple[str, str]:
     node, meaning = experiment, ("", "")
     for part in path:
         if isinstance(node, Mapping | tuple):
+            if isinstance(node, Mapping) and part not in node:
+                return "", ""
             node = node[part]  # pyright: ignore[reportArgumentType, reportCallIssue]
             continue
         fields = attrs.fields_dict(attrs.resolve_types(type(node))) if attrs.has(type(node)) else {}

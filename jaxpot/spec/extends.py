@@ -6,6 +6,7 @@ import attrs
 
 from jaxpot.spec.faults import Fault, Origin, SpecError
 from jaxpot.spec.reading import Source, read_source
+from jaxpot.spec.wording import type_of
 
 MAX_EXTENDS = 16
 """Longest chain of files that extend one another."""
@@ -67,7 +68,7 @@ class _Gathering:
                 file = os.path.normpath(os.path.join(os.path.dirname(source.name), name))
                 found.append((file, source.origin(path)))
             else:
-                message = 'it is ""' if name == "" else f"it is {_kind_of(name)}"
+                message = 'it is ""' if name == "" else f"it is {type_of(name)}"
                 allowed = "a file name, or a list of file names"
                 self.faults.append(
                     Fault("extends-value", path, message, allowed, origin=source.origin(path))
@@ -91,8 +92,3 @@ def _asked_for(fault: Fault, asked: Origin | None) -> Fault:
     )
     message = f"{fault.origin}: {fault.message}"
     return attrs.evolve(fault, path=("extends",), message=message, suggestion=near, origin=asked)
-
-
-def _kind_of(value: object) -> str:
-    names = {str: "a string", bool: "a boolean", int: "an integer", float: "a float"}
-    return names.get(type(value), "a table" if isinstance(value, dict) else "a date or a time")

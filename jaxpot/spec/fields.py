@@ -1,11 +1,13 @@
 """The one way to declare a spec's field: a type, a default, its rules and what it means."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import attrs
 
+from jaxpot.spec import float32
 from jaxpot.spec.faults import Fault, Path, quoted
 
 INT32_MAX = 2**31 - 1
@@ -15,15 +17,20 @@ _RULES = "jaxpot"
 
 @attrs.frozen
 class Name:
-    """What names look like: as a regular expression for the whole, and in words."""
+    """What names look like: as a regular expression for the whole, and in words.
+
+    `reserved` has the names of this form that cannot be given, each with what it means instead.
+    """
 
     pattern: str
     words: str
+    reserved: Mapping[str, str] = MappingProxyType({})
 
 
 LABEL = Name(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}",
     "a name: letters, digits, `.`, `_` and `-`, a letter or a digit first, at most 100",
+    reserved=MappingProxyType({"latest": "the newest run, whatever runs are called"}),
 )
 RUN = Name(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
@@ -60,6 +67,8 @@ class Rules:
         others, with more to say.
       max_items: most items of an array.
       unique: whether an array's items must differ.
+      host: whether a float is only read on the host, as float64, and never by the program.
+      complement: whether the program weighs by 1 - value too, beside which the value must count.
       later: whether the field is younger than its class, whose digests its default leaves as they
         were.
     """
@@ -76,6 +85,8 @@ class Rules:
     choices: tuple[str, ...] = ()
     max_items: int | None = None
     unique: bool = False
+    host: bool = False
+    complement: bool = False
     later: bool = False
 
     def admit(self, number: float) -> bool:
@@ -85,6 +96,13 @@ class Rules:
             and (self.gt is None or number > self.gt)
             and (self.le is None or number <= self.le)
             and (self.lt is None or number < self.lt)
+        )
+
+    def admit32(self, number: float) -> bool:
+        """Says whether the float32 of a number within the bounds is within their float32."""
+        rounded = float32.rounded(number)
+        return (self.gt is None or rounded > float32.rounded(self.gt)) and (
+            self.lt is None or rounded < float32.rounded(self.lt)
         )
 
     @property
@@ -103,6 +121,30 @@ class Rules:
             if bound is not None
         ]
         return " and ".join(words)
+
+
+@attrs.frozen
+class Derived:
+    """A number that the program derives from a field's, and others' that the formula holds.
+
+    Attributes:
+      field: whose number it is that may be given otherwise.
+      number: that field's.
+      formula: in words, as in `1 - tau`.
+      of: the formula, of the field's number.
+    """
+
+    field: str
+    number: float
+    formula: str
+    of: Callable[[float], float]
+
+    def loss(self, number: float) -> str:
+        """Says how float32 loses the derived number, or the field's part in it; "" if it holds."""
+        value, without = self.of(number), float32.rounded(self.of(0.0))
+        if not float32.loss(value) and number and float32.rounded(value) == without:
+            return f"is {float32.shortest(without)}"
+        return float32.loss(value)
 
 
 def option(
@@ -124,8 +166,9 @@ def option(
 
 
 def rules_of(attribute: "attrs.Attribute[Any]") -> Rules:
-    """Returns a field's rules; a user's own class, which declares none, has none."""
-    return attribute.metadata.get(_RULES) or Rules(doc=attribute.metadata.get("doc", ""))
+    """Returns a field's rules; a user's own class may declare `doc` and `host` in its metadata."""
+    own = {name: attribute.metadata[name] for name in ("doc", "host") if name in attribute.metadata}
+    return attribute.metadata.get(_RULES) or Rules(**{"doc": "", **own})
 
 
 def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
@@ -133,11 +176,14 @@ def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
 
     Paths are relative to the value; `allowed` is what would be right, of an array for an item.
     """
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         yield from _broken_items(rules, value, allowed)
     elif isinstance(value, Mapping):
-        for key in value:
+        for key, item in value.items():
             yield from _misnamed(rules.keys, key, (key,))
+            if isinstance(item, float | tuple | list):
+                for fault in broken(attrs.evolve(rules, keys=None), item, allowed):
+                    yield attrs.evolve(fault, path=(key, *fault.path))
     elif isinstance(value, str):
         yield from _misnamed(rules.name, value, ())
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -146,16 +192,59 @@ def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
         elif rules.multiple_of and value % rules.multiple_of:
             message = f"{value!r} is not divisible by {rules.multiple_of}"
             yield Fault("not-divisible", (), message, allowed)
+        elif isinstance(value, float) and not rules.host:
+            yield from _lost_in_float32(rules, value)
     elif hasattr(value, "highest"):
         yield from _broken_schedule(rules, value)
+
+
+def _lost_in_float32(rules: Rules, number: float) -> Iterator[Fault]:
+    """Yields a fault where the program's float32 of a number is not what the spec says."""
+
+    def loss(number: float) -> str:
+        if lost := float32.loss(number):
+            return lost
+        if not rules.admit32(number):
+            return f"is {float32.shortest(number)}"
+        if rules.complement and number and float32.rounded(1 - number) == 1:
+            return "is nothing beside 1"
+        return ""
+
+    if lost := loss(number):
+        holding = float32.near(number, lambda x: rules.admit(x) and not loss(x))
+        yield Fault("not-float32", (), f"{number!r} {lost} as float32", holding)
+
+
+def derived_faults(config: Any) -> Iterator[Fault]:
+    """Yields a fault for each number that the program derives from a config and float32 loses.
+
+    A class names such numbers by a method `derived_numbers`, which gives a `Derived` for each.
+    """
+    if not hasattr(type(config), "derived_numbers"):
+        return
+    rules = {field.name: rules_of(field) for field in attrs.fields(type(config))}
+    for one in config.derived_numbers():
+        reason = one.loss(one.number)
+        if reason:
+            bounds = rules.get(one.field, Rules(doc=""))
+
+            def holds(number: float, one: Derived = one, bounds: Rules = bounds) -> bool:
+                return bounds.admit(number) and not float32.loss(number) and not one.loss(number)
+
+            message = f"with {one.number!r}, {one.formula} {reason} as float32"
+            allowed = float32.near(one.number, holds)
+            yield Fault("not-float32", (one.field,), message, allowed)
 
 
 def _misnamed(name: Name | None, given: str, path: Path) -> Iterator[Fault]:
     if name is not None and not re.fullmatch(name.pattern, given):
         yield Fault("bad-name", path, f"{quoted(given)} is not a usable name", name.words)
+    elif name is not None and given in name.reserved:
+        message = f"{quoted(given)} always means {name.reserved[given]}"
+        yield Fault("reserved-name", path, message, "another name")
 
 
-def _broken_items(rules: Rules, items: tuple[Any, ...], allowed: str) -> Iterator[Fault]:
+def _broken_items(rules: Rules, items: Sequence[Any], allowed: str) -> Iterator[Fault]:
     if rules.max_items is not None and len(items) > rules.max_items:
         yield Fault("out-of-range", (), f"{len(items)} items", f"at most {rules.max_items} items")
         return
@@ -166,7 +255,7 @@ def _broken_items(rules: Rules, items: tuple[Any, ...], allowed: str) -> Iterato
         yield from _repeated(items)
 
 
-def _repeated(items: tuple[Any, ...]) -> Iterator[Fault]:
+def _repeated(items: Sequence[Any]) -> Iterator[Fault]:
     seen = set()
     for index, item in enumerate(items):
         if item in seen and item is not None:  # None is the gap that a refused item left

@@ -30,6 +30,7 @@ class League:
         default=0.1,
         gt=0,
         le=1,
+        complement=True,
         doc="Weight of the newest mean reward in an entry's score, a moving average.",
     )
     base_unit: int = option(
@@ -61,7 +62,12 @@ class League:
 class Target:
     """A slow copy of the network: params <- tau * live + (1 - tau) * target."""
 
-    tau: float = option(gt=0, le=1, doc="Share of the live network in an update of the target.")
+    tau: float = option(
+        gt=0,
+        le=1,
+        complement=True,
+        doc="Share of the live network in an update of the target.",
+    )
     every: int = option(
         default=1, ge=1, le=INT32_MAX, unit="iterations", doc="Cadence of the target's updates."
     )

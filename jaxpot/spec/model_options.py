@@ -20,6 +20,7 @@ DROPOUT: dict[str, Any] = {
     "default": 0.0,
     "ge": 0,
     "lt": 1,
+    "complement": True,
     "doc": "Share of the features before the heads that a training step zeroes.",
 }
 DTYPE: dict[str, Any] = {

@@ -1,10 +1,11 @@
 """Configs of the optax optimizers, with gradient clipping and accumulation."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import attrs
 
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import INT32_MAX, Derived, option
 from jaxpot.spec.schedules import Schedule
 
 _LEARNING_RATE = "Step size: a number, or a schedule of the iteration."
@@ -32,6 +33,14 @@ class AdamW:
     accumulate_steps: int = option(
         default=1, ge=1, le=INT32_MAX, unit="minibatches", doc=_ACCUMULATE_STEPS
     )
+
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields what an update computes of these numbers."""
+        rate = self.learning_rate
+        peak = rate if isinstance(rate, float | int) else rate.highest[1]
+        if peak * self.weight_decay > 1:  # a small product is as small as it is meant to be
+            product = "learning_rate * weight_decay"
+            yield Derived("weight_decay", self.weight_decay, product, lambda x: peak * x)
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ import tomli
 from jaxpot.spec.faults import Fault, Origin, Path, SpecError, dotted, quoted
 from jaxpot.spec.positions import scan_key
 from jaxpot.spec.reading import check_values, not_a_value
+from jaxpot.spec.wording import NONE
 
 
 @attrs.frozen
@@ -32,7 +33,9 @@ def read_override(text: str) -> Override:
     """
     split = scan_key(text)
     if split is None:
-        raise _refused("override-syntax", text, (), "not an override", "path=value")
+        raise _refused(
+            "override-syntax", text, (), "not an override", "path=value", suggestion=_hydras(text)
+        )
     path, value_text = split
     if path[0] == "extends":
         raise _refused("override-extends", text, path, "only a file can extend another")
@@ -50,6 +53,14 @@ def read_override(text: str) -> Override:
     if faults:
         raise SpecError(faults)
     return override
+
+
+def _hydras(text: str) -> str:
+    """Returns an override as it is written here, where it is written as Hydra takes it; else ""."""
+    bare = text.lstrip("+~!")
+    removes = text[:1] in ("~", "!")
+    spelled = f'{bare.partition("=")[0]}="{NONE}"' if removes else bare
+    return spelled if bare != text and scan_key(spelled) else ""
 
 
 def _not_a_value(text: str, path: tuple[str, ...], value_text: str) -> SpecError:

@@ -6,6 +6,7 @@ from typing import Final
 import attrs
 
 from jaxpot.spec.faults import Origin, Path
+from jaxpot.spec.wording import NONE
 
 
 class _Dropped:
@@ -44,6 +45,10 @@ class Provenance:
         """Returns where the value at `path` was written; None for a default."""
         trail = self.trail(path)
         return trail[-1].origin if trail and trail[-1].value is not DROPPED else None
+
+    def removed(self, path: Path) -> bool:
+        """Says whether the last word about the table or array at `path` is that there is none."""
+        return any(written.value == NONE for written in self.trail(path)[-1:])
 
     def nearest(self, path: Path) -> Origin:
         """Returns where `path` or, if it is not there, the closest table around it was written."""

@@ -41,13 +41,13 @@ def read_source(name: str) -> Source:
     try:
         data = tomli.loads(text)
     except tomli.TOMLDecodeError as error:
-        raise SpecError([_syntax_fault(name, text, error)]) from None
+        raise SpecError([_syntax_fault(name, error)]) from None
     except RecursionError:
         raise SpecError([_nesting_fault((), Origin(name))]) from None
     except ValueError:  # Python's int() refuses a decimal number of thousands of digits
         fault = _number_fault((), Origin(name), "it has thousands of digits")
         raise SpecError([fault]) from None
-    source = Source(name, data, scan(text).lines)
+    source = Source(name, data, scan(text.replace("\r\n", "\n")).lines)
     faults = [*check_values(data, source.origin)]
     if faults:
         raise SpecError(faults)
@@ -115,17 +115,17 @@ def _read(name: str) -> bytes:
 
 def _decode(name: str, content: bytes) -> str:
     try:
-        text = content.decode("utf-8-sig")  # some editors write a byte-order mark; TOML allows it
+        return content.decode("utf-8-sig")  # some editors write a byte-order mark; TOML allows it
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         message = f"not UTF-8: byte 0x{content[error.start]:02X}"
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             message = "not UTF-8: it starts as UTF-16 does; save it as UTF-8"
         raise SpecError([Fault("file-not-utf8", (), message, origin=Origin(name, line))]) from None
-    return text.replace("\r\n", "\n")
 
 
-def _syntax_fault(name: str, text: str, error: tomli.TOMLDecodeError) -> Fault:
+def _syntax_fault(name: str, error: tomli.TOMLDecodeError) -> Fault:
+    text = error.doc  # whose line ends are newlines
     twice = scan(text).twice
     if twice is not None and twice.line <= error.lineno:
         message = f"given twice; first on line {twice.first}"

@@ -35,10 +35,18 @@ hand.
 A spec is one TOML file. Every key is listed here, and no other is taken. Nothing is converted:
 only an integer may stand for a float. A key without a default is required, as is the `kind` of a
 table that has kinds. The string `"none"` stands for no value where the table says so, which lets
-a spec take back what one that it extends has set.
+a spec take back what one that it extends has set. A number is one that float32 holds, in which the
+program computes; the bounds of gates and the numbers of sinks are float64.
 
 `extends = "base.toml"`, or a list of files, stands at the top of a file: tables merge, anything
-else replaces. `-s path=value` on the command line comes last."""
+else replaces. `-s path=value` on the command line comes last.
+
+`"none"` in place of an inherited table or array removes it, as though it had never been written:
+`[eval] vs_random = "none"` in a file that extends another, `-s 'eval.vs_random="none"'` on the
+command line, `expect = "none"` for all gates, `-s 'expect.0="none"'` for the first one. What a spec
+needs has to be given again (`env`), what has a default has it again (`optimizer`). A removal of
+what is not there is refused, and so is an empty table that changes nothing, such as
+`-s 'eval={}'`. `jaxpot explain SPEC eval.vs_random` says where it was removed."""
 
 _SCHEDULES = """\
 Where a number may be a schedule, a table says how the value goes with the iteration `t`, counted

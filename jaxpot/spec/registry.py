@@ -112,6 +112,7 @@ class Registry:
       name: what such a part is called.
       rows: its kinds.
       imported: class that holds a user's own part; None where there can be none.
+      host: whether its parts never enter the program, so that their floats are float64.
       named: whether the name of a part's table is its kind where the table itself says none.
     """
 
@@ -119,6 +120,7 @@ class Registry:
     rows: tuple[Row, ...]
     imported: type[ImportedPart] | None = None
     named: bool = False
+    host: bool = False
 
     @property
     def by_kind(self) -> Mapping[str, Row]:
@@ -235,6 +237,7 @@ REGISTRIES = (
         ),
         imported=ImportedPart,
         named=True,
+        host=True,
     ),
 )
 

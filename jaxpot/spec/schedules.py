@@ -5,11 +5,13 @@ that, with `p = clip((t - warmup) / (iterations - warmup), 0, 1)`, a linear one 
 `init + (end - init) * p` and a cosine one `end + (init - end) * (1 + cos(pi * p)) / 2`.
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import attrs
 
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import INT32_MAX, Derived, option
+from jaxpot.spec.float32 import rounded
 
 _WARMUP = "Iterations of linear warm-up from zero to the first value."
 _ITERATIONS = "Iteration at which `end` is reached, counted from 0 with the warm-up."
@@ -29,6 +31,10 @@ class Constant:
         """The field with the schedule's highest value, and that value."""
         return "value", self.value
 
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields the numbers that the schedule computes of these."""
+        yield from _warming_up("value", self.value, self.warmup)
+
 
 @attrs.frozen(kw_only=True)
 class Linear:
@@ -46,6 +52,12 @@ class Linear:
         """The field with the schedule's highest value, and that value."""
         return max(("init", self.init), ("end", self.end), key=lambda pair: pair[1])
 
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields the numbers that the schedule computes of these."""
+        yield from _warming_up("init", self.init, self.warmup)
+        if self.end and self.init:
+            yield Derived("end", self.end, "init + (end - init)", lambda x: _moved(self.init, x))
+
 
 @attrs.frozen(kw_only=True)
 class Cosine:
@@ -62,6 +74,22 @@ class Cosine:
     def highest(self) -> tuple[str, float]:
         """The field with the schedule's highest value, and that value."""
         return max(("init", self.init), ("end", self.end), key=lambda pair: pair[1])
+
+    def derived_numbers(self) -> Iterator[Derived]:
+        """Yields the numbers that the schedule computes of these."""
+        yield from _warming_up("init", self.init, self.warmup)
+        if self.init and self.end:
+            yield Derived("init", self.init, "end + (init - end)", lambda x: _moved(self.end, x))
+
+
+def _warming_up(field: str, peak: float, warmup: int) -> Iterator[Derived]:
+    if peak and warmup:
+        yield Derived(field, peak, f"{field} / warmup", lambda x: x / warmup)
+
+
+def _moved(start: float, end: float) -> float:
+    """Returns where a schedule's own arithmetic, in float32, comes from `start` to `end`."""
+    return rounded(rounded(start) + rounded(end - start))
 
 
 Schedule = Constant | Linear | Cosine

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 import attrs
 
 from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.fields import Rules, rules_of
+from jaxpot.spec.fields import Name, Rules, rules_of
 from jaxpot.spec.imports import IMPORT_PATH
 from jaxpot.spec.registry import Registry, Row, registry_of
 from jaxpot.spec.resolve import plain
@@ -68,25 +68,37 @@ def _value(annotation: Any, rules: Rules) -> Schema:
         schema: Schema = {"type": "array", "items": _value(item, rules) | whole}
         if rules.max_items is not None:
             schema["maxItems"] = rules.max_items
-        return schema | ({"uniqueItems": True} if rules.unique else {})
+        return _removable(schema | ({"uniqueItems": True} if rules.unique else {}))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         item = get_args(annotation)[1]
         pattern = f"^{rules.keys.pattern}$" if rules.keys else ""
-        return {
-            "type": "object",
-            **_properties({row.kind: _named(row) for row in _named_kinds(item)}),
-            "patternProperties": {pattern: _value(item, _BARE)},
-            "additionalProperties": False,
-        }
+        return _removable(
+            {
+                "type": "object",
+                **_properties({row.kind: _named(row) for row in _named_kinds(item)}),
+                "patternProperties": {pattern: _value(item, _BARE)},
+                "additionalProperties": False,
+            }
+        )
     if annotation is bool:
         return {"type": "boolean"}
     if rules.choices:
         return {"enum": list(rules.choices)}
     if annotation is str:
-        return {"type": "string"} | ({"pattern": f"^{rules.name.pattern}$"} if rules.name else {})
+        return {"type": "string"} | (_named_so(rules.name) if rules.name else {})
     if annotation in (int, float):
         return _number(annotation, rules)
-    return _table(annotation)
+    return _removable(_table(annotation))
+
+
+def _removable(schema: Schema) -> Schema:
+    """Returns what may stand in place of a table or an array: it, or the word that removes it."""
+    return {"anyOf": [schema, {"enum": [NONE]}]}
+
+
+def _named_so(name: Name) -> Schema:
+    reserved = {"not": {"enum": list(name.reserved)}} if name.reserved else {}
+    return {"pattern": f"^{name.pattern}$"} | reserved
 
 
 def _named_kinds(item: Any) -> tuple[Row, ...]:
@@ -128,7 +140,7 @@ def _union(annotation: Any, rules: Rules) -> Schema:
         choices += _parts(registry)
     else:
         choices += [_table(cls) for cls in tables]
-    if type(None) in members:
+    if tables or type(None) in members:
         choices.append({"enum": [NONE]})
     return {"anyOf": choices}
 

@@ -15,8 +15,8 @@ import attrs
 from jaxpot.spec.blame import accept, distrusted, limited, under, unknown_keys
 from jaxpot.spec.draft import Draft
 from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.faults import Fault, SpecError
-from jaxpot.spec.fields import broken, rules_of
+from jaxpot.spec.faults import Fault, SpecError, nearest
+from jaxpot.spec.fields import broken, derived_faults, rules_of
 from jaxpot.spec.frozen import FrozenMap
 from jaxpot.spec.imports import import_class, load_table
 from jaxpot.spec.kinds import kind_of, unknown_kind
@@ -90,11 +90,13 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
     from cattrs import Converter
 
     converter = Converter(detailed_validation=False)
+    on_host: list[str] = []  # the part that is being made, where the program has no use for it
 
     def take_table(value: Any, cls: Any) -> Any:
-        values, faults = _take_fields(_table(value), cls, converter)
+        values, faults = _take_fields(_table(value), cls, converter, host=bool(on_host))
         if not faults:
-            return cls(**values)
+            config = cls(**values)
+            return accept(config, [] if on_host else [*derived_faults(config)])
         usable = MISSING
         if _required(cls) <= values.keys():
             # A user's class may have a rule of its own that the rest breaks too.
@@ -103,6 +105,8 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
         raise Rejected(faults, usable)
 
     def take_array(value: Any, annotation: Any) -> Any:
+        if value == NONE:
+            raise _nothing_to_remove()
         if not isinstance(value, list | tuple):
             raise wrong_type(value, annotation)
         item_type = _item_type(annotation)
@@ -119,6 +123,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             (key, named(key, item), item_type) for key, item in _bounded(_table(value)).items()
         )
         items, faults = _take_each(pairs, converter)
+        faults = [_meant(fault, value) for fault in faults]
         return accept(items if get_origin(annotation) is dict else FrozenMap(items), faults)
 
     def take_union(value: Any, annotation: Any) -> Any:
@@ -131,6 +136,8 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             return take_part(value, registry)
         if type(None) in members and value == NONE:
             return None
+        if tables and value == NONE:
+            raise _nothing_to_remove()
         return take_scalar_member(value, annotation, converter.structure)
 
     def take_part(value: Mapping[str, Any], registry: Registry) -> Any:
@@ -147,7 +154,11 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             raise Rejected(faults)
         if issubclass(registry.imported, ImportedEvaluator):
             converter.structure({k: v for k, v in table.items() if k == "every"}, Cadence)
-        config = take_imported(kind, table) if import_user_code else None
+        on_host[:] = [kind] if registry.host else []
+        try:
+            config = take_imported(kind, table) if import_user_code else None
+        finally:
+            on_host.clear()
         return registry.imported(kind=kind, table=frozen, config=config)
 
     def take_imported(kind: str, table: Mapping[str, Any]) -> Any:
@@ -177,9 +188,12 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
 
 
 def _take_fields(
-    data: Mapping[str, Any], cls: type[Any], converter: "Converter"
+    data: Mapping[str, Any], cls: type[Any], converter: "Converter", *, host: bool = False
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """Takes a table's keys as a class's arguments; what is wrong is left out."""
+    """Takes a table's keys as a class's arguments; what is wrong is left out.
+
+    `host` says that the program has no use for any of them.
+    """
     fields = {field.alias: field for field in attrs.fields(attrs.resolve_types(cls)) if field.init}
     faults = unknown_keys(data, fields)
     known = ((key, data[key], fields[key].type) for key in data if key in fields)
@@ -187,6 +201,8 @@ def _take_fields(
     faults += [_worded(fault, fields[str(fault.path[0])]) for fault in refused]
     for name, field in fields.items():
         rules = rules_of(field)
+        if host:
+            rules = attrs.evolve(rules, host=True)
         if name in values:
             text = allowed(_item_type(field.type), rules)
             breaches = [under(name, fault) for fault in broken(rules, values[name], text)]
@@ -256,7 +272,22 @@ def _required(cls: type[Any]) -> set[str]:
     return {field.alias for field in attrs.fields(cls) if field.default is attrs.NOTHING}
 
 
+def _nothing_to_remove() -> Rejected:
+    message = f'"{NONE}" removes what a file that is extended has set, and none sets this'
+    return Rejected([Fault("nothing-to-remove", (), message)])
+
+
+def _meant(fault: Fault, siblings: Mapping[str, Any]) -> Fault:
+    """Names the table that was probably meant by a removal of one that is not there."""
+    if fault.code != "nothing-to-remove" or len(fault.path) != 1:
+        return fault
+    names = [name for name, table in siblings.items() if table != NONE]
+    return attrs.evolve(fault, suggestion=nearest(str(fault.path[-1]), names))
+
+
 def _table(value: Any) -> Mapping[str, Any]:
+    if value == NONE:
+        raise _nothing_to_remove()
     if not isinstance(value, Mapping):
         raise Rejected([Fault("wrong-type", (), given(value), "a table")])
     return value

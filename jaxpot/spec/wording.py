@@ -37,17 +37,27 @@ def given(value: object) -> str:
     match value:
         case Mapping() | list() | tuple():
             return f"{shown(value)} was given"
-        case str():
-            kind = "a string"
-        case bool():
-            kind = "a boolean"
-        case int():
-            kind = "an integer"
-        case float():
-            kind = "a float"
         case _:
-            kind = "a date or a time"
-    return f"{shown(value)} is {kind}"
+            return f"{shown(value)} is {type_of(value)}"
+
+
+def type_of(value: object) -> str:
+    """Returns the TOML type of a value, with its article."""
+    match value:
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "an array"
+        case str():
+            return "a string"
+        case bool():
+            return "a boolean"
+        case int():
+            return "an integer"
+        case float():
+            return "a float"
+        case _:
+            return "a date or a time"
 
 
 def listed(choices: Sequence[object]) -> str:

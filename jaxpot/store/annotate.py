@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.spec.fields import LABEL
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, encode
 from jaxpot.store.runs import JournalFile, RunLock, RunLockedError, RunRef, is_running
 from jaxpot.store.tags import tags_of
@@ -20,8 +21,6 @@ MAX_NOTE = 1 << 20
 
 ANNOTATIONS = frozenset({"tag", "untag", "note"})
 """Kinds of records that people add to a journal."""
-
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Tagged(NamedTuple):
@@ -38,7 +37,9 @@ def check_tag(tag: str) -> str:
     Raises:
         UserError: it is none.
     """
-    if not _TAG.fullmatch(tag):
+    if tag in LABEL.reserved:
+        raise UserError(f"{tag!r} always means {LABEL.reserved[tag]}; choose another tag")
+    if not re.fullmatch(LABEL.pattern, tag):
         raise UserError(
             f"{tag!r} is no tag: letters, digits, `.`, `_` and `-`, a letter or a digit first, "
             "at most 100"

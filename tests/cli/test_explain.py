@@ -95,3 +95,12 @@ def test_a_path_that_is_not_there(path, text):
 def test_a_file_that_is_not_there():
     with pytest.raises(UserError, match=r"nothing\.toml: no such file"):
         explain("nothing.toml")
+
+
+def test_where_a_table_was_removed():
+    removal = ("-s", 'eval.vs_random="none"', "-s", 'checkpoint="none"', "-s", 'expect="none"')
+    text = explain("spec.toml", "eval.vs_random", *removal)
+    assert text.startswith('eval.vs_random = "none"\n  from -s eval.vs_random="none"\n')
+    assert "overrides {" in text and "from base.toml:" in text
+    assert '-s eval.vs_random="none"' in explain("spec.toml", "eval", *removal)
+    assert 'from -s expect="none"' in explain("spec.toml", "expect", *removal)

@@ -8,6 +8,7 @@ import re
 import duckdb
 import pytest
 
+from jaxpot.cli import export
 from jaxpot.cli.rows import print_table
 from jaxpot.cli.sql import command
 from jaxpot.errors import UserError
@@ -67,6 +68,20 @@ def test_csv_reads_back(runs_dir):
     rows = list(csv.reader(io.StringIO(call(command, runs_dir, query, "--csv").stdout)))
     assert rows[0] == ["a", "b", "c"]
     assert rows[1][0] == 'two\nlines, "quoted"'
+
+
+def test_csv_ends_its_lines_as_every_csv_of_jaxpots_does(runs_dir):
+    query = "SELECT 'a' || chr(13) || 'b' AS a, 'c' || chr(10) || 'd' AS b"
+    outputs = {
+        "sql": call(command, runs_dir, query, "--csv"),
+        "schema": call(command, runs_dir, "--schema", "--csv"),
+        "list": call(command, runs_dir, "--list", "--csv"),
+        "export": call(export.command, runs_dir, "ttt", "-f", "csv"),
+    }
+    assert outputs["sql"].stdout_bytes == b'a,b\n"a\rb","c\nd"\n'
+    for name, done in outputs.items():
+        assert done.exit_code == 0, name
+        assert b"\r\n" not in done.stdout_bytes and done.stdout_bytes.endswith(b"\n"), name
 
 
 def test_a_table_shows_no_control_characters(runs_dir):

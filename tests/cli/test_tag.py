@@ -57,3 +57,10 @@ def test_no_runs(tmp_path):
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == f"no tags in {tmp_path / 'none'}\n"
     assert call(command, tmp_path / "none", "--json").stdout == "[]\n"
+
+
+def test_a_tag_that_could_never_be_named_is_refused(runs_dir):
+    done = call(command, runs_dir, "ttt", "latest")
+    assert isinstance(done.exception, UserError)
+    assert "'latest' always means the newest run" in str(done.exception)
+    assert call(command, runs_dir, "ttt", "--remove", "latest").exit_code == 0

@@ -131,6 +131,21 @@ def test_a_perfect_player_loses_no_line_that_it_can_win(heap, loser):
     assert counts[f"{loser}/lost"] == 1
 
 
+def test_what_is_counted_are_distinct_final_positions_not_the_ways_to_them():
+    """From 8, moving second, there are nine plays of the opponent; all end at one empty heap."""
+
+    def plays(heap):
+        return sum(plays(heap - 4) for _ in (1, 2, 3)) if heap else 1
+
+    counts = as_ints(jax.jit(build(Nim(heap=8), PerfectNim()).run)({}, {}, jax.random.key(0)))
+    assert plays(8) == 9
+    assert {name: counts[f"p1/{name}"] for name in ("won", "drawn", "lost")} == {
+        "won": 1,
+        "drawn": 0,
+        "lost": 0,
+    }
+
+
 def test_both_players_returns_are_their_own():
     """In a game that is not zero-sum, the second mover's result is not the first one's negative."""
 

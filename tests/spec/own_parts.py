@@ -3,6 +3,7 @@
 import attrs
 
 from jaxpot.spec import PayloadKey
+from jaxpot.spec.fields import Derived
 
 
 @attrs.frozen
@@ -50,3 +51,28 @@ class NoBuild:
 
 
 plain = 3
+
+
+@attrs.frozen
+class Scaled:
+    rate: float = 0.5
+    rates: dict[str, float] = attrs.Factory(dict)
+    steps: tuple[float, ...] = ()
+    limits: list[float] = attrs.Factory(list)
+    seconds: float = attrs.field(default=1.0, metadata={"host": True})
+    size: int = 1
+
+    def build(self):
+        return self
+
+
+@attrs.frozen
+class Product:
+    a: float = 1.0
+    b: float = 1.0
+
+    def build(self):
+        return self
+
+    def derived_numbers(self):
+        yield Derived("a", self.a, "a * b", lambda x: x * self.b)

@@ -233,3 +233,116 @@ def test_faults_of_several_files_are_all_told(files):
         "file-missing]",
         "override-value]",
     ]
+
+
+BASE = """
+name = "x"
+expect = [{ metric = "a", max = 1 }, { metric = "b", max = 2 }, { metric = "c", max = 3 }]
+tags = ["a", "b"]
+[algorithm]
+kind = "ppo"
+[eval.one]
+kind = "random"
+every = 2
+[eval.two]
+kind = "random"
+every = 4
+"""
+
+
+def test_none_in_place_of_a_table_or_an_array_removes_it(files):
+    files(
+        base=BASE,
+        spec='extends = "base.toml"\nexpect = "none"\nalgorithm = "none"\n[eval]\none = "none"',
+        again='extends = "spec.toml"\n[eval.one]\nkind = "random"',
+    )
+    document = compose("spec.toml")
+    assert document.data == {
+        "name": "x",
+        "tags": ["a", "b"],
+        "eval": {"two": {"kind": "random", "every": 4}},
+    }
+    assert trail(document, "eval", "one")[-1] == ("none", "spec.toml:5")
+    assert trail(document, "eval", "one", "every")[-1] == (DROPPED, "spec.toml:5")
+    assert document.provenance.removed(("eval", "one"))
+    again = compose("again.toml")
+    assert again.data["eval"]["one"] == {"kind": "random"}
+    assert not again.provenance.removed(("eval", "one"))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_overrides_remove_by_the_same_word(files, order):
+    files(base=BASE, spec='extends = "base.toml"')
+    overrides = ['eval.one="none"', 'expect.0="none"', "expect.2.max=9", 'tags="none"'][::order]
+    document = compose("spec.toml", overrides)
+    assert document.data == {
+        "name": "x",
+        "algorithm": {"kind": "ppo"},
+        "eval": {"two": {"kind": "random", "every": 4}},
+        "expect": [{"metric": "b", "max": 2}, {"metric": "c", "max": 9}],
+    }
+    assert [where for _, where in trail(document, "expect", 1, "max")] == [
+        "base.toml:3",
+        "-s expect.2.max=9",
+    ]
+    assert trail(document, "expect", 2, "max") == []
+
+
+def test_none_in_place_of_a_value_is_a_value(files):
+    files(base='name = "x"\n[model]\nnorm = "layer"', spec='extends = "base.toml"')
+    document = compose("spec.toml", ['model.norm="none"', 'league="none"'])
+    assert document.data == {"name": "x", "model": {"norm": "none"}, "league": "none"}
+
+
+@pytest.mark.parametrize("override", ["eval={}", "eval={one={}}", "algorithm={}"])
+def test_an_empty_table_that_changes_nothing_is_refused(files, override):
+    files(spec=BASE)
+    assert refused("spec.toml", [override])[0].endswith("[empty-table]")
+
+
+def test_an_empty_table_over_nothing_or_an_empty_one_is_a_table(files):
+    files(base="[debug]", spec='extends = "base.toml"\n[debug]\n[league]')
+    assert compose("spec.toml", ["target={}"]).data == {"debug": {}, "league": {}, "target": {}}
+
+
+def test_an_empty_header_in_a_file_is_no_less_refused(files):
+    files(base=BASE, spec='extends = "base.toml"\n[eval]')
+    assert refused("spec.toml") == [
+        "spec.toml:2: eval: an empty table changes nothing of the one that it is merged into; "
+        'allowed: keys to change, or `eval = "none"`, which removes it [empty-table]'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("~eval.one", 'eval.one="none"'),
+        ("~eval.one=x", 'eval.one="none"'),
+        ("!eval", 'eval="none"'),
+        ("+seed=3", "seed=3"),
+        ("++seed=3", "seed=3"),
+    ],
+)
+def test_what_hydra_takes_is_named_as_it_is_written_here(files, override, suggestion):
+    files(spec=BASE)
+    (line,) = refused("spec.toml", [override])
+    assert line.endswith(f"did you mean '{suggestion}'? [override-syntax]")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ('["a"]', "an array"),
+        ("[]", "an array"),
+        ("{ a = 1 }", "a table"),
+        ("3", "an integer"),
+        ("3.5", "a float"),
+        ("true", "a boolean"),
+        ("2026-11-22", "a date or a time"),
+        ("07:30:00", "a date or a time"),
+        ("2026-11-22T07:30:00Z", "a date or a time"),
+    ],
+)
+def test_a_base_that_is_no_name_is_called_what_it_is(files, value, words):
+    files(spec=f"extends = [{value}]")
+    assert f"it is {words}; allowed" in refused("spec.toml")[0]

@@ -10,8 +10,10 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from jaxpot.spec.checkpoint import Checkpoint
 from jaxpot.spec.faults import SpecError, dotted
 from jaxpot.spec.load import load
+from jaxpot.spec.optimizers import AdamW
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
 EVERYTHING = (Path(__file__).parent / "everything.toml").read_text(encoding="utf-8")
@@ -377,3 +379,52 @@ def test_overrides_anywhere_of_anything(data):
         assert all(str(fault).isprintable() for fault in error.faults)
     else:
         assert not any(isinstance(v, float) and math.isnan(v) for v in loaded.resolved.values())
+
+
+def test_removals_of_what_is_needed_or_is_not_there():
+    removed = {
+        path: refusal(EXAMPLE, f'{path}="none"')[0]
+        for path in (
+            "eval.vs_rndom",
+            "leage",
+            "algorithm",
+            "env",
+            "sinks",
+            "auxiliary.x",
+            "runtime",
+        )
+    }
+    nothing = '"none" removes what a file that is extended has set, and none sets this'
+    assert removed == {
+        "eval.vs_rndom": f'-s eval.vs_rndom="none": eval.vs_rndom: {nothing}; '
+        "did you mean 'vs_random'? [nothing-to-remove]",
+        "leage": "-s leage=\"none\": leage: unknown key; did you mean 'league'? [unknown-key]",
+        "algorithm": '-s algorithm="none": algorithm: missing; allowed: a table of kind '
+        '"ppo" or "alphazero" [missing-key]',
+        "env": '-s env="none": env: missing; allowed: a table of kind "pgx" [missing-key]',
+        "sinks": f'-s sinks="none": sinks: {nothing} [nothing-to-remove]',
+        "auxiliary.x": f'-s auxiliary.x="none": auxiliary.x: {nothing} [nothing-to-remove]',
+        "runtime": f'-s runtime="none": runtime: {nothing} [nothing-to-remove]',
+    }
+
+
+def test_what_is_removed_has_its_default_again():
+    overrides = ['optimizer="none"', 'eval="none"', 'expect="none"', 'checkpoint="none"']
+    loaded = load("spec.toml", overrides=[*overrides, 'algorithm.entropy_coeff="none"'])
+    assert loaded.experiment.optimizer == AdamW()
+    assert loaded.experiment.checkpoint == Checkpoint()
+    assert (loaded.experiment.expect, dict(loaded.experiment.eval)) == ((), {})
+    assert loaded.experiment.algorithm.entropy_coeff == 0.01
+
+
+@pytest.mark.parametrize("key", ["name", "tags"])
+def test_what_can_never_be_named_is_refused(key):
+    value = '"latest"' if key == "name" else '["ok", "latest"]'
+    (fault,) = refusal(EXAMPLE, f"{key}={value}")
+    assert fault.endswith(
+        '"latest" always means the newest run, whatever runs are called; '
+        "allowed: another name [reserved-name]"
+    )
+    for name in ("Latest", "latest-1", "best", "20261122-100000-abcdef", "none"):
+        right = f'"{name}"' if key == "name" else f'["{name}"]'
+        assert load("spec.toml", overrides=[f"{key}={right}"])

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import tomli
 
 from jaxpot.spec.faults import SpecError
 from jaxpot.spec.reading import MAX_BYTES, read_source, walk
@@ -35,6 +36,38 @@ def test_newlines_and_a_byte_order_mark_change_nothing(newline, mark):
         ("b",): 2,
         ("b", "d"): 5,
     }
+
+
+ENDS = ["\n", "\r\n", "\r\r\n", "\r", "\n\r", "\r\n\r\n", "\r\r"]
+FORMS = [
+    "a = 1{end}b = 2",
+    "a = 1{end}",
+    "{end}a = 1",
+    "# a comment{end}b = 2",
+    'a = "x{end}y"',
+    "a = 'x{end}y'",
+    'a = """x{end}y"""',
+    "a = '''x{end}y'''",
+    'a = """x\\{end}  y"""',
+    "a = [1,{end}2]{end}[b]{end}c = 3",
+    "[b]{end}c = {{ d = 1 }}{end}",
+]
+
+
+@pytest.mark.parametrize("end", ENDS, ids=repr)
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_are_what_tomli_takes_for_them(end, mark):
+    for form in FORMS:
+        content = form.format(end=end).encode()
+        try:
+            wanted = tomli.loads(content.decode())
+        except tomli.TOMLDecodeError as error:
+            fault = refusal(mark.encode() + content)
+            assert fault.startswith(f"spec.toml:{error.lineno}: not TOML at column {error.colno}")
+            continue
+        source = read_source(write(mark.encode() + content))
+        assert source.data == wanted
+        assert source.lines.keys() == {path for path, _ in walk(wanted)}
 
 
 def test_refusals_read_as_they_should(snapshot):
