@@ -25,8 +25,8 @@ from jaxpot.loop.programs import Program, Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.samples import Sampler
 from jaxpot.loop.saving import Saver
-from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
+from jaxpot.signals import StopRequest
 
 # Metrics are fetched about twice a second, so that a row is at most about a second late.
 _FETCH_SECONDS = 0.4

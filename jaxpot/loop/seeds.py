@@ -15,7 +15,7 @@ from jaxpot.loop import runner
 from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.loop.record import read_record
-from jaxpot.loop.signals import StopRequest
+from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment
 from jaxpot.spec.experiment import MAX_SEED
 from jaxpot.store.gates import SEEDS

@@ -20,9 +20,9 @@ from jaxpot.loop.record import RunRecord
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_chosen, restore_newest
 from jaxpot.loop.shapes import abstract_state, trace_programs
-from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.training import Outcome, train
+from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, ImportedPart
 from jaxpot.spec.resolve import plain
 from jaxpot.store import start_child

@@ -105,7 +105,7 @@ def train(
         signal = session.stop.signal if attempt.done < goal else None
         kind = "final" if signal is None else "emergency"
         if signal is not None:
-            session.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
+            session.observer.warning(f"{signal.name}: saving, then stopping{session.stop.advice}")
         saver.last(kind, attempt.done, attempt.state, recorder, attempt.league)
         if signal is None:
             return Outcome(status=None, reason="", exit_code=0, done=attempt.done)
