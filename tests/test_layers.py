@@ -17,16 +17,17 @@ PACKAGE = Path(jaxpot.__file__).parent
 
 MAY_IMPORT = {
     "errors": set(),
+    "paths": {"errors"},
     "signals": set(),
-    "spec": {"errors"},
+    "spec": {"errors", "paths"},
     "graph": {"errors", "spec"},
     "envs": {"errors", "spec"},
     "models": {"errors", "spec"},
     "auxiliary": {"envs", "errors", "models", "spec"},
     "search": {"envs", "errors", "models", "spec"},
     "algorithms": {"auxiliary", "envs", "errors", "models", "search", "spec"},
-    "checkpoints": {"errors", "spec"},
-    "store": {"errors", "signals", "spec"},
+    "checkpoints": {"errors", "paths", "spec"},
+    "store": {"errors", "paths", "signals", "spec"},
     "league": {"errors", "spec"},
     "evaluators": {
         *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "league", "models"),
@@ -34,14 +35,14 @@ MAY_IMPORT = {
     },
     "loop": {
         *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "graph"),
-        *("league", "models", "signals", "spec", "store"),
+        *("league", "models", "paths", "signals", "spec", "store"),
     },
     "verification": {"checkpoints", "errors", "loop", "spec", "store"},
     "testing": {
         *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
         *("store", "verification"),
     },
-    "sinks": {"errors", "loop", "signals", "spec", "store"},
+    "sinks": {"errors", "loop", "paths", "signals", "spec", "store"},
     "comparison": {"errors", "sinks"},
     "charts": {"comparison", "errors", "sinks"},
     "report": {"charts", "comparison", "errors", "sinks", "store", "verification"},
@@ -49,7 +50,7 @@ MAY_IMPORT = {
     "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
     "cli": {
         *("charts", "comparison", "errors", "exchange", "graph", "loop", "report", "sinks"),
-        *("signals", "spec", "store", "upkeep", "verification"),
+        *("paths", "signals", "spec", "store", "upkeep", "verification"),
     },
     "__main__": {"cli"},
 }
@@ -57,7 +58,7 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "signals", "spec", "graph", "store", "checkpoints", "sinks", "comparison"),
+    *("errors", "paths", "signals", "spec", "graph", "store", "checkpoints", "sinks", "comparison"),
     *("charts", "report", "exchange", "upkeep", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""

@@ -20,7 +20,9 @@ from click.shell_completion import CompletionItem
 
 from jaxpot import __version__
 from jaxpot.cli import descriptors
+from jaxpot.cli.options import UserPath
 from jaxpot.errors import UserError
+from jaxpot.paths import check_working_directory
 from jaxpot.signals import end_on_signals
 
 EXIT_FAILED = 1
@@ -138,7 +140,7 @@ class LazyGroup(click.Group):
 )
 @click.option(
     "--runs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     default=Path("runs"),
     show_default=True,
     envvar="JAXPOT_RUNS_DIR",
@@ -162,12 +164,7 @@ def cli(ctx: click.Context, runs_dir: Path) -> None:
     missed a gate, 2 the input is wrong, 3 verification found a difference, 130, 143 or another
     128 + n interrupted by signal n, with a checkpoint; 141 nobody read the output.
     """
-    try:
-        os.getcwd()
-    except OSError as error:
-        raise UserError(
-            f"the working directory is gone ({error.strerror}); change to one that exists"
-        ) from error
+    check_working_directory()
     ctx.ensure_object(dict)["runs_dir"] = runs_dir
 
 

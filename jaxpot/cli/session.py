@@ -13,6 +13,7 @@ import click
 
 from jaxpot.cli.options import json_option
 from jaxpot.cli.output import emit, json_text, note
+from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import Observers, RunResult
@@ -144,4 +145,4 @@ def runs_dir_words(ctx: click.Context) -> str:
 
     runs_dir: Path = ctx.obj["runs_dir"]
     usual = os.environ.get("JAXPOT_RUNS_DIR") or "runs"
-    return "" if runs_dir == Path(usual) else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    return "" if runs_dir == expanded(usual) else f" --runs-dir {shlex.quote(str(runs_dir))}"

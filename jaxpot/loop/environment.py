@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jaxpot.errors import UserError
 from jaxpot.loop.provenance import effective_nproc, instruction_set
+from jaxpot.paths import expanded
 from jaxpot.spec import Runtime
 
 # Deterministic kernels instead of faster ones that add in any order; XLA's GPU backend only.
@@ -95,10 +96,10 @@ def cache_dir() -> Path | None:
     a home that cannot be written to.
     """
     try:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot"
+        base = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxpot"
         directory = base / "xla" / instruction_set()
         directory.mkdir(parents=True, exist_ok=True)
         base.chmod(0o700)
-    except (OSError, RuntimeError):
+    except (OSError, UserError):
         return None
     return directory
