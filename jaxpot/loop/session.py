@@ -170,7 +170,8 @@ class Session:
         )
         if restored.parent is not None:
             recorder.event("init_from", restored.parent.source)
-        for text in (*restored.warnings, *moved(record, here)):
+        unknown = [here["git_problem"]] if here["git_problem"] else []
+        for text in (*restored.warnings, *moved(record, here), *unknown):
             recorder.warn(text)
         for name, evaluator in self.context.evaluators.items():
             if (source := getattr(evaluator, "source", None)) is not None:
