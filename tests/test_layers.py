@@ -73,6 +73,7 @@ BEFORE_JAX = (
     "restoring",
     "runner",
     "seeds",
+    "variables",
 )
 """Modules of the loop that run before jax is imported, since they prepare for it."""
 

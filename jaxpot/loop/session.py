@@ -13,6 +13,7 @@ from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.delivery import Deliveries
+from jaxpot.loop.environment import ignored
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
@@ -171,7 +172,7 @@ class Session:
         if restored.parent is not None:
             recorder.event("init_from", restored.parent.source)
         unknown = [here["git_problem"]] if here["git_problem"] else []
-        for text in (*restored.warnings, *moved(record, here), *unknown):
+        for text in (*restored.warnings, *moved(record, here), *unknown, *ignored()):
             recorder.warn(text)
         for name, evaluator in self.context.evaluators.items():
             if (source := getattr(evaluator, "source", None)) is not None:
