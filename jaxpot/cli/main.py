@@ -190,6 +190,9 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         _complain(user_text(error))
         return error.exit_code
+    except MemoryError as error:
+        _complain(f"error: out of memory{f': {error}' if str(error) else ''}")
+        return EXIT_FAILED
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except OSError as error:

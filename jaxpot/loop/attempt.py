@@ -110,6 +110,12 @@ class Attempt:
                 in_chunk = 0
         self._fetch(len(self._pending))
 
+    def settle(self) -> bool:
+        """Records what was dispatched, after a failure; False where the state was handed on."""
+        self._fetch(len(self._pending))
+        leaves = jax.tree.leaves(self.state)
+        return not any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in leaves)
+
     def _dispatch(self, iteration: int) -> None:
         regime = self.graph.regime_at(iteration, self.league.conditions)
         if self.sampler is not None and self.sampler.fires(iteration):

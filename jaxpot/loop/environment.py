@@ -146,6 +146,18 @@ def _start_jax(*, compilation_cache: bool) -> None:
             f"jax has no device to run on{f' with {given}' if given else ''}: {why}; "
             "JAX_PLATFORMS=cpu is always there"
         ) from error
+    _check_precision(jax)
+
+
+def _check_precision(jax: Any) -> None:
+    """Tries the precision of products, which a kind of device may not have."""
+    precision = jax.config.values.get("jax_default_matmul_precision")
+    if precision is None:
+        return
+    try:
+        jax.jit(lambda x: x @ x).lower(jax.ShapeDtypeStruct((2, 2), "float32")).compile()
+    except (ValueError, RuntimeError) as error:
+        raise UserError(f"JAX_DEFAULT_MATMUL_PRECISION={precision}: {_line(error)}") from error
 
 
 def _line(error: Exception) -> str:

@@ -81,7 +81,7 @@ def run_seeds(
 ) -> SeedsResult:
     """Runs an experiment under its own seed and those that follow it, each a run of its own.
 
-    A run that fails does not keep the others from running; Ctrl-C and SIGTERM stop them all.
+    A run that fails does not keep the others from running; signals that stop a run stop them all.
 
     Args:
         what: What `jaxpot.spec.load` gave, or an experiment.

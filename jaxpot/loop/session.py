@@ -16,6 +16,7 @@ from jaxpot.loop.delivery import Deliveries
 from jaxpot.loop.environment import ignored
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
+from jaxpot.loop.memory import check_fits
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.loop.record import RunRecord
 from jaxpot.loop.recorder import Recorder
@@ -55,6 +56,8 @@ class Session:
     ) -> "Session":
         """Builds every part and traces the state's shapes; compiles and writes nothing.
 
+        What cannot fit into memory is refused here.
+
         In `runs_dir` an evaluator may find its opponent; a resumed run has recorded which one.
 
         With a part of the user's own every program is traced, so that what it does otherwise than
@@ -67,11 +70,13 @@ class Session:
         context = build_context(experiment, runs_dir, opponents or {})
         if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
             trace_programs(graph, context)
+        shapes = abstract_state(graph, context)
+        check_fits(graph, context, shapes)
         return cls(
             experiment=experiment,
             graph=graph,
             context=context,
-            shapes=abstract_state(graph, context),
+            shapes=shapes,
             observer=observer,
             stop=stop,
         )

@@ -93,6 +93,7 @@ def test_no_variable_that_is_not_used_changes_a_bit(spec, tmp_path):
     [
         ("JAX_PLATFORMS", "CPU", "jax has no device to run on with JAX_PLATFORMS=CPU"),
         ("JAX_PLATFORMS", "cuda", "jax has no device to run on with JAX_PLATFORMS=cuda"),
+        ("JAX_DEFAULT_MATMUL_PRECISION", "TF32_TF32_F32", "JAX_DEFAULT_MATMUL_PRECISION=TF32_"),
         ("JAX_LOG_COMPILES", "maybe", "jax does not start with this environment: .*LOG_COMPILES"),
         ("XLA_FLAGS", "--xla_odd=1", "XLA_FLAGS=--xla_odd=1: XLA does not take it: Unknown flag"),
         ("NPROC", "many", "NPROC=many: the number of threads is a whole number from 1 to 4096"),
