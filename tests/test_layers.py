@@ -17,15 +17,17 @@ PACKAGE = Path(jaxpot.__file__).parent
 
 MAY_IMPORT = {
     "errors": set(),
-    "spec": {"errors"},
+    "paths": {"errors"},
+    "signals": set(),
+    "spec": {"errors", "paths"},
     "graph": {"errors", "spec"},
     "envs": {"errors", "spec"},
     "models": {"errors", "spec"},
     "auxiliary": {"envs", "errors", "models", "spec"},
     "search": {"envs", "errors", "models", "spec"},
     "algorithms": {"auxiliary", "envs", "errors", "models", "search", "spec"},
-    "checkpoints": {"errors", "spec"},
-    "store": {"errors", "spec"},
+    "checkpoints": {"errors", "paths", "spec"},
+    "store": {"errors", "paths", "signals", "spec"},
     "league": {"errors", "spec"},
     "evaluators": {
         *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "league", "models"),
@@ -33,14 +35,14 @@ MAY_IMPORT = {
     },
     "loop": {
         *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "graph"),
-        *("league", "models", "spec", "store"),
+        *("league", "models", "paths", "signals", "spec", "store"),
     },
     "verification": {"checkpoints", "errors", "loop", "spec", "store"},
     "testing": {
         *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
         *("store", "verification"),
     },
-    "sinks": {"errors", "loop", "spec", "store"},
+    "sinks": {"errors", "loop", "paths", "signals", "spec", "store"},
     "comparison": {"errors", "sinks"},
     "charts": {"comparison", "errors", "sinks"},
     "report": {"charts", "comparison", "errors", "sinks", "store", "verification"},
@@ -48,7 +50,7 @@ MAY_IMPORT = {
     "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
     "cli": {
         *("charts", "comparison", "errors", "exchange", "graph", "loop", "report", "sinks"),
-        *("spec", "store", "upkeep", "verification"),
+        *("paths", "signals", "spec", "store", "upkeep", "verification"),
     },
     "__main__": {"cli"},
 }
@@ -56,8 +58,8 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "spec", "graph", "store", "checkpoints", "sinks", "comparison", "charts"),
-    *("report", "exchange", "upkeep", "cli"),
+    *("errors", "paths", "signals", "spec", "graph", "store", "checkpoints", "sinks", "comparison"),
+    *("charts", "report", "exchange", "upkeep", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""
 
@@ -71,7 +73,7 @@ BEFORE_JAX = (
     "restoring",
     "runner",
     "seeds",
-    "signals",
+    "variables",
 )
 """Modules of the loop that run before jax is imported, since they prepare for it."""
 

@@ -18,6 +18,7 @@ from jaxpot.checkpoints.layout import (
 from jaxpot.checkpoints.restore import newest_whole
 from jaxpot.checkpoints.verify import verify
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 
 _ITERATIONS = re.compile(r"[0-9]{1,18}")
 _SHOWN = 8
@@ -59,7 +60,7 @@ def select_checkpoint(run_dir: Path, selector: str) -> CheckpointInfo:
 
 def checkpoint_at(text: str, runs_dir: Path) -> Path | None:
     """Finds the directory of a checkpoint that a path means, as it stands or in `runs_dir`."""
-    for path in (Path(text), runs_dir / text):
+    for path in (expanded(text), runs_dir / text):
         if (path / METADATA).is_file():
             return path
     return None

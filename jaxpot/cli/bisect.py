@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import json_option, runs_dir_option
+from jaxpot.cli.options import UserPath, json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _SHOWN = 12
 def _python_option(side: str) -> Any:
     return click.option(
         f"--python-{side}",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=UserPath(exists=True, dir_okay=False),
         metavar="PYTHON",
         help=f"Interpreter of the environment to run {side.upper()} again in; this one by default.",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jaxpot.cli.options import json_option, runs_dir_option, set_option
+from jaxpot.cli.options import UserPath, json_option, runs_dir_option, set_option
 from jaxpot.cli.output import emit, json_text, note
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ EXIT_USER = 2
 
 
 @click.command("check")
-@click.argument(
-    "specs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="SPEC..."
-)
+@click.argument("specs", nargs=-1, required=True, type=UserPath(), metavar="SPEC...")
 @set_option
 @click.option("--import", "imports", is_flag=True, help="Import the classes that the specs name.")
 @click.option("--shapes", is_flag=True, help="Trace the whole program too (imports jax).")

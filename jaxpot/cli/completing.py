@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from jaxpot.paths import expanded
+
 _MOST = 200
 
 
@@ -70,4 +72,4 @@ def _words(runs_dir: Path) -> Iterator[tuple[str, str | None]]:
 def _runs_dir(ctx: click.Context) -> Path:
     """Gives the runs folder of the words typed so far: an option of the command or the group."""
     chosen = (ctx.obj or {}).get("runs_dir") or ctx.find_root().params.get("runs_dir")
-    return Path(chosen or "runs")
+    return expanded(chosen or "runs")

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from jaxpot.cli.options import json_option
+from jaxpot.cli.options import UserPath, json_option
 from jaxpot.cli.output import emit, json_text, note
 
 
 @click.command("diff")
-@click.argument("a", type=click.Path(path_type=Path))
-@click.argument("b", type=click.Path(path_type=Path))
+@click.argument("a", type=UserPath())
+@click.argument("b", type=UserPath())
 @json_option("The two specs' digests and every difference, as one object.")
 def command(a: Path, b: Path, as_json: bool) -> None:
     """Compare what specs A and B come to: every default filled in, bases and all.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import json_option, runs_dir_option
+from jaxpot.cli.options import UserPath, json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text
 from jaxpot.cli.result import gates_table
 from jaxpot.cli.store import current_store
@@ -20,7 +20,7 @@ EXIT_MISSED = 1
 @click.argument("run", type=RUN)
 @click.option(
     "--spec",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="SPEC",
     help="Judge by the gates of this spec instead of those that the run recorded.",
 )

@@ -14,6 +14,7 @@ from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 
 _FORMATS = ("parquet", "csv", "jsonl", "tensorboard")
 _KEYS = (
@@ -101,7 +102,7 @@ def command(
 
 def _form(form: str | None, output: str | None) -> tuple[str, Path | None]:
     """Returns the form that is meant, and the place; None is stdout."""
-    target = None if output in (None, "-") else Path(str(output))
+    target = None if output in (None, "-") else expanded(str(output))
     if form is None:
         suffix = "" if target is None else target.suffix.removeprefix(".")
         if suffix not in _FORMATS:

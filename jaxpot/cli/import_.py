@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from jaxpot.cli.options import json_option, runs_dir_option, writable_runs_dir
+from jaxpot.cli.options import UserPath, json_option, runs_dir_option, writable_runs_dir
 from jaxpot.cli.output import emit, json_text, note, table
 from jaxpot.errors import UserError
 from jaxpot.sinks.format import printable
@@ -15,9 +15,7 @@ _COLUMNS = ("uid", "name", "action", "detail")
 
 
 @click.command("import")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=UserPath())
 @click.option("--update", is_flag=True, help="Of runs that are here, take in what is new.")
 @click.option("--no-checkpoints", is_flag=True, help="Leave checkpoints out.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Tag what is imported.")

@@ -19,7 +19,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from jaxpot import __version__
+from jaxpot.cli import descriptors
+from jaxpot.cli.options import UserPath
 from jaxpot.errors import UserError
+from jaxpot.paths import check_working_directory
+from jaxpot.signals import end_on_signals
 
 EXIT_FAILED = 1
 EXIT_USER = 2
@@ -136,7 +140,7 @@ class LazyGroup(click.Group):
 )
 @click.option(
     "--runs-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     default=Path("runs"),
     show_default=True,
     envvar="JAXPOT_RUNS_DIR",
@@ -157,22 +161,25 @@ def cli(ctx: click.Context, runs_dir: Path) -> None:
       jaxpot sql "select name, status, iterations from runs"
 
     Data goes to stdout, prose and progress to stderr. Exit status: 0 done, 1 the run failed or
-    missed a gate, 2 the input is wrong, 3 verification found a difference, 130 or 143
-    interrupted, with a checkpoint.
+    missed a gate, 2 the input is wrong, 3 verification found a difference, 130, 143 or another
+    128 + n interrupted by signal n, with a checkpoint; 141 nobody read the output.
     """
+    check_working_directory()
     ctx.ensure_object(dict)["runs_dir"] = runs_dir
 
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line and returns its exit status; only a bug escapes as an exception."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    code = 0
     try:
-        # click's own main would turn a closed pipe into exit status 1, which means a failed run.
-        with cli.make_context("jaxpot", given) as ctx:
-            cli.invoke(ctx)
+        try:
+            # click's own main would turn a closed pipe into exit status 1: a failed run.
+            with cli.make_context("jaxpot", given) as ctx:
+                cli.invoke(ctx)
+        except click.exceptions.Exit as end:
+            code = end.exit_code
         sys.stdout.flush()
-    except click.exceptions.Exit as end:
-        return end.exit_code
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "jaxpot"
         _complain(f"error: {_sentence(error)}\ntry `{path} --help`")
@@ -183,27 +190,35 @@ def invoke(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         _complain(user_text(error))
         return error.exit_code
+    except MemoryError as error:
+        _complain(f"error: out of memory{f': {error}' if str(error) else ''}")
+        return EXIT_FAILED
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except OSError as error:
+        # An interrupted or failed command keeps its own status, also where the output fails.
         if error.errno == errno.EPIPE:
-            _discard_output()
-            return EXIT_PIPE
+            return code or EXIT_PIPE
         if error.errno not in _REFUSALS:
             raise
         _complain(f"error: {error.filename or 'output'}: {error.strerror}")
-        return EXIT_FAILED
-    return 0
+        return code or EXIT_FAILED
+    return code
 
 
 def main() -> None:
     """Runs `jaxpot` on the process's own arguments, or completes them for a shell."""
+    descriptors.secure()
+    end_on_signals()
     instruction = os.environ.get(COMPLETE_VARIABLE)
-    if instruction:
-        from click.shell_completion import shell_complete
+    try:
+        if instruction:
+            from click.shell_completion import shell_complete
 
-        sys.exit(shell_complete(cli, {}, "jaxpot", COMPLETE_VARIABLE, instruction))
-    sys.exit(invoke())
+            sys.exit(shell_complete(cli, {}, "jaxpot", COMPLETE_VARIABLE, instruction))
+        sys.exit(invoke())
+    finally:
+        descriptors.settle_stdout()
 
 
 def user_text(error: UserError) -> str:
@@ -220,11 +235,6 @@ def _sentence(error: click.ClickException) -> str:
 
 def _complain(text: str) -> None:
     click.echo(text, err=True)
-
-
-def _discard_output() -> None:
-    """Points stdout at nothing, so that the interpreter's last flush does not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from jaxpot.spec import Loaded
@@ -21,6 +22,17 @@ MAX_SEED = 2**32 - 1
 MAX_ITERATIONS = 1_000_000_000
 
 
+class UserPath(click.Path):
+    """A path as a `Path`; a leading `~` is the home directory wherever a shell left it as it is."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Expands the path before it is checked."""
+        return super().convert(expanded(value), param, ctx)
+
+
 def _keep_runs_dir(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         ctx.ensure_object(dict)["runs_dir"] = value
@@ -30,7 +42,7 @@ def runs_dir_option(command: Decorated) -> Decorated:
     """Lets `--runs-dir` stand after a subcommand too; it lands in `ctx.obj["runs_dir"]`."""
     return click.option(
         "--runs-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=UserPath(file_okay=False),
         expose_value=False,
         callback=_keep_runs_dir,
         help="Where runs and their database live  [env var: JAXPOT_RUNS_DIR; default: runs]",
@@ -44,7 +56,7 @@ def json_option(help_text: str) -> Decorator[Any]:
 
 def spec_argument(command: Decorated) -> Decorated:
     """Adds the argument SPEC, a path that is left to the loader to judge."""
-    return click.argument("spec", type=click.Path(path_type=Path))(command)
+    return click.argument("spec", type=UserPath())(command)
 
 
 def set_option(command: Decorated) -> Decorated:

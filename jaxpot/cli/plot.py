@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from jaxpot.cli.options import runs_dir_option
+from jaxpot.cli.options import UserPath, runs_dir_option
 from jaxpot.cli.output import emit, note
 from jaxpot.cli.several import (
     chosen,
@@ -42,7 +42,7 @@ _MOST_CHARTS = 60
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     help="Write FILE.png, FILE.svg or FILE.html; without it the terminal shows the curves.",
 )
 @x_axis_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from jaxpot.cli.options import runs_dir_option
+from jaxpot.cli.options import UserPath, runs_dir_option
 from jaxpot.cli.output import emit
 from jaxpot.cli.several import (
     chosen,
@@ -25,7 +25,7 @@ from jaxpot.errors import UserError
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     help="The file; report-<uid>.html or, of several runs, report.html without it.",
 )
 @keys_option("Without it: evaluations, rewards, losses.")

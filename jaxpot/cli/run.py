@@ -64,12 +64,14 @@ def command(
       jaxpot run specs/ttt.toml --seeds 5
 
     On a terminal a live display shows the training; elsewhere plain lines do, on stderr. Ctrl-C
-    saves a checkpoint and stops; `jaxpot resume` goes on from there, to the same bits.
+    saves a checkpoint and stops, as do SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 and SIGXCPU; `jaxpot
+    resume` goes on from there, to the same bits.
 
     With --seeds each seed is a run of its own, one after another. The end shows each metric's mean
     and standard error, and judges the gates that have `seeds`. Ctrl-C stops them all.
 
-    Exit status: 0 done, 1 failed or a gate missed, 2 the input is wrong, 130 or 143 interrupted.
+    Exit status: 0 done, 1 failed or a gate missed, 2 the input is wrong, 130, 143 or
+    another 128 + n interrupted by signal n.
     """
     loaded = load_prepared(spec, overrides=overrides, seed=seed, name=name)
     runs_dir = writable_runs_dir(ctx.obj["runs_dir"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from jaxpot.cli.options import UserPath
 from jaxpot.cli.output import emit
 from jaxpot.errors import UserError
 
@@ -15,7 +16,7 @@ from jaxpot.errors import UserError
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     help="Write to this file instead of stdout.",
 )
 def command(output: Path | None) -> None:

@@ -13,6 +13,7 @@ import click
 
 from jaxpot.cli.options import json_option
 from jaxpot.cli.output import emit, json_text, note
+from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import Observers, RunResult
@@ -72,31 +73,38 @@ def watching(first: int, count: int, *, plain: bool, quiet: bool) -> Watch:
 
 def conclude(ctx: click.Context, result: RunResult, *, as_json: bool) -> None:
     """Prints a result and ends the command with the result's exit status."""
-    if as_json:
-        emit(json_text(result_record(result)))
-    else:
-        from jaxpot.cli.result import report
+    try:
+        if as_json:
+            emit(json_text(result_record(result)))
+        else:
+            from jaxpot.cli.result import report
 
-        emit(report(result, runs_dir_words(ctx)))
-    if result.status == "failed":
-        note(f"error: {result.reason}")
-    ctx.exit(result.exit_code)
+            emit(report(result, runs_dir_words(ctx)))
+    finally:
+        if result.status == "failed":
+            note(f"error: {result.reason}")
+        # A run that failed or was interrupted says so also where stdout takes nothing.
+        if result.exit_code:
+            ctx.exit(result.exit_code)
 
 
 def conclude_seeds(ctx: click.Context, result: SeedsResult, *, as_json: bool) -> None:
     """Prints what runs under several seeds came to, and ends the command with its exit status."""
     for warning in result.warnings:
         note(f"warning: {warning}")
-    if as_json:
-        emit(json_text(seeds_record(result)))
-    else:
-        from jaxpot.cli.result import report_seeds
+    try:
+        if as_json:
+            emit(json_text(seeds_record(result)))
+        else:
+            from jaxpot.cli.result import report_seeds
 
-        emit(report_seeds(result, runs_dir_words(ctx)))
-    for seed, run in result.runs.items():
-        if run.status == "failed":
-            note(f"error: seed {seed}: {run.reason}")
-    ctx.exit(result.exit_code)
+            emit(report_seeds(result, runs_dir_words(ctx)))
+    finally:
+        for seed, run in result.runs.items():
+            if run.status == "failed":
+                note(f"error: seed {seed}: {run.reason}")
+        if result.exit_code:
+            ctx.exit(result.exit_code)
 
 
 def seeds_record(result: SeedsResult) -> dict[str, Any]:
@@ -137,4 +145,4 @@ def runs_dir_words(ctx: click.Context) -> str:
 
     runs_dir: Path = ctx.obj["runs_dir"]
     usual = os.environ.get("JAXPOT_RUNS_DIR") or "runs"
-    return "" if runs_dir == Path(usual) else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    return "" if runs_dir == expanded(usual) else f" --runs-dir {shlex.quote(str(runs_dir))}"

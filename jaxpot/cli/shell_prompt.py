@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jaxpot.cli.output import note
+from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -19,8 +21,8 @@ _MORE = "    ... "
 
 def history_file() -> Path:
     """Give where the shell keeps what was typed; its folder is made."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    path = Path(state) / "jaxpot" / "sql_history"
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    path = expanded(state) / "jaxpot" / "sql_history"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
@@ -44,7 +46,7 @@ def prompt_session(words: Words, leaving: Container[str]) -> PromptSession[str]:
     history: History = InMemoryHistory()
     try:
         history = FileHistory(str(history_file()))
-    except OSError as error:
+    except (OSError, UserError) as error:
         note(f"note: no history is kept: {error}")
 
     def is_begun() -> bool:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from jaxpot.cli.options import json_option, runs_dir_option
+from jaxpot.cli.options import UserPath, json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
 
 
 @click.command("snapshot")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=UserPath())
 @click.option(
     "--runs",
     "words",

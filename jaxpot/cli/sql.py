@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jaxpot.cli.options import runs_dir_option
+from jaxpot.cli.options import UserPath, runs_dir_option
 from jaxpot.cli.output import note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("sql")
 @click.argument("query", required=False)
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="Read the query from a file.")
+@click.option("-f", "--file", type=UserPath(), help="Read the query from a file.")
 @click.option(
     "-p",
     "--param",
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--json", "form", flag_value="json", help="An array of objects.")
 @click.option("--csv", "form", flag_value="csv", help="CSV with a header.")
 @click.option("--markdown", "form", flag_value="markdown", help="A Markdown table.")
-@click.option("--parquet", type=click.Path(path_type=Path), help="Write a Parquet file instead.")
+@click.option("--parquet", type=UserPath(), help="Write a Parquet file instead.")
 @click.option(
     "--max-rows",
     type=click.IntRange(0),
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--database",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="Ask a file that `jaxpot snapshot` wrote.",
 )
 @click.option("--allow-files", is_flag=True, help="Let the query reach files and the network.")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from jaxpot.cli.completing import RUN_OR_SPEC
-from jaxpot.cli.options import iterations_option, json_option, runs_dir_option, set_option
+from jaxpot.cli.options import UserPath, iterations_option, json_option, runs_dir_option, set_option
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from jaxpot.verification.report import Report
@@ -54,7 +55,7 @@ _PROGRESS_SECONDS = 5.0
 )
 @click.option(
     "--golden",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=UserPath(dir_okay=False),
     help="Of a spec: compare with a file of pinned digests and payloads.",
 )
 @click.option("--update", is_flag=True, help="Write this machine's entry of the golden file.")
@@ -100,7 +101,7 @@ def command(
     Exit status: 0 identical, 3 different (the first iteration, key and both values are printed),
     2 it cannot be compared, or the input is wrong.
     """
-    is_spec = what.endswith(".toml") or Path(what).is_file()
+    is_spec = what.endswith(".toml") or expanded(what).is_file()
     of_run = {"--from": checkpoint, "--every": every, "--across-versions": across_versions}
     of_spec = {"--against": python, "--golden": golden, "-s": overrides}
     given = [name for name, value in (of_run if is_spec else of_spec).items() if value]
@@ -130,11 +131,11 @@ def command(
         )
     else:
         report = _of_spec(
-            Path(what),
+            expanded(what),
             ctx.obj["runs_dir"],
             iterations=iterations,
             grade=grade,
-            python=python,
+            python=None if python is None else str(expanded(python)),
             golden=golden,
             update=update,
             overrides=overrides,

@@ -195,23 +195,24 @@ def _size_lines(details: Mapping[str, Any]) -> list[str]:
     memory = details["memory"]
     lines = [
         f"parameters: {details['parameters']:,}",
-        f"state on each device: {_bytes_text(memory['state_bytes'])}",
+        f"state on each device: {bytes_text(memory['state_bytes'])}",
     ]
     if "pool_bytes" in memory:
         size, entries = memory["pool_bytes"], memory["pool_entries"]
-        each = _bytes_text(size // entries)
+        each = bytes_text(size // entries)
         lines.append(
-            f"league pool on each device: {_bytes_text(size)}, {entries} entries of {each}; "
+            f"league pool on each device: {bytes_text(size)}, {entries} entries of {each}; "
             "part of the state"
         )
     lines += [
-        f"values of an iteration on each device [{regime}]: {_bytes_text(size)}"
+        f"values of an iteration on each device [{regime}]: {bytes_text(size)}"
         for regime, size in memory["iteration_bytes"].items()
     ]
     return lines
 
 
-def _bytes_text(size: int) -> str:
+def bytes_text(size: int) -> str:
+    """Returns a number of bytes in the largest unit of which it has one."""
     for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if size >= scale:
             return f"{size / scale:.1f} {unit}"

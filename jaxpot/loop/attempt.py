@@ -25,8 +25,8 @@ from jaxpot.loop.programs import Program, Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.samples import Sampler
 from jaxpot.loop.saving import Saver
-from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
+from jaxpot.signals import StopRequest
 
 # Metrics are fetched about twice a second, so that a row is at most about a second late.
 _FETCH_SECONDS = 0.4
@@ -109,6 +109,12 @@ class Attempt:
                 self._fetch(len(self._pending) - in_chunk)
                 in_chunk = 0
         self._fetch(len(self._pending))
+
+    def settle(self) -> bool:
+        """Records what was dispatched, after a failure; False where the state was handed on."""
+        self._fetch(len(self._pending))
+        leaves = jax.tree.leaves(self.state)
+        return not any(isinstance(leaf, jax.Array) and leaf.is_deleted() for leaf in leaves)
 
     def _dispatch(self, iteration: int) -> None:
         regime = self.graph.regime_at(iteration, self.league.conditions)

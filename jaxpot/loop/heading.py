@@ -1,5 +1,6 @@
 """What a journal says of a run and of an attempt before the first iteration."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import jax
 from jaxpot.loop.provenance import provenance
 from jaxpot.loop.record import ROWS, RunRecord
 from jaxpot.loop.streams import CONTRACT
+from jaxpot.loop.variables import recorded_settings
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
 from jaxpot.store.journal import JOURNAL_VERSION
 
@@ -50,6 +52,7 @@ def surroundings() -> dict[str, Any]:
         "platform": device.platform,
         "device_kind": device.device_kind,
         "device_count": 1,
+        "environ": recorded_settings(os.environ, jax.config.values),
         "contract": CONTRACT,
         "rows": ROWS,
     }
@@ -64,6 +67,13 @@ def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
         f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
         for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
         if before[what] != here[what]
+    ]
+    then, now = before.get("environ", here["environ"]), here["environ"]
+    texts += [
+        f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
+        "differ from here on"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
     ]
     old, new = before.get("versions", {}), here["versions"]
     texts += [

@@ -70,7 +70,7 @@ class RunResult:
         checkpoint: Newest committed checkpoint, relative to the runs directory.
         expect: One verdict of `jaxpot.store.gates.judge` per gate: metric, value, passed and more.
         time: Seconds of this attempt by what they went on (compile, collect, update, ...).
-        exit_code: The process's exit status: 0 done, 1 failed or gate missed, 130/143 interrupted.
+        exit_code: The process's exit status: 0 done, 1 failed or gate missed, 128 + n interrupted.
         reason: Why it ended, in a sentence.
         run_dir: Directory of the run.
     """

@@ -18,6 +18,7 @@ from jaxpot.loop.lowering import (
     lower_iteration,
     lower_phase,
 )
+from jaxpot.loop.memory import check_program
 from jaxpot.loop.picking import pick_samples
 from jaxpot.loop.state import State, init_state
 from jaxpot.loop.streams import IMPLEMENTATION
@@ -46,9 +47,11 @@ class Program:
         if self._compiled is None:
             self._on_compile(self.name, None)
             started = time.perf_counter()
-            self._compiled = self._jitted.lower(*args).compile()
+            compiled = self._jitted.lower(*args).compile()
             self.compiles += 1
             self._on_compile(self.name, time.perf_counter() - started)
+            check_program(self.name, compiled)
+            self._compiled = compiled
         return self._compiled(*args)
 
 

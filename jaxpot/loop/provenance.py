@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PACKAGES = (
     "attrs",
@@ -48,13 +48,14 @@ def provenance(directory: Path | None = None) -> dict[str, Any]:
         directory: Directory whose git checkout is recorded; the working directory when None.
 
     Returns:
-        `git_commit`, `git_dirty`, `versions`, `host`, `pid`, `os`, `arch`, `python`, `isa`,
-        `nproc`, `xla_flags` and `argv`.
+        `git_commit`, `git_dirty`, `git_problem`, `versions`, `host`, `pid`, `os`, `arch`,
+        `python`, `isa`, `nproc`, `xla_flags` and `argv`.
     """
-    commit, dirty = git_state(directory or Path.cwd())
+    git = git_state(directory or Path())
     return {
-        "git_commit": commit,
-        "git_dirty": dirty,
+        "git_commit": git.commit,
+        "git_dirty": git.dirty,
+        "git_problem": git.problem,
         "versions": versions(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -68,17 +69,37 @@ def provenance(directory: Path | None = None) -> dict[str, Any]:
     }
 
 
-def git_state(directory: Path) -> tuple[str | None, bool | None]:
-    """Reads the commit that a directory is checked out at, and whether tracked files differ.
+class GitState(NamedTuple):
+    """What git says of a directory.
 
-    Returns:
-        `(commit, dirty)`; `(None, None)` outside a repository, without commits or without git.
+    Attributes:
+        commit: The commit that is checked out; None where there is none, or git does not tell.
+        dirty: Whether tracked files differ from it; None where that is not known.
+        problem: Why a repository's commit or its changes are not known; None outside of one.
     """
-    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
-    if not commit:
-        return None, None
-    status = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return commit, None if status is None else bool(status)
+
+    commit: str | None
+    dirty: bool | None
+    problem: str | None
+
+
+def git_state(directory: Path) -> GitState:
+    """Reads the commit that a directory is checked out at, and whether tracked files differ."""
+    root = _repository(directory)
+    try:
+        commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+    except _GitError as error:
+        if root is None:
+            return GitState(None, None, None)
+        reason = str(error) or "the repository has no commit yet"
+        if "dubious ownership" in reason:
+            reason += f"; `git config --global --add safe.directory {root}` lets git read it"
+        return GitState(None, None, f"no commit is recorded: {reason}")
+    try:
+        status = _git(directory, "status", "--porcelain", "--untracked-files=no")
+    except _GitError as error:
+        return GitState(commit, None, f"whether files differ from the commit is unknown: {error}")
+    return GitState(commit, bool(status), None)
 
 
 def versions() -> dict[str, str]:
@@ -127,21 +148,46 @@ def effective_nproc(environ: Mapping[str, str] | None = None) -> int:
     return os.cpu_count() or 1
 
 
-def _git(directory: Path, *arguments: str) -> str | None:
+class _GitError(Exception):
+    """git gave no answer; the text says why, "" where git itself says nothing."""
+
+
+def _git(directory: Path, *arguments: str) -> str:
     # Optional locks would let a status here collide with the user's own git command.
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
             ["git", "-C", str(directory), *arguments],  # noqa: S607
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=_GIT_TIMEOUT_S,
             env=environ,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError as error:
+        raise _GitError(f"git cannot be started: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise _GitError(f"git did not answer within {_GIT_TIMEOUT_S:g} s") from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise _GitError(f"git: {said[0]}" if said else "")
+    return done.stdout.strip()
+
+
+def _repository(directory: Path) -> Path | None:
+    """Finds the repository that a directory is in, without git."""
+    if "GIT_DIR" in os.environ:
+        return Path(os.environ["GIT_DIR"])
+    try:
+        here = directory.resolve()
+    except OSError:  # the working directory was deleted
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    for folder in (here, *here.parents):
+        bare = all((folder / name).exists() for name in ("HEAD", "objects", "refs"))
+        if bare or os.path.lexists(folder / ".git"):
+            return folder
+    return None
 
 
 def _read_cpuinfo() -> str:

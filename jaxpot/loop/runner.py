@@ -17,7 +17,7 @@ from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
 from jaxpot.loop.record import RunRecord, read_record
 from jaxpot.loop.restoring import START, Restored, choose, find_parent, restore_parent
-from jaxpot.loop.signals import StopRequest
+from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, SpecError, from_resolved, missing_extras, resolved, validate
 from jaxpot.store.runs import RunLock, create_run, find
 

@@ -15,7 +15,7 @@ from jaxpot.loop import runner
 from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.loop.record import read_record
-from jaxpot.loop.signals import StopRequest
+from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment
 from jaxpot.spec.experiment import MAX_SEED
 from jaxpot.store.gates import SEEDS
@@ -81,7 +81,7 @@ def run_seeds(
 ) -> SeedsResult:
     """Runs an experiment under its own seed and those that follow it, each a run of its own.
 
-    A run that fails does not keep the others from running; Ctrl-C and SIGTERM stop them all.
+    A run that fails does not keep the others from running; signals that stop a run stop them all.
 
     Args:
         what: What `jaxpot.spec.load` gave, or an experiment.

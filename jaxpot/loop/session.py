@@ -13,16 +13,18 @@ from jaxpot.graph import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.delivery import Deliveries
+from jaxpot.loop.environment import ignored
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
+from jaxpot.loop.memory import check_fits
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.loop.record import RunRecord
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_chosen, restore_newest
 from jaxpot.loop.shapes import abstract_state, trace_programs
-from jaxpot.loop.signals import StopRequest
 from jaxpot.loop.state import State
 from jaxpot.loop.training import Outcome, train
+from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, ImportedPart
 from jaxpot.spec.resolve import plain
 from jaxpot.store import start_child
@@ -54,6 +56,8 @@ class Session:
     ) -> "Session":
         """Builds every part and traces the state's shapes; compiles and writes nothing.
 
+        What cannot fit into memory is refused here.
+
         In `runs_dir` an evaluator may find its opponent; a resumed run has recorded which one.
 
         With a part of the user's own every program is traced, so that what it does otherwise than
@@ -66,11 +70,13 @@ class Session:
         context = build_context(experiment, runs_dir, opponents or {})
         if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
             trace_programs(graph, context)
+        shapes = abstract_state(graph, context)
+        check_fits(graph, context, shapes)
         return cls(
             experiment=experiment,
             graph=graph,
             context=context,
-            shapes=abstract_state(graph, context),
+            shapes=shapes,
             observer=observer,
             stop=stop,
         )
@@ -171,7 +177,8 @@ class Session:
         )
         if restored.parent is not None:
             recorder.event("init_from", restored.parent.source)
-        for text in (*restored.warnings, *moved(record, here)):
+        unknown = [here["git_problem"]] if here["git_problem"] else []
+        for text in (*restored.warnings, *moved(record, here), *unknown, *ignored()):
             recorder.warn(text)
         for name, evaluator in self.context.evaluators.items():
             if (source := getattr(evaluator, "source", None)) is not None:

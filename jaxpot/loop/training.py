@@ -12,6 +12,7 @@ from jaxpot.checkpoints import CheckpointError, CheckpointWriter
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
+from jaxpot.loop.memory import FAILURES, failure_text
 from jaxpot.loop.programs import OnCompile, Programs
 from jaxpot.loop.record import ROWS, SUPERSEDED
 from jaxpot.loop.recorder import Recorder
@@ -87,6 +88,7 @@ def train(
         metadata=metadata,
         saved_at=restored.iteration if restored.path else None,
     )
+    attempt: Attempt | None = None
     try:
         if recorder.attempt > 1:
             writer.supersede_after(restored.iteration)
@@ -106,7 +108,7 @@ def train(
         signal = session.stop.signal if attempt.done < goal else None
         kind = "final" if signal is None else "emergency"
         if signal is not None:
-            session.observer.warning(f"{signal.name}: saving, then stopping; again: stop at once")
+            session.observer.warning(f"{signal.name}: saving, then stopping{session.stop.advice}")
         saver.last(kind, attempt.done, attempt.state, recorder, attempt.league)
         if signal is None:
             return Outcome(status=None, reason="", exit_code=0, done=attempt.done)
@@ -118,8 +120,26 @@ def train(
         )
     except (JournalError, CheckpointError, AlteredEntryError) as error:
         return Outcome(status="failed", reason=str(error), exit_code=1, done=recorder.done)
+    except FAILURES as error:
+        reason = failure_text(error)
+        if reason is None:
+            raise
+        if attempt is not None and _saved_after_failure(attempt, recorder, saver):
+            reason += f"; the state before it is saved in {recorder.checkpoint}"
+        return Outcome(status="failed", reason=reason, exit_code=1, done=recorder.done)
     finally:
         writer.close()
+
+
+def _saved_after_failure(attempt: Attempt, recorder: Recorder, saver: Saver) -> bool:
+    """Saves the last state where it is still there and all before it is recorded."""
+    try:
+        if not attempt.settle() or recorder.done != attempt.done or not attempt.done:
+            return False
+        saver.last("emergency", attempt.done, attempt.state, recorder, attempt.league)
+    except (*FAILURES, CheckpointError, NonFiniteUpdateError):
+        return False  # the newest checkpoint before it counts, as after a kill
+    return True
 
 
 def _start(

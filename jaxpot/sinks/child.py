@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -22,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jaxpot.signals import leave_to_parent
 from jaxpot.sinks.delivery import Deliverer
 from jaxpot.store.delivery import BUSY, delivery_lock
 
@@ -39,7 +39,7 @@ def main() -> int:
     """
     request = json.loads(_first_line())
     os.nice(_NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_to_parent()
     sys.path[:] = request["path"]
     run_dir, name, config = Path(request["run_dir"]), request["name"], request["config"]
     # Threads watch for the end, since a sink may hang in this one.

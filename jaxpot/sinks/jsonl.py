@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from jaxpot.paths import expanded
 from jaxpot.sinks.base import FileSink
 from jaxpot.store.journal import encode
 
@@ -24,7 +25,7 @@ def build(config: JsonLines, *, run: SinkRun) -> JsonLinesSink:
     """Makes the sink that `[sinks.<name>] kind = "jsonl"` declares."""
     if config.folder is None:
         return JsonLinesSink(run.folder.with_suffix(".jsonl"))
-    return JsonLinesSink(Path(config.folder) / f"{run.uid}.jsonl")
+    return JsonLinesSink(expanded(config.folder) / f"{run.uid}.jsonl")
 
 
 class JsonLinesSink(FileSink):

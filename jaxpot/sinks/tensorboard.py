@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from jaxpot.paths import expanded
 from jaxpot.sinks.base import FileSink
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _COLUMNS = ("name", "place", "score", "rollouts", "active")
 
 def build(config: TensorBoard, *, run: SinkRun) -> TensorBoardSink:
     """Makes the sink that `[sinks.<name>] kind = "tensorboard"` declares."""
-    folder = run.folder if config.folder is None else Path(config.folder) / run.uid
+    folder = run.folder if config.folder is None else expanded(config.folder) / run.uid
     return TensorBoardSink(folder)
 
 

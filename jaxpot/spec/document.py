@@ -20,6 +20,7 @@ from typing import Any
 
 import attrs
 
+from jaxpot.paths import expanded
 from jaxpot.spec.extends import gather
 from jaxpot.spec.faults import Fault, Origin, Path, SpecError, dotted, quoted
 from jaxpot.spec.overrides import Override, read_override
@@ -45,7 +46,7 @@ def compose(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Docu
     Raises:
       SpecError: a file or an override cannot be read; the faults of all of them.
     """
-    name = os.fspath(path)
+    name = os.fspath(expanded(path))
     sources, files, faults = gather(name)
     read: list[Override] = []
     for text in overrides:

@@ -4,6 +4,7 @@ import os
 
 import attrs
 
+from jaxpot.paths import expanded
 from jaxpot.spec.faults import Fault, Origin, SpecError
 from jaxpot.spec.reading import Source, read_source
 from jaxpot.spec.wording import type_of
@@ -65,7 +66,8 @@ class _Gathering:
         for index, name in enumerate(names):
             path = ("extends", index) if isinstance(given, list) else ("extends",)
             if isinstance(name, str) and name:
-                file = os.path.normpath(os.path.join(os.path.dirname(source.name), name))
+                beside = os.path.dirname(source.name)
+                file = os.path.normpath(os.path.join(beside, os.fspath(expanded(name))))
                 found.append((file, source.origin(path)))
             else:
                 message = 'it is ""' if name == "" else f"it is {type_of(name)}"

@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import os
 import select
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxpot.signals import leave_to_parent
 from jaxpot.store.errors import StoreError
 from jaxpot.store.ingest import ingest
 from jaxpot.store.launch import INTERVAL_SECONDS, start_sorting
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--interval", type=float, default=INTERVAL_SECONDS)
     options = parser.parse_args(arguments)
     os.nice(_NICENESS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_to_parent()
     seen: object = None
     while not _stdin_closed(options.interval):
         now = _look(options.runs_dir)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
 from jaxpot.store.canned import find_query
 from jaxpot.store.parameters import resolve_runs
 from jaxpot.store.reader import Store
@@ -37,7 +38,7 @@ def open_store(path: str | Path = "runs") -> Records:
     Raises:
         UserError: there is neither.
     """
-    place = Path(path)
+    place = expanded(path)
     return Records(Store(place, notify=_warn) if place.is_dir() else Snapshot(place))
 
 

@@ -24,6 +24,7 @@ from jaxpot.verification.divergence import (
     locate,
 )
 from jaxpot.verification.rerun import MAX_ISA, Child, Settings
+from jaxpot.verification.settings import settings_of
 from jaxpot.verification.states import LeafDifference, compare_states
 from jaxpot.verification.subjects import RecordedRun
 from jaxpot.verification.suspects import Origin, Suspect, read_origin, suspects
@@ -240,4 +241,4 @@ def recorded_settings(attempt: Mapping[str, Any]) -> Settings:
     capped = f"{flags} {MAX_ISA}={isa}".strip()
     if instruction_set(xla_flags=flags) != isa == instruction_set(xla_flags=capped):
         flags = capped
-    return Settings(nproc=attempt.get("nproc"), xla_flags=flags, platform=attempt.get("platform"))
+    return attrs.evolve(settings_of(attempt), xla_flags=flags)

@@ -144,7 +144,7 @@ def update_golden(
 def _subject(loaded: Loaded, runs_dir: Path, iterations: int) -> FreshSpec:
     # Instruction sets and thread counts change bits; every x86 machine of the last decade has both.
     flags = f"{MAX_ISA}=AVX2" if platform.machine() in _X86 else ""
-    settings = Settings(nproc=2, xla_flags=flags)
+    settings = Settings(nproc=2, xla_flags=flags, variables={})
     return FreshSpec(
         spec=loaded.resolved, settings=settings, iterations=iterations, runs_dir=runs_dir
     )

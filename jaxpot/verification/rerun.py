@@ -15,6 +15,7 @@ from typing import IO, Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.loop.variables import with_settings
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.verification import child as child_module
 from jaxpot.verification.trace import Row, parsed, row_of, times_in
@@ -40,15 +41,19 @@ class Settings:
         nproc: Threads of the CPU backend; as here when None.
         xla_flags: The compiler's flags; as here when None.
         platform: `cpu` to keep jax to it.
+        variables: What else may change bits, as `jaxpot.loop.variables` has it; as here when None.
     """
 
     nproc: int | None = None
     xla_flags: str | None = None
     platform: str | None = None
+    variables: Mapping[str, str] | None = None
 
     def environ(self) -> dict[str, str]:
         """Returns a child's environment."""
         environ = dict(os.environ)
+        if self.variables is not None:
+            environ = with_settings(environ, self.variables)
         if self.nproc is not None:
             environ["NPROC"] = str(self.nproc)
         if self.xla_flags is not None:

@@ -13,7 +13,7 @@ from jaxpot.store.history import records
 from jaxpot.verification.rerun import Settings
 
 MACHINE = ("os", "arch", "platform", "device_kind", "device_count", "isa", "contract", "rows")
-_STARTED_WITH = ("nproc", "xla_flags")
+_STARTED_WITH = ("nproc", "xla_flags", "environ")
 
 
 def attempts_between(path: Path, start: int, stop: int) -> list[dict[str, Any]]:
@@ -37,6 +37,7 @@ def settings_of(attempt: Mapping[str, Any]) -> Settings:
         nproc=attempt.get("nproc"),
         xla_flags=attempt.get("xla_flags") or "",
         platform=attempt.get("platform"),
+        variables=attempt.get("environ"),
     )
 
 
@@ -78,7 +79,7 @@ def moved_within(attempts: Sequence[Mapping[str, Any]]) -> list[str]:
         changed += [
             f"{what}: {before.get(what)} then, {after.get(what)} now"
             for what in _STARTED_WITH
-            if before.get(what) != after.get(what)
+            if (before.get(what) or None) != (after.get(what) or None)
         ]
         texts += [
             f"between attempts {before['attempt']} and {after['attempt']}, {text}"

@@ -22,7 +22,10 @@ _COMPUTING = ("jaxlib", "jax", "flax", "optax", "numpy", "pgx", "mctx")
 _OF_TRAINING = (
     *("env", "model", "algorithm", "auxiliary", "optimizer", "collect", "league", "target"),
 )
-_SETTINGS = ("platform", "device_kind", "device_count", "isa", "nproc", "xla_flags", "os", "arch")
+_SETTINGS = (
+    *("platform", "device_kind", "device_count", "isa", "nproc", "xla_flags", "environ"),
+    *("os", "arch"),
+)
 
 
 @attrs.frozen(kw_only=True)
@@ -148,5 +151,5 @@ def _plain(
 ) -> Iterator[Suspect]:
     for name in names:
         x, y = a.attempt.get(name), b.attempt.get(name)
-        if x != y:
+        if (x or None) != (y or None):  # an older record has none of the newer fields
             yield Suspect(what=name, kind=kind, a=x, b=y, reason=reason)

@@ -2,12 +2,18 @@
 
 import json
 import os
+import pty
 import random
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from jaxpot.loop.runner import resume
@@ -108,7 +114,10 @@ def test_a_run_killed_again_and_again_ends_at_the_same_bits(spec, unstopped, tmp
 
 
 @pytest.mark.usefixtures("shared_programs")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGUSR1, 138)],
+)
 def test_an_interrupted_run_saves_and_says_so(spec, unstopped, tmp_path, number, code):
     process = start(tmp_path, "run", str(spec))
     wait_for_rows(process, tmp_path, 3)
@@ -119,6 +128,73 @@ def test_an_interrupted_run_saves_and_says_so(spec, unstopped, tmp_path, number,
     assert [g["judged"] for g in result["expect"]] == []
     resumed = resume(tmp_path, result["run"], ingest=False)
     assert (resumed.status, resumed.digest) == ("completed", unstopped.digest)
+
+
+def test_a_terminal_that_dies_stops_a_run_with_a_checkpoint(spec, tmp_path):
+    terminal, inside = pty.openpty()
+    command = [sys.executable, "-m", "jaxpot.cli.main", "--runs-dir", str(tmp_path)]
+    command += ["run", str(spec), "-s", "iterations=100000"]
+    # The first terminal that the leader of a session opens becomes its own.
+    shell = ["sh", "-c", f'exec "$@" <>{os.ttyname(inside)} >&0 2>&0', "sh", *command]
+    process = subprocess.Popen(shell, start_new_session=True)
+    os.close(inside)
+    threading.Thread(target=drain, args=(terminal,), daemon=True).start()
+    wait_for_rows(process, tmp_path, 3)
+    os.close(terminal)
+    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    (row,) = Store(tmp_path).runs()
+    assert row.status == "interrupted"
+    *_, saved = records(journal_of(tmp_path), kinds=("checkpoint",))
+    *_, end = records(journal_of(tmp_path), kinds=("end",))
+    assert (saved["state"], saved["iteration"]) == ("committed", end["iterations"])
+
+
+def drain(terminal):
+    with suppress(OSError):
+        while select.select([terminal], [], [], 0.1) and os.read(terminal, 4096):
+            pass
+
+
+def test_under_nohup_a_run_hears_no_hangup(spec, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start(tmp_path, "run", str(spec), "--iterations", "100")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_for_rows(process, tmp_path, 3)
+    process.send_signal(signal.SIGHUP)
+    code, result, _ = answer(process)
+    assert (code, result["iterations"]) == (0, 100)
+
+
+def test_a_job_whose_every_process_is_signalled_loses_no_row(spec, tmp_path):
+    process = start(tmp_path, "run", str(spec), "-s", "iterations=100000")
+    wait_for_rows(process, tmp_path, 3)
+    beside = children_of(process.pid)
+    assert len(beside) == 1
+    for each in (*beside, process.pid):
+        os.kill(each, signal.SIGUSR1)
+    code, result, err = answer(process)
+    assert (code, "lags behind" in err) == (138, False)
+    with duckdb.connect(str(tmp_path / "jaxpot.duckdb"), read_only=True) as connection:
+        (found,) = connection.execute("select max(iter) from metrics").fetchone()
+    assert found == result["iterations"] - 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_verification_that_a_signal_ends_leaves_no_process_and_no_folder(spec, tmp_path, number):
+    process = start(tmp_path, "verify", str(spec), TMPDIR=str(tmp_path))
+    while not list(tmp_path.glob("jaxpot-verify-*/**/journal.jsonl")) and process.poll() is None:
+        time.sleep(0.05)
+    (child,) = children_of(process.pid)
+    process.send_signal(number)
+    assert answer(process)[0] == 128 + number
+    assert not Path(f"/proc/{child}").exists()
+    assert list(tmp_path.glob("jaxpot-verify-*")) == []
+
+
+def children_of(pid):
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_running_run_is_asked_by_sql(spec, tmp_path):

@@ -12,7 +12,7 @@ from jaxpot.errors import UserError
 from jaxpot.loop import seeds as module
 from jaxpot.loop.observer import Observers
 from jaxpot.loop.seeds import run_seeds
-from jaxpot.loop.signals import StopRequest
+from jaxpot.signals import StopRequest
 from jaxpot.store import Store
 from jaxpot.store.gates import judge_recorded
 from jaxpot.testing.tiny import tiny_experiment
