@@ -21,7 +21,7 @@ from jaxpot.loop.environment import prepare
 from jaxpot.spec import Experiment
 
 # The floor has no other collector.
-SELF_PLAY = ('collect.random="none"',)
+SELF_PLAY = ('collect.random="none"', 'collect.start="fresh"')
 SPECS = ("specs/ttt_alphazero.toml:20", "specs/connect_four_alphazero.toml:4")
 
 

@@ -1,9 +1,9 @@
 """The floor: PPO self-play as one hand-fused jitted function, with no jaxpot around it.
 
-It does the work that a run of the same spec does, and nothing else: the same key scheme (RNG
-contract v1), rollouts, advantages, losses, epochs, minibatches and optimizer; no phase graph, no
-digests, no guard, no recording, no checkpoints, no evaluations, and every metric stays on the
-device. Of jaxpot it takes the spec's values, and the ResNet where the spec asks for one; the MLP is
+It does the work that a run of the same spec does, and nothing else: the same keys (RNG contract v1)
+and rows (contract v2), rollouts, advantages, losses, epochs, minibatches and optimizer; no phase
+graph, no digests, no guard, no recording, no checkpoints, no evaluations, and every metric stays on
+the device. Of jaxpot it takes the spec's values, and the ResNet where the spec asks for one; the MLP is
 written out. It covers what the shipped specs use (PPO, AdamW or Adam, a shuffle an iteration).
 
     python benchmarks/floor_loop.py specs/ttt.toml --iterations 300
@@ -70,9 +70,20 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
         following = jax.tree.map(lambda a, b: jax.lax.select(over, a, b), deal(keys[1]), after)
         return following, after.rewards, over
 
-    def rollout(key: Array, params: Any, num_envs: int, versus_random: bool) -> tuple[Rows, Any]:
+    def begin(key: Array, num_envs: int) -> Any:
+        state = jax.vmap(deal)(jax.random.split(key, num_envs))
+        first = jnp.arange(num_envs) < num_envs // 2
+        agent = jnp.where(first, state.current_player, 1 - state.current_player)
+        return state, agent, jnp.zeros((num_envs, 2))
+
+    def rollout(
+        key: Array, params: Any, games: Any, new: Array, versus_random: bool
+    ) -> tuple[Rows, Any, Any]:
         reset_key, play_key = jax.random.split(key)
-        state = jax.vmap(deal)(jax.random.split(reset_key, num_envs))
+        num_envs = len(games[1])
+        start = begin(reset_key, num_envs)
+        if collect.start == "carried":
+            start = jax.tree.map(lambda a, b: jnp.where(new, a, b), start, games)
         first = jnp.arange(num_envs) < num_envs // 2
         seat_of = lambda mover: jnp.where(first, mover, 1 - mover)  # noqa: E731
 
@@ -102,18 +113,16 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
             agent = jnp.where(over, seat_of(state.current_player), agent)
             return (state, agent, jnp.where(over[:, None], 0.0, returns)), (row, extra)
 
-        start = (state, seat_of(state.current_player), jnp.zeros((num_envs, 2)))
-        (state, agent, _), (row, extra) = jax.lax.scan(
-            step, start, jax.random.split(play_key, num_steps)
-        )
+        games, (row, extra) = jax.lax.scan(step, start, jax.random.split(play_key, num_steps))
         observation, legal, action, log_prob, value, seat, reward, over = row
-        seats = jnp.zeros_like(state.current_player)
-        cut = jnp.stack(
-            [net(params, jax.vmap(game._observe)(state, seats + s))[1] for s in range(2)], 1
-        )
+        state, agent, _ = games
+        mover = state.current_player
+        own = net(params, jax.vmap(game._observe)(state, mover))[1][:, None]
+        moves = mover[:, None] == jnp.arange(2)
+        cut = jnp.where(moves, own, -own)
         known = jnp.ones((num_envs, 2), jnp.bool_)
         if versus_random:
-            known = agent[:, None] == jnp.arange(2)
+            known = moves & (agent[:, None] == jnp.arange(2))
         advantage, known = gae(value, reward, over, seat, cut, known)
         rows = Rows(
             observation=observation,
@@ -128,7 +137,7 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
         counts = {"episodes": over.sum(), "samples": rows.valid.sum()}
         if versus_random:
             counts["reward"] = extra[1].sum() / over.sum()
-        return rows, counts
+        return rows, counts, games
 
     def gae(value: Array, reward: Array, over: Array, seat: Array, cut: Array, known: Array) -> Any:
         def back(carry: Any, row: Any) -> Any:
@@ -141,14 +150,14 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
             of = lambda both: jnp.where(seat == 0, both[:, 0], both[:, 1])  # noqa: E731
             delta = of(pending) + ppo.gamma * of(next_value) - value
             advantage = delta + ppo.gamma * ppo.gae_lambda * of(next_advantage)
-            acted = seat[:, None] == jnp.arange(2)
+            acted, known_now = seat[:, None] == jnp.arange(2), of(known)
             carry = (
                 jnp.where(acted, value[:, None], next_value),
-                jnp.where(acted, advantage[:, None], next_advantage),
+                jnp.where(acted, jnp.where(known_now, advantage, 0.0)[:, None], next_advantage),
                 jnp.where(acted, 0.0, pending),
-                known,
+                known | acted,
             )
-            return carry, (advantage, of(known))
+            return carry, (advantage, known_now)
 
         zeros = jnp.zeros_like(cut)
         start = (cut, zeros, zeros, known)
@@ -228,27 +237,41 @@ def make_floor(experiment: Experiment) -> tuple[Callable[[], Any], Callable[[boo
         return params, opt, jax.tree.map(lambda x: x / steps, sums)
 
     def iteration(state: Any, random: bool) -> Any:
-        params, opt, key, t = state
+        params, opt, key, t, games = state
+        games = dict(games)
         key, k_self, k_random, _, _ = jax.random.split(jax.random.fold_in(key, t), 5)
         parts, metrics = [], {}
         if collect.selfplay is not None:
-            rows, metrics["selfplay"] = rollout(k_self, params, collect.selfplay.num_envs, False)
+            rows, metrics["selfplay"], games["selfplay"] = rollout(
+                k_self, params, games["selfplay"], t == 0, False
+            )
             parts.append(rows)
         if random:
-            rows, metrics["random"] = rollout(k_random, params, collect.random.num_envs, True)
+            rows, metrics["random"], games["random"] = rollout(
+                k_random, params, games["random"], t == 0, True
+            )
             parts.append(rows)
         flat = [jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), part) for part in parts]
         batch = jax.tree.map(lambda *xs: jnp.concatenate(xs), *flat)
         params, opt, metrics["losses"] = learn(
             params, opt, batch, stream(root, "shuffle", t), t, all_valid=not random
         )
-        return (params, opt, key, t + 1), metrics
+        return (params, opt, key, t + 1, games), metrics
 
     @jax.jit
     def init() -> Any:
         params = net_init(stream(root, "init", 0))
         mu, nu = (jax.tree.map(jnp.zeros_like, params) for _ in range(2))
-        return params, (mu, nu, jnp.float32(0)), root, jnp.int32(0)
+        played = {"selfplay": collect.selfplay, "random": collect.random}
+        games = {
+            name: jax.tree.map(
+                lambda x: jnp.zeros(x.shape, x.dtype),
+                jax.eval_shape(lambda key, n=each.num_envs: begin(key, n), root),
+            )
+            for name, each in played.items()
+            if each is not None
+        }
+        return params, (mu, nu, jnp.float32(0)), root, jnp.int32(0), games
 
     def program(random: bool) -> Any:
         return jax.jit(lambda state: iteration(state, random), donate_argnums=0)

@@ -124,6 +124,8 @@ class SearchFloor:
         lanes: Any = experiment.collect.selfplay
         if experiment.collect.random is not None or config.policy != "gumbel_muzero":
             raise ValueError("this floor is one of self-play alone, by Gumbel's search")
+        if experiment.collect.start != "fresh":
+            raise ValueError("this floor begins new games at every iteration")
         if config.value_target != "outcome":
             raise ValueError("this floor's values learn the outcome")
         game = pgx.make(experiment.env.id)
