@@ -3,8 +3,9 @@
 It does the work that a run of the same spec does, and nothing else: the same keys (RNG contract v1)
 and rows (contract v2), rollouts, advantages, losses, epochs, minibatches and optimizer; no phase
 graph, no digests, no guard, no recording, no checkpoints, no evaluations, and every metric stays on
-the device. Of jaxpot it takes the spec's values, and the ResNet where the spec asks for one; the MLP is
-written out. It covers what the shipped specs use (PPO, AdamW or Adam, a shuffle an iteration).
+the device. Of jaxpot it takes the spec's values, and the ResNet where the spec asks for one; the
+MLP is written out. It covers what the shipped specs use (PPO, AdamW or Adam, a shuffle an
+iteration).
 
     python benchmarks/floor_loop.py specs/ttt.toml --iterations 300
 
