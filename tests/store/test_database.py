@@ -255,7 +255,7 @@ def test_odd_names_of_a_runs_directory(tmp_path, monkeypatch, capsys, name):
     monkeypatch.chdir(tmp_path)
     complete_run(Path(name), "20261122-101530-aaaaaa")
     commands = (["ls"], ["show", "latest"], ["sql", "FROM metric"], ["rebuild"])
-    snapshots = (["snapshot", "s.duckdb"], ["snapshot", "t.duckdb", "latest"])
+    snapshots = (["snapshot", "s.duckdb"], ["snapshot", "t.duckdb", "--runs", "latest"])
     for command in (*commands, *snapshots):
         assert invoke(["--runs-dir", f"./{name}", *command]) == 0, capsys.readouterr().err
         Path("s.duckdb").unlink(missing_ok=True)
@@ -277,7 +277,13 @@ def test_names_that_no_database_can_have_are_refused_before_anything_is_made(
         assert "which no database's path may have; rename" in capsys.readouterr().err
     assert not Path(name).exists()
     complete_run(Path(name), "20261122-101530-aaaaaa")
-    for command in (["ls"], ["show", "latest"], ["sql", "FROM runs"], ["rebuild"], ["snapshot", "s"]):
+    for command in (
+        ["ls"],
+        ["show", "latest"],
+        ["sql", "FROM runs"],
+        ["rebuild"],
+        ["snapshot", "s"],
+    ):
         assert invoke([f"--runs-dir={name}", *command]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "which no database's path may have; rename" in line
