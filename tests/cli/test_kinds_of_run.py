@@ -175,3 +175,8 @@ def test_every_command_answers(tmp_path, capsys, monkeypatch, kind):
         if code == 2 and ("Usage" in said.err or "no such option" in said.err):
             wrong.append(f"{LINES[number]}: {said.err[:300]}")
     assert wrong == []
+
+
+def test_every_command_that_takes_a_run_is_in_the_list():
+    tried = {line.partition(" ")[0] for line in LINES}
+    assert set(COMMANDS) - tried == {"run", "import", "schema"}
