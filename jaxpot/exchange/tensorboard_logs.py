@@ -8,7 +8,6 @@ goes on from there may bring it up to date, and any other one is another run, wh
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import os
 import time
@@ -56,12 +55,8 @@ def import_log(
     runs_dir.mkdir(parents=True, exist_ok=True)
     detail = ", ".join(f"left out {n} x {what}" for what, n in sorted(log.left_out.items()))
     origin = origin or str(folder.absolute())
-    for uid in _uids(log, folder, files[0]):
-        target = run_dir(runs_dir, uid)
-        known = _Known(target / JOURNAL_NAME) if os.path.lexists(target) else None
-        relation = "" if known is None else known.relation(log, files, origin)
-        if relation is not None:
-            break
+    uid, known, relation = _own_run(runs_dir, log, folder, files, origin)
+    target = run_dir(runs_dir, uid)
     with staging(runs_dir) as room:
         draft = room / uid
         draft.mkdir()
@@ -185,14 +180,24 @@ def _after_end(path: Path) -> int:
     return position
 
 
-def _uids(log: Log, folder: Path, first: Path) -> Iterator[str]:
-    """Yield the uids that a log may have: it takes the first that no other log has."""
-    begun = _time(log.begun)
+def _own_run(
+    runs_dir: Path, log: Log, folder: Path, files: Sequence[Path], origin: str
+) -> tuple[str, _Known | None, str]:
+    """Give a log's uid, the run under it and their relation; it takes the first uid of no other."""
+    begun, count = _time(log.begun), 0
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(begun))
-    seed = f"{folder.resolve().name}\0{first.name}\0{begun!r}"
-    for count in itertools.count():
+    seed = f"{folder.resolve().name}\0{files[0].name}\0{begun!r}"
+    while True:
         text = f"{seed}\0{count}" if count else seed
-        yield f"{stamp}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:6]}"
+        uid = f"{stamp}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:6]}"
+        target = run_dir(runs_dir, uid)
+        if not os.path.lexists(target):
+            return uid, None, ""
+        known = _Known(target / JOURNAL_NAME)
+        relation = known.relation(log, files, origin)
+        if relation is not None:
+            return uid, known, relation
+        count += 1
 
 
 def _time(seconds: float | None, otherwise: float = 0.0) -> float:

@@ -66,7 +66,11 @@ def fit(name: str, value: Any, column: str, kind: str) -> Any:
 def whole(name: str, value: object, most: int) -> int:
     """Give a whole number from 0 to `most`."""
     # NumPy's, which a writer may have, are no `int`.
-    if not isinstance(value, int | Integral) or isinstance(value, bool) or not 0 <= value <= most:
+    if (
+        not isinstance(value, int | Integral)
+        or isinstance(value, bool)
+        or not 0 <= int(value) <= most
+    ):
         raise ValueError(f"{name} is not a whole number from 0 to {most}")
     return int(value)
 

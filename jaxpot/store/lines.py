@@ -125,7 +125,7 @@ def _take_attempt(state: RunState, batch: Batch, record: Record, time: int) -> N
     if params is not None:
         state.params = params
         state.run["spec"] = found["spec"]
-        if isinstance(iterations := spec.get("iterations"), int):
+        if isinstance(iterations := (spec or {}).get("iterations"), int):
             state.run["target"] = min(max(iterations, 0), fields.INT32_MAX)
 
 

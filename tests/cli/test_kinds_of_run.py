@@ -1,6 +1,5 @@
 """Every command that takes a run, on runs of every kind: one useful answer, and no traceback."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
