@@ -130,6 +130,9 @@ def writable_runs_dir(runs_dir: Path) -> Path:
     """
     import os
 
+    from jaxpot.store.database import check_place
+
+    check_place(runs_dir)
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -26,7 +26,8 @@ def sense_of(key: str) -> str | None:
 def default_keys(keys: Iterable[str]) -> list[str]:
     """Give the keys that tell how good runs are: evaluations, losses, and the speed.
 
-    Evaluations split by seat are left out, and so are rates that are 1 less the others.
+    Evaluations split by seat are left out, and so are rates that are 1 less the others. Where no
+    key is such a one, as in the log of another program, every key is given.
     """
     names = list(keys)
     evaluations = [
@@ -37,7 +38,8 @@ def default_keys(keys: Iterable[str]) -> list[str]:
         and not key.endswith(("/draw_rate", "/done_rate", "/drawn"))
     ]
     losses = [key for key in names if "/" not in key and key.endswith("_loss")]
-    return [*evaluations, *losses, *(key for key in names if key == "iteration/sps")]
+    found = [*evaluations, *losses, *(key for key in names if key == "iteration/sps")]
+    return found or names
 
 
 def chosen_keys(wanted: Sequence[str], keys: Sequence[str]) -> list[str]:

@@ -17,8 +17,7 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.exchange.tfrecord import read_records
-
-LAST_STEP = 2**31 - 1
+from jaxpot.store.fields import LAST_ITERATION
 
 _HPARAMS = "hparams"
 _SCALARS = ("", "scalars")
@@ -102,8 +101,8 @@ def _take_value(log: Log, event: Any, value: Any) -> None:
     number = _number(value) if plugin in _SCALARS else None
     if number is None:
         log.left_out[f"{plugin or value.WhichOneof('value') or 'value'}, which is no scalar"] += 1
-    elif not 0 <= event.step <= LAST_STEP:
-        log.left_out[f"a value at a step beyond 0 to {LAST_STEP}"] += 1
+    elif not 0 <= event.step <= LAST_ITERATION:
+        log.left_out[f"a value at a step beyond 0 to {LAST_ITERATION}"] += 1
     else:
         log.values.setdefault(event.step, {})[value.tag] = number
         if math.isfinite(event.wall_time):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from jaxpot.exchange.journals import Imported, import_journal, staging
 from jaxpot.exchange.places import sources
 from jaxpot.exchange.tensorboard_logs import import_log
 
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO)
+
 
 def import_path(
     runs_dir: Path, path: Path, *, update: bool = False, checkpoints: bool = True
 ) -> Iterator[Imported]:
     """Take in each run that a path has; yield what became of it.
 
-    A run that cannot be taken in is told as refused, and keeps none of the others back.
+    A run that cannot be taken in is told as refused, and keeps none of the others back. A folder
+    that is passed over is told as skipped, without a uid.
 
     Raises:
         UserError: there is no such path, no run in it, or an archive that is not safe to unpack.
@@ -44,7 +48,10 @@ def import_path(
 def _import_folder(
     runs_dir: Path, folder: Path, *, update: bool, checkpoints: bool, archive: Path | None = None
 ) -> Iterator[Imported]:
-    for source in sources(folder, called=archive):
+    found, passed_over = sources(folder, called=archive)
+    for path, why in passed_over:
+        yield Imported("", str(path.relative_to(folder) if archive else path), "skipped", why)
+    for source in found:
         inside = source.folder.relative_to(folder) if archive is not None else ""
         origin = f"{archive.absolute()}/{inside}" if archive is not None else ""
         try:
@@ -54,5 +61,8 @@ def _import_folder(
                 )
             else:
                 yield import_log(runs_dir, source.folder, source.name, origin=origin, update=update)
-        except UserError as error:
-            yield Imported(source.folder.name, source.name, "refused", str(error))
+        except (UserError, OSError) as error:
+            why = str(error) if isinstance(error, UserError) else f"{source.folder}: {error}"
+            if isinstance(error, OSError) and error.errno not in _UNREADABLE:
+                raise
+            yield Imported(source.folder.name, source.name, "refused", why)

@@ -20,9 +20,13 @@ from jaxpot.exchange.copying import copy_tree
 from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
 from jaxpot.store import delivery
 from jaxpot.store.annotate import ANNOTATIONS
-from jaxpot.store.history import read_header, records
+from jaxpot.store.batch import FEW_POINTS, Batch
+from jaxpot.store.forms import completed
+from jaxpot.store.history import read_first, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
+from jaxpot.store.lines import take_line
 from jaxpot.store.runs import LOCK_NAME, RunLock, run_dir
+from jaxpot.store.state import RunState
 
 IMPORTING = ".importing-"
 
@@ -62,9 +66,10 @@ def import_journal(
         draft.mkdir()
         copy_whole_lines(folder / JOURNAL_NAME, draft / JOURNAL_NAME)
         left_out = copy_tree(folder, draft, skip=_skipped(checkpoints=checkpoints))
+        details = [unfit_lines(draft / JOURNAL_NAME, uid)]
         draft.rename(target)
-    detail = f"left out {left_out} links and other odd files" if left_out else ""
-    return Imported(uid, name, "imported", detail)
+    details += [f"left out {left_out} links and other odd files"] if left_out else []
+    return Imported(uid, name, "imported", "; ".join(filter(None, details)))
 
 
 def identify(folder: Path) -> tuple[str, str]:
@@ -74,7 +79,7 @@ def identify(folder: Path) -> tuple[str, str]:
         UserError: its journal says none, or a newer jaxpot wrote it.
     """
     path = folder / JOURNAL_NAME
-    header = None if path.is_symlink() else read_header(path)
+    header = None if path.is_symlink() else read_first(path)
     if header is None:
         raise UserError(f"{path}: this is no journal: its first line is no header")
     version, uid, name = header.get("journal_version"), header.get("uid"), header.get("name")
@@ -86,7 +91,27 @@ def identify(folder: Path) -> tuple[str, str]:
     if not isinstance(uid, str):
         raise UserError(f"{path}: its header says no uid")
     run_dir(folder, uid)  # refuses what is no uid
+    try:
+        completed(header)
+    except ValueError as error:
+        raise UserError(f"{path}: its header is refused: {error}") from error
     return uid, name if isinstance(name, str) else uid
+
+
+def unfit_lines(path: Path, uid: str) -> str:
+    """Name the lines of a journal that no table takes, as ingesting it passes over them."""
+    state, batch, offset, count, first = RunState(uid), Batch(), 0, 0, ""
+    with path.open("rb") as lines:
+        for line in lines:
+            reason = take_line(state, batch, line.removesuffix(b"\n"), offset)
+            if reason is not None:
+                count += 1
+                first = first or f"at byte {offset}: {reason}"
+            offset += len(line)
+            if batch.points > FEW_POINTS:
+                batch = Batch()
+    more = f", and {count - 1} more" if count > 1 else ""
+    return f"left out the line {first}{more}" if count else ""
 
 
 @contextmanager
@@ -126,7 +151,7 @@ def _meet(
         replace_journal(here, there, same, room)
         if checkpoints:
             _add_checkpoints(folder, target)
-    return Imported(uid, name, "updated", "")
+    return Imported(uid, name, "updated", unfit_lines(here, uid))
 
 
 def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 from jaxpot.errors import UserError
 from jaxpot.exchange.output import appearing, refuse_existing
-from jaxpot.store import fields
 from jaxpot.store.history import live_payloads, live_records, read_header
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import RunRef
@@ -28,7 +27,7 @@ def json_lines(refs: Sequence[RunRef], wanted: Wanted) -> Iterator[str]:
     """
     for ref in refs:
         head = {"uid": ref.uid, "run": ref.name}
-        for record in filter(_is_sound, live_payloads(ref.path / JOURNAL_NAME)):
+        for record in live_payloads(ref.path / JOURNAL_NAME):
             values = {key: value for key, value in record["values"].items() if wanted(key)}
             if values:
                 row = {**head, **{name: record.get(name) for name in _FIELDS}, "values": values}
@@ -85,7 +84,7 @@ def _write_events(ref: RunRef, wanted: Wanted, folder: Path) -> None:
             known = {"spec": _known_spec(header.get("spec") or {})}
             sink.header({**header, **known, "spec_toml": text if isinstance(text, str) else None})
         for record in live_records(journal, kinds=tuple(take)):
-            if not _is_sound(record):
+            if record["kind"] == "histogram" and not record["counts"]:
                 continue
             if record["kind"] == "payload":
                 record["values"] = {k: v for k, v in record["values"].items() if wanted(k)}
@@ -103,25 +102,6 @@ def _known_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     except SpecError:
         return {key: value for key, value in spec.items() if key not in _MEANT}
     return spec
-
-
-def _is_sound(record: Mapping[str, Any]) -> bool:
-    """Say whether a record is one that the ingest takes in, too: a stranger's may be anything."""
-    try:
-        fields.micros(record)
-        match record["kind"]:
-            case "payload":
-                for value in record["values"].values():
-                    fields.number(value)
-            case "histogram":
-                for value in record["counts"]:
-                    fields.integer({"count": value}, "count", most=fields.INT64_MAX)
-                return bool(record["counts"])
-            case _:
-                return all(isinstance(entry, dict) for entry in record["standings"])
-    except ValueError:
-        return False
-    return True
 
 
 def matching(keys: Collection[str], globs: Sequence[str]) -> list[str]:

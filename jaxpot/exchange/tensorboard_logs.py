@@ -1,15 +1,17 @@
 """Taking in a folder of TensorBoard's event files as a run, by a journal made from them.
 
-Steps become iterations, tags become keys under their own names, wall times stay. The uid derives
-from when and where the log began, so that the same log is the same run again.
+Steps become iterations, tags become keys under their own names, wall times stay. The bytes of a
+log's event files and their place say which log it is: the same log is the same run again, one that
+goes on from there may bring it up to date, and any other one is another run, whatever its name.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from jaxpot.errors import UserError
 from jaxpot.exchange.events import Log, read_log
 from jaxpot.exchange.journals import Imported, only_annotated, replace_journal, staging
 from jaxpot.exchange.places import EVENTS
+from jaxpot.store.fields import number
 from jaxpot.store.history import read_header, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.runs import RunLock, run_dir
@@ -25,6 +28,7 @@ SOURCE = "imported"
 """Event: where a run comes from that jaxpot did not train."""
 
 _FORMAT = "tensorboard"
+_CHUNK = 1 << 20
 
 
 def import_log(
@@ -37,35 +41,44 @@ def import_log(
         folder: Where the event files are.
         name: The run's.
         origin: Where the folder comes from, if not from where it is.
-        update: Where that log is here already, take it in anew.
+        update: Of a log that is here already, take in what it has beyond that.
 
     Raises:
         UserError: no scalar is in them.
     """
     files = sorted(path for path in folder.iterdir() if EVENTS in path.name and path.is_file())
+    parts = [_part(path, path.stat().st_size) for path in files]  # first: a log may grow meanwhile
     log = read_log(files)
     if not log.values:
         why = "; ".join(f"{count} x {what}" for what, count in sorted(log.left_out.items()))
         raise UserError(f"{folder}: no scalar is in its event files{f': {why}' if why else ''}")
-    uid = _uid(log, folder, files[0])
-    target = run_dir(runs_dir, uid)
     runs_dir.mkdir(parents=True, exist_ok=True)
     detail = ", ".join(f"left out {n} x {what}" for what, n in sorted(log.left_out.items()))
+    origin = origin or str(folder.absolute())
+    uid, known, relation = _own_run(runs_dir, log, folder, files, origin)
+    target = run_dir(runs_dir, uid)
     with staging(runs_dir) as room:
         draft = room / uid
         draft.mkdir()
-        lines = (
-            encode(record)
-            for record in journal_of(log, uid, name, origin or str(folder.absolute()), len(files))
-        )
+        lines = (encode(record) for record in journal_of(log, uid, name, origin, parts))
         (draft / JOURNAL_NAME).write_bytes(b"".join(lines))
-        if not target.exists():
+        if known is None:
             draft.rename(target)
             return Imported(uid, name, "imported", detail)
-        return _meet(uid, name, draft / JOURNAL_NAME, target, room, update=update)
+        if relation != "beyond":
+            return Imported(uid, name, "skipped", f"it is here{relation and ', and further'}")
+        if not only_annotated(known.path, known.end):
+            return Imported(uid, name, "refused", "the run here went on by itself")
+        if not update:
+            return Imported(uid, name, "skipped", "it is here; --update takes in what is new")
+        with RunLock(target):
+            replace_journal(known.path, draft / JOURNAL_NAME, known.end, room)
+        return Imported(uid, name, "updated", detail)
 
 
-def journal_of(log: Log, uid: str, name: str, origin: str, files: int) -> Iterator[dict[str, Any]]:
+def journal_of(
+    log: Log, uid: str, name: str, origin: str, parts: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Yield the records of a journal that says what a log says."""
     begun = _time(log.begun)
     steps = sorted(log.values)
@@ -85,7 +98,7 @@ def journal_of(log: Log, uid: str, name: str, origin: str, files: int) -> Iterat
     tags = dict.fromkeys(tag for step in steps for tag in log.values[step])
     described = [{"name": tag, "dtype": "float"} for tag in tags]
     yield {"kind": "keys", "time": begun, "attempt": 1, "keys": described}
-    source = {"format": _FORMAT, "path": origin, "files": files}
+    source = {"format": _FORMAT, "path": origin, "files": len(parts), "parts": list(parts)}
     payload = {**source, "left_out": dict(log.left_out)}
     yield {"kind": "event", "time": begun, "attempt": 1, "name": SOURCE, "payload": payload}
     now = begun
@@ -97,22 +110,63 @@ def journal_of(log: Log, uid: str, name: str, origin: str, files: int) -> Iterat
     yield {"kind": "end", "time": now, **end, "iterations": done, "digest": None}
 
 
-def _meet(uid: str, name: str, there: Path, target: Path, room: Path, *, update: bool) -> Imported:
-    """Compare with the log that was taken in before; take it in anew where asked."""
-    here = target / JOURNAL_NAME
-    header = read_header(here)
-    if header is None or header.get("source") != _FORMAT:
-        return Imported(uid, name, "refused", "another journal is here under its uid")
-    ended = _after_end(here)
-    if not only_annotated(here, ended):
-        return Imported(uid, name, "refused", "the run here went on by itself")
-    if _told(here) == _told(there):
-        return Imported(uid, name, "skipped", "it is here")
-    if not update:
-        return Imported(uid, name, "skipped", "it is here; --update takes in what is new")
-    with RunLock(target):
-        replace_journal(here, there, ended, room)
-    return Imported(uid, name, "updated", "")
+class _Known:
+    """A run that is here under a uid that a log may have."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        header = read_header(path)
+        self._is_log = header is not None and header.get("source") == _FORMAT
+        self.end = _after_end(path) if self._is_log else 0
+
+    def relation(self, log: Log, files: Sequence[Path], origin: str) -> str | None:
+        """Say how a log relates to the run: `""` the same, `before` or `beyond` what the run has.
+
+        Returns:
+            None where it is another log.
+        """
+        if not self._is_log:
+            return None
+        named = [event for event in records(self.path, kinds=("event",)) if event["name"] == SOURCE]
+        source = named[0]["payload"] if named and isinstance(named[0]["payload"], dict) else {}
+        # With the times of a clock in it, an equal log is a copy, wherever it lies.
+        if source.get("path") != origin and not _time(log.begun):
+            return None
+        values = {
+            row["iter"]: {name: number(value) for name, value in row["values"].items()}
+            for row in records(self.path, kinds=("payload",))
+        }
+        here = {step: repr(row) for step, row in values.items()}  # a NaN equals no other
+        there = {step: repr(row) for step, row in log.values.items()}
+        if here == there:
+            return ""
+        parts = source.get("parts")
+        if _go_on(parts, files) if parts else here.items() <= there.items():
+            return "beyond"
+        return "before" if there.items() <= here.items() else None
+
+
+def _go_on(parts: Any, files: Sequence[Path]) -> bool:
+    """Say whether files begin with the bytes of those that were taken in."""
+    paths = {path.name: path for path in files}
+    for part in parts if isinstance(parts, list) else [None]:
+        match part:
+            case {"name": str(name), "bytes": int(size)} if name in paths:
+                if _part(paths[name], size) != part:
+                    return False
+            case _:
+                return False
+    return True
+
+
+def _part(path: Path, size: int) -> dict[str, Any]:
+    """Describe the first bytes of a file, as many as there are up to `size`."""
+    digest, left = hashlib.sha256(), size
+    with path.open("rb") as file:
+        while left and (chunk := file.read(min(left, _CHUNK))):
+            digest.update(chunk)
+            left -= len(chunk)
+    return {"name": path.name, "bytes": size - left, "sha256": digest.hexdigest()}
 
 
 def _after_end(path: Path) -> int:
@@ -126,19 +180,24 @@ def _after_end(path: Path) -> int:
     return position
 
 
-def _told(path: Path) -> str:
-    """Give a digest of the numbers in a journal."""
-    digest = hashlib.sha256()
-    for record in records(path, kinds=("payload",)):
-        digest.update(encode({"iter": record["iter"], "values": record["values"]}))
-    return digest.hexdigest()
-
-
-def _uid(log: Log, folder: Path, first: Path) -> str:
-    begun = _time(log.begun)
+def _own_run(
+    runs_dir: Path, log: Log, folder: Path, files: Sequence[Path], origin: str
+) -> tuple[str, _Known | None, str]:
+    """Give a log's uid, the run under it and their relation; it takes the first uid of no other."""
+    begun, count = _time(log.begun), 0
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(begun))
-    seed = f"{folder.resolve().name}\0{first.name}\0{begun!r}"
-    return f"{stamp}-{hashlib.sha256(seed.encode()).hexdigest()[:6]}"
+    seed = f"{folder.resolve().name}\0{files[0].name}\0{begun!r}"
+    while True:
+        text = f"{seed}\0{count}" if count else seed
+        uid = f"{stamp}-{hashlib.sha256(text.encode(errors='surrogateescape')).hexdigest()[:6]}"
+        target = run_dir(runs_dir, uid)
+        if not os.path.lexists(target):
+            return uid, None, ""
+        known = _Known(target / JOURNAL_NAME)
+        relation = known.relation(log, files, origin)
+        if relation is not None:
+            return uid, known, relation
+        count += 1
 
 
 def _time(seconds: float | None, otherwise: float = 0.0) -> float:

@@ -1,5 +1,5 @@
 -- What the checkpoints of each run take on the disk.
-SELECT r.name, r.status, count(*) AS checkpoints, sum(c.bytes)::BIGINT AS bytes, r.uid
+SELECT r.name, r.status, count(*) AS checkpoints, sum(c.bytes) AS bytes, r.uid
 FROM checkpoints AS c
 JOIN runs AS r ON r.run_id = c.run_id
 WHERE c.state = 'committed'

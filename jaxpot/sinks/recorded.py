@@ -40,15 +40,15 @@ def info_of(
         keys: The keys that it declared.
         spec: Its spec, resolved.
     """
-    planned = attempt.get("iterations", header.get("iterations"))
-    target = planned if isinstance(planned, int) else attempt["start_iter"]
+    planned = attempt["iterations"]
+    target = header.get("iterations") if planned is None else planned
     return RunInfo(
         uid=folder.name,
         name=str(header.get("name", folder.name)),
         run_dir=folder,
         attempt=attempt["attempt"],
         start_iter=attempt["start_iter"],
-        target_iterations=max(1, target),
+        target_iterations=max(1, attempt["start_iter"] if target is None else target),
         keys=tuple(_keys(keys)),
         device=str(attempt.get("device_kind") or "an unknown device"),
         nproc=attempt["nproc"],

@@ -5,14 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.spec.fields import LABEL
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, encode
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, line_of
 from jaxpot.store.runs import JournalFile, RunLock, RunLockedError, RunRef, is_running
 from jaxpot.store.tags import tags_of
 
@@ -114,9 +113,7 @@ def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 def _append_beside(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Append to a journal that another process writes, between two of its lines."""
-    data = b"".join(
-        encode({"kind": record["kind"], "time": time.time(), **record}) for record in records
-    )
+    data = b"".join(line_of(record, path) for record in records)
     try:
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ def copy_to(path: Path, copy: Path) -> None:
                 # process has on it, DuckDB's too should the holder be this process.
                 command = ["cp", str(source), str(target)]
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
+                if target.exists():  # of a file that is read-only, the copy is one's own to write
+                    target.chmod(target.stat().st_mode | stat.S_IRUSR | stat.S_IWUSR)
                 if done.returncode and fingerprint(path) == before:
                     raise errors.DatabaseFullError(
                         f"{path} cannot be copied: {done.stderr.strip()}"

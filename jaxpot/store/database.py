@@ -28,6 +28,7 @@ STORAGE_VERSION = "v1.5.0"
 
 _HELD = re.compile(r"Could not set lock on file.*?Conflicting lock is held in (.*?) ?\(PID (\d+)")
 _PAUSE_SECONDS = 0.05
+_NOT_IN_PATHS = ("?", "\\")  # options begin behind the one, the other parts folders
 
 
 def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
@@ -145,11 +146,44 @@ def wait_until_free(path: Path, *, wait: float) -> None:
             return
 
 
+def check_place(path: Path) -> None:
+    """Refuse a path that DuckDB reads as something else than the file of that name.
+
+    Raises:
+        StoreError: it is one; the text says what is in the way.
+    """
+    place = os.path.abspath(path)
+    try:
+        place.encode()
+    except UnicodeEncodeError:
+        odd = "bytes that are no UTF-8"
+    else:
+        odd = next((repr(mark) for mark in _NOT_IN_PATHS if mark in place), "")
+    if odd:
+        shown = place.encode("utf-8", "backslashreplace").decode()
+        raise errors.StoreError(
+            f"{shown} has {odd} in it, which no database's path may have; rename the folder, or "
+            "name another one by --runs-dir"
+        )
+
+
+def attached(path: Path) -> str:
+    """Give a database's path as the text that an ATTACH names it by.
+
+    Raises:
+        StoreError: DuckDB takes no such path.
+    """
+    check_place(path)
+    return os.path.abspath(path).replace("'", "''")
+
+
 def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
     import duckdb
 
+    check_place(path)
     try:
-        return duckdb.connect(path, config=config)
+        # Of a path that is not absolute it would take `~` for a home, and `a:b` for a scheme.
+        return duckdb.connect(os.path.abspath(path), config=config)
     except duckdb.ConnectionException as error:
         if "different configuration" in str(error):
             raise errors.DatabaseHeldError(path, os.getpid(), "this one") from error

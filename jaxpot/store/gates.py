@@ -175,11 +175,18 @@ def _take_values(state: RunState, batch: Batch, line: bytes, metrics: Collection
 def _gates_of(uid: str, spec: str | None) -> tuple[Expect, ...]:
     from jaxpot.spec import SpecError, from_resolved
 
+    data = json.loads(spec or "{}")
+    if not isinstance(data, dict) or not data.get("expect"):
+        return ()  # of another program's run, say
     try:
-        data = json.loads(spec or "{}")
-        return from_resolved(data if isinstance(data, dict) else {}).expect
+        return from_resolved(data).expect
     except SpecError as error:
-        raise UserError(f"the spec that run {uid} recorded is refused: {error}") from error
+        first, *others = str(error).splitlines()
+        more = f" (and {len(others)} more)" if others else ""
+        raise UserError(
+            f"the spec that run {uid} recorded is refused: {first}{more}; "
+            "--spec judges the run by another one's gates"
+        ) from error
 
 
 def _row(number: int, gate: Expect) -> tuple[Any, ...]:

@@ -6,27 +6,15 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import UnionType
 from typing import IO, Any
+
+from jaxpot.store.forms import completed
 
 MAX_LINE_BYTES = 64 << 20
 """No record is longer; a longer line is damage, and is not read into memory."""
 
 _HEAD_BYTES = 64  # a journal writes the kind first
 _CHUNK_BYTES = 1 << 20
-
-# What a reader may rely on; a record of another form is damaged, as ingesting finds, too.
-_FORMS: dict[str, dict[str, type | UnionType]] = {
-    "header": {"spec": dict | None, "parent": str | None, "parent_sha256": str | None},
-    "attempt": {"attempt": int, "start_iter": int, "spec": dict | None, "nproc": int | None},
-    "keys": {"keys": list},
-    "payload": {"attempt": int, "iter": int, "values": dict},
-    "histogram": {"attempt": int, "iter": int, "name": str, "counts": list},
-    "standings": {"attempt": int, "iter": int, "standings": list},
-    "checkpoint": {"state": str, "type": str, "iteration": int, "path": str},
-    "event": {"name": str},
-    "end": {"status": str | None, "iterations": int | None, "digest": str | None},
-}
 
 
 def records(
@@ -35,7 +23,8 @@ def records(
     """Yield a journal's records in the order they were written.
 
     A damaged line is passed over, as ingesting does (which names it); a last line without its
-    newline does not count yet.
+    newline does not count yet. A record has every field of its kind, None where the journal says
+    nothing of it.
 
     Args:
         path: The journal.
@@ -75,6 +64,16 @@ def read_header(path: Path) -> dict[str, Any] | None:
     return record if record is not None and record.get("kind") == "header" else None
 
 
+def read_first(path: Path) -> dict[str, Any] | None:
+    """Give a journal's first line if it calls itself a header, whatever else is in it."""
+    try:
+        with path.open("rb") as lines:
+            record = json.loads(lines.readline(MAX_LINE_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) and record.get("kind") == "header" else None
+
+
 def live_payloads(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the payload records that count, in the order of their iterations."""
     return live_records(path, kinds=("payload",))
@@ -93,19 +92,14 @@ def live_records(path: Path, *, kinds: Collection[str]) -> Iterator[dict[str, An
         kinds: Some of payload, histogram and standings.
     """
     starts = [
-        (attempt, start)
-        for record in records(path, kinds=("attempt",))
-        if isinstance(attempt := record.get("attempt"), int)
-        and isinstance(start := record.get("start_iter"), int)
+        (record["attempt"], record["start_iter"]) for record in records(path, kinds=("attempt",))
     ]
     newest = {
-        record.get("iter"): record.get("attempt")
+        record["iter"]: record["attempt"]
         for record in (records(path, kinds=("standings",)) if "standings" in kinds else ())
     }
     for record in records(path, kinds=kinds):
-        attempt, iteration = record.get("attempt"), record.get("iter")
-        if not isinstance(attempt, int) or not isinstance(iteration, int):
-            continue
+        attempt, iteration = record["attempt"], record["iter"]
         if record["kind"] == "standings" and newest.get(iteration, attempt) != attempt:
             continue
         if all(iteration < start for later, start in starts if later > attempt):
@@ -113,25 +107,14 @@ def live_records(path: Path, *, kinds: Collection[str]) -> Iterator[dict[str, An
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
+    """Give a line's record, each field of its kind in it; None of a line that counts nowhere."""
     if not line.endswith(b"\n"):
         return None
     try:
         record = json.loads(line)
+        return completed(record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and _is_formed(record) else None
-
-
-def _is_formed(record: dict[str, Any]) -> bool:
-    kind = record.get("kind")
-    if not isinstance(kind, str):
-        return False
-    form = _FORMS.get(kind, {})
-    if not all(isinstance(record.get(name), expected) for name, expected in form.items()):
-        return False
-    if kind == "payload":
-        return all(isinstance(value, int | float | str) for value in record["values"].values())
-    return True
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.store.forms import completed
 
 JOURNAL_VERSION = 1
 JOURNAL_NAME = "journal.jsonl"
@@ -27,6 +28,7 @@ JOURNAL_NAME = "journal.jsonl"
 _TAIL_BLOCK = 1 << 16
 _LOCK_SECONDS = 0.2  # training does not wait longer for whoever annotates the run
 _POLL_SECONDS = 0.001
+_SURROGATE = b"\\ud"  # how half of a character outside the first 65,536 begins
 
 
 class JournalError(UserError):
@@ -61,10 +63,10 @@ class Journal:
         """Write one record, with the time added, as one line.
 
         Raises:
-            JournalError: the line could not be written in full (a full disk, say); what was
-                written of it has been taken back.
+            JournalError: a field of the record fits no column, or the line could not be written
+                in full (a full disk, say); what was written of it has been taken back.
         """
-        line = encode({"kind": record["kind"], "time": time.time(), **record})
+        line = line_of(record, self.path)
         with self._lock:
             self._write(line)
 
@@ -162,6 +164,37 @@ def _lock(fd: int) -> bool:
             return False
         else:
             return True
+
+
+def line_of(record: Mapping[str, Any], path: Path) -> bytes:
+    """Give the line of a record that happens now, for the journal at `path`.
+
+    Text that is not UTF-8 (of a path or an argument in other bytes) is written with escapes.
+
+    Raises:
+        JournalError: a field does not fit the column that it is meant for.
+    """
+    dated = {"kind": record["kind"], "time": time.time(), **record}
+    line = encode(dated)
+    if _SURROGATE in line:
+        dated = _whole_texts(dated)
+        line = encode(dated)
+    try:
+        completed(dated if record["kind"] == "payload" else _finite(dated))
+    except ValueError as error:
+        raise JournalError(
+            f"{path}: a record of the kind {record['kind']!r} fits no column, and is not written: "
+            f"{error}"
+        ) from error
+    return line
+
+
+def _whole_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_whole_texts(key): _whole_texts(item) for key, item in value.items()}
+    return [_whole_texts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def encode(record: Mapping[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ import orjson
 from jaxpot.store import fields
 from jaxpot.store.batch import Batch
 from jaxpot.store.fields import Record
+from jaxpot.store.forms import columns_in, forms, items_in, words_in
 from jaxpot.store.journal import JOURNAL_VERSION
 from jaxpot.store.series import take_digests, take_histogram, take_payload, take_standings
 from jaxpot.store.state import RunState
@@ -25,10 +26,6 @@ UNKNOWN = "journal_unknown"
 
 _decode = json.JSONDecoder().decode
 _PAYLOAD = b'{"kind":"payload",'  # as journals begin such a line
-
-_PROVENANCE_TEXT = ("git_commit", "platform", "device_kind", "isa", "xla_flags", "host")
-_PROVENANCE_JSON = ("versions", "argv")
-_PROVENANCE_COUNT = ("device_count", "nproc")
 
 _CHECKPOINT_EVENT = ("type", "path", "bytes", "digest", "sha256", "score", "seconds")
 _CHECKPOINT_EVENT += ("blocking_seconds", "error")
@@ -54,10 +51,12 @@ def take_line(state: RunState, batch: Batch, line: bytes, offset: int) -> str | 
         record = _parsed(line)
         if not isinstance(record, dict):
             raise ValueError("not a JSON object")
-        kind = fields.text(record, "kind")
+        kind = record.get("kind")
+        if not isinstance(kind, str):
+            raise ValueError("no kind")
         taken = _TAKERS.get(kind, _take_unknown)
         if taken is not take_payload:
-            json.dumps(record, allow_nan=False, ensure_ascii=False).encode()
+            fields.fit("it", record, "payload", "JSON")
         time = fields.micros(record)
         taken(state, batch, record, time)
     except (ValueError, RecursionError) as error:
@@ -91,23 +90,10 @@ def _take_header(state: RunState, batch: Batch, record: Record, time: int) -> No
         raise ValueError("no journal_version")
     if record.get("uid") != state.uid:
         raise ValueError(f"its uid is not {state.uid}, the name of its folder")
-    row = {
-        "name": fields.optional_text(record, "name") or state.uid,
-        "spec_toml": fields.optional_text(record, "spec_toml"),
-        "spec_digest": fields.optional_text(record, "spec_digest"),
-        "training_digest": fields.optional_text(record, "training_digest"),
-        "contract": fields.optional_text(record, "contract"),
-        "parent": fields.optional_text(record, "parent"),
-        "spec_version": fields.optional_integer(record, "spec_version"),
-        "seed": fields.optional_integer(record, "seed", most=fields.INT64_MAX),
-        "target": fields.optional_integer(record, "iterations"),
-        "spec": fields.optional_json(record, "spec"),
-        "started": time,
-    }
-    tags = record.get("tags") or []
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise ValueError("tags are not a list of strings")
-    params = list(fields.flatten(record.get("spec") or {}))
+    row = columns_in(forms()["header"], record)
+    tags = words_in(record, "tags")
+    params = list(fields.flatten(row["spec"] or {}))
+    row.update(name=row["name"] or state.uid, spec=_json(row["spec"]), started=time)
     state.run.update(row)
     state.params = params
     for tag in tags:
@@ -115,75 +101,46 @@ def _take_header(state: RunState, batch: Batch, record: Record, time: int) -> No
 
 
 def _take_attempt(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    row = dict.fromkeys(columns_of("attempts"))
-    provenance: dict[str, Any] = {
-        **{name: fields.optional_text(record, name) for name in _PROVENANCE_TEXT},
-        **{name: fields.optional_json(record, name) for name in _PROVENANCE_JSON},
-        **{name: fields.optional_integer(record, name) for name in _PROVENANCE_COUNT},
-        "git_dirty": fields.optional_flag(record, "git_dirty"),
-        "pid": fields.optional_integer(record, "pid", most=fields.INT64_MAX),
-    }
-    number, start = fields.integer(record, "attempt"), fields.integer(record, "start_iter")
-    target = fields.optional_integer(record, "iterations")
-    spec = record.get("spec")
-    changed = fields.optional_json(record, "spec")
+    found = columns_in(forms()["attempt"], record)
+    number, spec = found["attempt"], found["spec"]
+    if state.attempt is not None and number < state.attempt["attempt"]:
+        raise ValueError(f"attempt {number} comes after attempt {state.attempt['attempt']}")
+    params = None if spec is None else list(fields.flatten(spec))
+    found.update({name: _json(found[name]) for name in ("spec", "versions", "argv")})
     digests = {
         name: value
         for name in ("spec_toml", "spec_digest", "training_digest")
-        if (value := fields.optional_text(record, name)) is not None
+        if (value := found.pop(name)) is not None
     }
-    params = list(fields.flatten(spec)) if isinstance(spec, dict) else None
-    row.update(provenance)
-    row.update(run_id=state.run_id, attempt=number, start_iter=start, target=target)
-    row.update(status="running", iterations=start, spec=changed, started=time)
+    start = found["start_iter"]
+    row = {**dict.fromkeys(columns_of("attempts")), **found, "run_id": state.run_id}
+    row.update(status="running", iterations=start, started=time)
     state.start_attempt(row)
-    state.run.update(provenance, **digests)
+    provenance = set(columns_of("runs")) & set(found) - {"spec", "target"}
+    state.run.update({name: found[name] for name in provenance}, **digests)
     state.run.update(status="running", iterations=start, attempts=number)
     state.run.update(ended=None, exit_reason=None, digest=None)
     if state.run["started"] is None:
         state.run["started"] = time
     if params is not None:
         state.params = params
-        state.run["spec"] = changed
-        if isinstance(spec, dict) and isinstance(iterations := spec.get("iterations"), int):
+        state.run["spec"] = found["spec"]
+        if isinstance(iterations := (spec or {}).get("iterations"), int):
             state.run["target"] = min(max(iterations, 0), fields.INT32_MAX)
 
 
 def _take_keys(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    listed = record.get("keys")
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise ValueError("keys are not a list of tables")
-    described = [
-        (
-            fields.text(item, "name"),
-            {name: fields.optional_text(item, name) for name in ("dtype", "unit", "doc", "phase")},
-            fields.optional_flag(item, "wall_clock"),
-        )
-        for item in listed
-    ]
-    for name, texts, wall_clock in described:
-        state.key_row(name).update(texts, wall_clock=wall_clock)
+    form = forms()["keys"].rows["keys"]
+    for row in [columns_in(form, item) for item in items_in(record, "keys")]:
+        state.key_row(row["name"]).update(row)
     state.keys_changed = True
 
 
 def _take_checkpoint(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    kind, iteration = fields.text(record, "type"), fields.integer(record, "iteration")
-    found = {
-        "run_id": state.run_id,
-        "attempt": fields.integer(record, "attempt"),
-        "iteration": iteration,
-        "kind": kind,
-        "state": fields.text(record, "state"),
-        "path": fields.optional_text(record, "path"),
-        "bytes": fields.optional_integer(record, "bytes", most=fields.INT64_MAX),
-        "sha256": fields.optional_text(record, "sha256"),
-        "score": fields.optional_number(record, "score"),
-        "seconds": fields.optional_number(record, "seconds"),
-        "blocking_seconds": fields.optional_number(record, "blocking_seconds"),
-        "error": fields.optional_text(record, "error"),
-        "time": time,
-    }
-    fields.optional_text(record, "digest")
+    found = columns_in(forms()["checkpoint"], record)
+    del found["digest"]  # an event's only
+    found = {"run_id": state.run_id, **found, "time": time}
+    kind, iteration = found["kind"], found["iteration"]
     # As the journal has them: a score that is not finite stays a text, which JSON can hold.
     payload = fields.dump({name: record.get(name) for name in _CHECKPOINT_EVENT})
     event = (found["attempt"], iteration, time, f"checkpoint_{found['state']}")
@@ -192,45 +149,38 @@ def _take_checkpoint(state: RunState, batch: Batch, record: Record, time: int) -
     if before is not None and found["state"] != "begun":
         known = {name: value for name, value in found.items() if value is not None}
         found = {**before, **known}
-    state.checkpoints[kind, iteration] = found
+    state.checkpoints[kind, iteration] = {name: found[name] for name in columns_of("checkpoints")}
     state.changed_checkpoints.add((kind, iteration))
 
 
 def _take_event(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    attempt = fields.optional_integer(record, "attempt")
-    iteration = fields.optional_integer(record, "iter")
-    name, payload = fields.text(record, "name"), fields.optional_json(record, "payload")
-    batch.add("events", state.run_id, attempt, iteration, time, name, payload)
+    found = columns_in(forms()["event"], record)
+    payload = _json(found["payload"])
+    batch.add("events", state.run_id, found["attempt"], found["iter"], time, found["kind"], payload)
 
 
 def _take_tag(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    _tag(state, fields.text(record, "tag"))
+    _tag(state, columns_in(forms()["tag"], record)["tag"])
 
 
 def _take_untag(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    tag = fields.text(record, "tag")
+    tag = columns_in(forms()["untag"], record)["tag"]
     if tag in state.tags:
         state.tags.remove(tag)
         state.tags_changed = True
 
 
 def _take_note(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    batch.add("notes", state.run_id, time, fields.text(record, "text"))
+    batch.add("notes", state.run_id, time, columns_in(forms()["note"], record)["note"])
 
 
 def _take_end(state: RunState, batch: Batch, record: Record, time: int) -> None:
-    ending = {
-        "status": fields.text(record, "status"),
-        "exit_reason": fields.optional_text(record, "exit_reason"),
-        "digest": fields.optional_text(record, "digest"),
-        "ended": time,
-    }
-    iterations = fields.optional_integer(record, "iterations")
-    if iterations is not None:
-        ending["iterations"] = iterations
-    fields.optional_integer(record, "attempt")
+    ending = {**columns_in(forms()["end"], record), "ended": time}
+    attempt = ending.pop("attempt")
+    if ending["iterations"] is None:
+        del ending["iterations"]
     state.run.update(ending)
-    if state.attempt is not None and record.get("attempt") == state.attempt["attempt"]:
+    if state.attempt is not None and attempt == state.attempt["attempt"]:
         state.attempt.update(ending)
 
 
@@ -238,6 +188,10 @@ def _take_unknown(state: RunState, batch: Batch, record: Record, time: int) -> N
     """Keep a record of a kind that this jaxpot does not know as an event: nothing is lost."""
     attempt = state.attempt["attempt"] if state.attempt else None
     batch.add("events", state.run_id, attempt, None, time, UNKNOWN, fields.dump(record))
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else fields.dump(value)
 
 
 def _tag(state: RunState, tag: str) -> None:

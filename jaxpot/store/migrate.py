@@ -75,7 +75,7 @@ def upgrade(path: Path, draft: Path, found: int) -> None:
         raise errors.DatabaseFullError(f"a copy takes {needed:,} bytes, {free:,} are free")
     with database.drafted(draft) as connection:
         connection.begin()
-        place = str(path).replace("'", "''")
+        place = database.attached(path)
         connection.execute(f"ATTACH '{place}' AS old (READ_ONLY)")
         for table in table_names():
             _take_over(connection, table)

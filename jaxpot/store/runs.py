@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.store import database
 from jaxpot.store.history import read_header
 from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.locking import FileLock, is_locked
@@ -113,6 +114,7 @@ def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str,
     Yields:
         The run's uid and folder.
     """
+    database.check_place(runs_dir)
     runs_dir.mkdir(parents=True, exist_ok=True)
     _sweep(runs_dir)
     uid = new_uid()

@@ -10,13 +10,14 @@ from array import array
 from jaxpot.store import fields
 from jaxpot.store.batch import Batch
 from jaxpot.store.fields import Record
+from jaxpot.store.forms import columns_in, forms, items_in, values_in
 from jaxpot.store.state import RunState
 
 
 def take_payload(state: RunState, batch: Batch, record: Record, time: int) -> None:
     """Take in an iteration's metrics."""
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    digest = fields.optional_text(record, "digest")
+    head = columns_in(forms()["payload"], record)
+    iteration = head["iter"]
     values = fields.mapping(record, "values")
     names = tuple(values)
     ids = state.key_ids.get(names)
@@ -32,7 +33,7 @@ def take_payload(state: RunState, batch: Batch, record: Record, time: int) -> No
     if ids is None:
         ids = array("i", [state.key_row(name)["key_id"] for name in names])
         state.key_ids[names] = ids
-    batch.add_payload((state.run_id, attempt, iteration), time, digest, ids)
+    batch.add_payload((state.run_id, head["attempt"], iteration), time, head["digest"], ids)
     state.run["iterations"] = iteration + 1
     if state.attempt is not None:
         state.attempt["iterations"] = iteration + 1
@@ -40,39 +41,22 @@ def take_payload(state: RunState, batch: Batch, record: Record, time: int) -> No
 
 def take_digests(state: RunState, batch: Batch, record: Record, time: int) -> None:
     """Take in digests of the state's leaves or of the phases' outputs."""
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    scope, values = fields.text(record, "scope"), fields.mapping(record, "values")
-    digests = [(name, fields.text(values, name)) for name in values]
-    for name, digest in digests:
-        batch.add("digests", state.run_id, attempt, iteration, scope, name, digest)
+    form = forms()["digests"]
+    head = columns_in(form, record)
+    for name, digest in values_in(record, "values", form.named["values"]):
+        batch.add("digests", state.run_id, *head.values(), name, digest)
 
 
 def take_histogram(state: RunState, batch: Batch, record: Record, time: int) -> None:
     """Take in a histogram."""
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    name, counts = fields.text(record, "name"), record.get("counts")
-    if not isinstance(counts, list):
-        raise ValueError("counts are not a list")
-    for index in range(len(counts)):
-        fields.integer({"count": counts[index]}, "count", most=fields.INT64_MAX)
-    batch.add("histograms", state.run_id, attempt, iteration, name, counts)
+    found = columns_in(forms()["histogram"], record)
+    batch.add("histograms", state.run_id, *found.values())
 
 
 def take_standings(state: RunState, batch: Batch, record: Record, time: int) -> None:
     """Take in what the league and its archive held."""
-    attempt, iteration = fields.integer(record, "attempt"), fields.integer(record, "iter")
-    listed = record.get("standings")
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise ValueError("standings are not a list of tables")
-    rows = [
-        (
-            fields.text(item, "name"),
-            fields.optional_text(item, "place"),
-            fields.optional_number(item, "score"),
-            fields.optional_integer(item, "rollouts", most=fields.INT64_MAX),
-            fields.optional_flag(item, "active"),
-        )
-        for item in listed
-    ]
-    for row in rows:
-        batch.add("league_standings", state.run_id, attempt, iteration, *row)
+    form = forms()["standings"]
+    head = columns_in(form, record)
+    inner = form.rows["standings"]
+    for row in [columns_in(inner, item) for item in items_in(record, "standings")]:
+        batch.add("league_standings", state.run_id, *head.values(), *row.values())

@@ -101,7 +101,7 @@ def _settle(copy: Path) -> None:
 def _write_some(copy: Path, draft: Path, run_ids: Sequence[int]) -> None:
     """Write the rows of some runs into a new database, in their order."""
     with database.drafted(draft) as connection:
-        place = str(copy).replace("'", "''")
+        place = database.attached(copy)
         connection.execute(f"ATTACH '{place}' AS whole (READ_ONLY)")
         connection.begin()
         for table in table_names():

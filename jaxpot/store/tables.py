@@ -23,6 +23,14 @@ def columns_of(table: str) -> dict[str, str]:
     return {name: kind for name, kind, *_ in pairs}
 
 
+@cache
+def required_of(table: str) -> frozenset[str]:
+    """Give a table's columns that are never NULL."""
+    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
+    lines = (line.strip() for line in body.splitlines())
+    return frozenset(line.partition(" ")[0] for line in lines if " NOT NULL" in line)
+
+
 def table_names() -> list[str]:
     """Give the tables that schema.sql makes."""
     return [piece.partition(" ")[0] for piece in _schema().split("CREATE TABLE ")[1:]]

@@ -56,7 +56,7 @@ def differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     texts = [
         f"{what}: {then[what]} then, {now[what]} now"
         for what in MACHINE
-        if what in then and what in now and then[what] != now[what]
+        if None not in (then.get(what), now.get(what)) and then[what] != now[what]
     ]
     return texts + differing_versions(then, now)
 

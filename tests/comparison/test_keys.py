@@ -64,3 +64,7 @@ def test_an_unknown_key_names_the_nearest(pattern, text):
 def test_without_any_key_that_is_said():
     with pytest.raises(UserError, match="nothing is recorded yet"):
         chosen_keys(["total_loss"], [])
+
+
+def test_keys_of_another_program_are_all_shown():
+    assert default_keys(["loss/total", "acc"]) == ["loss/total", "acc"]

@@ -150,7 +150,7 @@ def test_records_that_no_table_takes_are_left_out(tmp_path):
 
 def test_a_spec_that_is_none_of_ours(tmp_path):
     run = Writer(tmp_path / "runs", A)
-    run.header(spec={"lr": 0.5, "expect": 5, "checkpoint": {"best": {"x": 1}}}, spec_toml=7)
+    run.header(spec={"lr": 0.5, "expect": 5, "checkpoint": {"best": {"x": 1}}}, spec_toml=None)
     run.start()
     run.payload(0)
     write_event_files(find_all(tmp_path / "runs", [A]), everything, tmp_path / "logs")

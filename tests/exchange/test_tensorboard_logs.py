@@ -1,6 +1,7 @@
 """TensorBoard's logs as runs, held to what TensorBoard itself reads."""
 
 import math
+import shutil
 import struct
 from typing import Any
 
@@ -12,6 +13,7 @@ from tensorboardX.proto import event_pb2, summary_pb2, tensor_pb2, tensor_shape_
 from tensorboardX.record_writer import RecordWriter
 
 from jaxpot.cli.main import invoke
+from jaxpot.errors import UserError
 from jaxpot.exchange.importing import import_path
 from jaxpot.store import Store, find
 from jaxpot.store.annotate import tag
@@ -183,11 +185,13 @@ def test_a_session_that_starts_again_voids_what_it_repeats(here, tmp_path):
 
 def test_steps_that_no_iteration_has(here, tmp_path):
     log = Log(tmp_path / "log")
-    for step in (-1, 2**31, 5):
+    for step in (-1, 2**31 - 1, 2**31, 5, 2**31 - 2):
         log.value(step, simple_value=1.0)
     points, found = log.read(here)
-    assert points == [(5, 1.0)]
-    assert found.detail == "left out 2 x a value at a step beyond 0 to 2147483647"
+    assert points == [(5, 1.0), (2**31 - 2, 1.0)]
+    assert found.detail == "left out 3 x a value at a step beyond 0 to 2147483646"
+    for command in (["ls"], ["show", found.uid], ["sql", "FROM metric"], ["rebuild"], ["ls"]):
+        assert invoke(["--runs-dir", str(here), *command]) == 0
 
 
 def test_hyperparameters_are_the_run_s_parameters(here, tmp_path):
@@ -227,3 +231,83 @@ def test_a_log_without_scalars_is_refused(here, tmp_path):
     assert found.action == "refused"
     assert "no scalar is in its event files" in found.detail
     assert not here.exists()
+
+
+def timeless(folder, values):
+    """Writes a log without wall times, whose file is called like every other one's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = RecordWriter(str(folder / "events.out.tfevents.0.x"))
+    for step, value in enumerate(values):
+        scalar = SUMMARIES.Summary(value=[SUMMARIES.Summary.Value(tag="x", simple_value=value)])
+        file.write(EVENTS.Event(step=step, summary=scalar).SerializeToString())
+    file.close()
+
+
+def values_of(here, uid):
+    query = "SELECT m.value FROM metric AS m WHERE uid = $1 ORDER BY iter".replace("$1", f"'{uid}'")
+    return [value for (value,) in Store(here).sql(query)[1]]
+
+
+@pytest.mark.parametrize("second", [[7.0, 8.0], [1.0, 2.0], [1.0, 2.0, 3.0], [1.0]])
+def test_logs_of_equal_names_under_other_parents_are_two(here, tmp_path, second):
+    """Without wall times nothing but their content and their place tells them apart."""
+    for parent, values in (("a", [1.0, 2.0]), ("b", second)):
+        timeless(tmp_path / parent / "run", values)
+    uids = []
+    for parent in ("a", "b"):
+        (found,) = import_path(here, tmp_path / parent / "run", update=True)
+        assert found.action == "imported"
+        uids.append(found.uid)
+    assert [values_of(here, uid) for uid in uids] == [[1.0, 2.0], second]
+    for parent, uid in zip(("b", "a"), reversed(uids), strict=True):
+        (found,) = import_path(here, tmp_path / parent / "run", update=True)
+        assert (found.uid, found.action) == (uid, "skipped")
+
+
+def test_only_a_log_that_goes_on_replaces_what_is_here(here, tmp_path):
+    folder = tmp_path / "run"
+    timeless(folder, [1.0, 2.0])
+    (first,) = import_path(here, folder)
+    timeless(folder, [1.0, 2.0, 3.0])
+    (found,) = import_path(here, folder, update=True)
+    assert (found.uid, found.action) == (first.uid, "updated")
+    timeless(folder, [5.0, 2.0, 3.0, 4.0])
+    (other,) = import_path(here, folder, update=True)
+    assert other.action == "imported"
+    assert values_of(here, first.uid) == [1.0, 2.0, 3.0]
+    assert values_of(here, other.uid) == [5.0, 2.0, 3.0, 4.0]
+    timeless(folder, [5.0, 2.0])
+    (found,) = import_path(here, folder, update=True)
+    assert (found.uid, found.action) == (other.uid, "skipped")
+
+
+def test_a_copy_with_wall_times_is_the_same_run(here, logs, tmp_path):
+    (first,) = import_path(here, logs / "train")
+    copy = shutil.copytree(logs / "train", tmp_path / "elsewhere" / "train")
+    (found,) = import_path(here, copy, update=True)
+    assert (found.uid, found.action) == (first.uid, "skipped")
+
+
+def test_linked_folders_are_followed_and_hidden_ones_named(here, tmp_path):
+    timeless(tmp_path / "far" / "run", [1.0])
+    folder = tmp_path / "l"
+    timeless(folder / ".hidden", [2.0])
+    (folder / "a").symlink_to(tmp_path / "far" / "run")
+    (folder / "b").symlink_to(tmp_path / "far" / "run")
+    (folder / "loop").symlink_to(folder)
+    (folder / "self").symlink_to("self")
+    found = [(run.action, run.name, run.detail) for run in import_path(here, folder)]
+    assert found == [
+        ("skipped", str(folder / ".hidden"), "it is hidden; name it to look into it"),
+        ("skipped", str(folder / "b"), f"it is {folder / 'a'} again"),
+        ("skipped", str(folder / "loop"), f"it is {folder} again"),
+        ("imported", "a", ""),
+    ]
+    (found,) = import_path(here, folder / ".hidden")
+    assert found.action == "imported"
+
+
+def test_a_folder_of_nothing_but_hidden_ones_says_so(here, tmp_path):
+    timeless(tmp_path / "l" / ".hidden", [2.0])
+    with pytest.raises(UserError, match=r"passed over: .*\.hidden: it is hidden"):
+        list(import_path(here, tmp_path / "l"))

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from jaxpot.cli.main import invoke
 from jaxpot.store import (
     DatabaseDamagedError,
     DatabaseHeldError,
@@ -16,7 +18,9 @@ from jaxpot.store import (
     Store,
     StoreError,
     copying,
+    create_run,
     database,
+    errors,
 )
 from jaxpot.store.locking import FileLock
 from tests.store.journals import complete_run
@@ -237,3 +241,49 @@ def test_released_shells_can_open_the_file(store):
             "SELECT tags FROM duckdb_databases() WHERE database_name = 'jaxpot'"
         ).fetchone() or (None,)
     assert "v1.5" in str(tags)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a*b", "a[b]", "a#b", "a%20b", "sp ace", "q'uo\"te", "new\nline", "x" * 200, "dot."),
+        *("~", "$HOME", "a:b", "file:x", "md:x", ":memory:", "{x}", "a;b"),
+    ],
+)
+def test_odd_names_of_a_runs_directory(tmp_path, monkeypatch, capsys, name):
+    """Also where it is named relative to where one is."""
+    monkeypatch.chdir(tmp_path)
+    complete_run(Path(name), "20261122-101530-aaaaaa")
+    commands = (["ls"], ["show", "latest"], ["sql", "FROM metric"], ["rebuild"])
+    snapshots = (["snapshot", "s.duckdb"], ["snapshot", "t.duckdb", "--runs", "latest"])
+    for command in (*commands, *snapshots):
+        assert invoke(["--runs-dir", f"./{name}", *command]) == 0, capsys.readouterr().err
+        Path("s.duckdb").unlink(missing_ok=True)
+    assert invoke([f"--runs-dir={name}", "ls"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {name, "t.duckdb"}
+
+
+@pytest.mark.parametrize("name", ["a?b", "a\\b", "\udcff"])
+def test_names_that_no_database_can_have_are_refused_before_anything_is_made(
+    tmp_path, monkeypatch, capsys, name
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "log").mkdir()
+    with pytest.raises(errors.StoreError, match="no database's path"), create_run(Path(name), {}):
+        pass
+    spec = Path(__file__).parents[2] / "specs" / "ttt.toml"
+    for command in (["run", str(spec)], ["import", "log"]):
+        assert invoke([f"--runs-dir={name}", *command]) == 2
+        assert "which no database's path may have; rename" in capsys.readouterr().err
+    assert not Path(name).exists()
+    complete_run(Path(name), "20261122-101530-aaaaaa")
+    for command in (
+        ["ls"],
+        ["show", "latest"],
+        ["sql", "FROM runs"],
+        ["rebuild"],
+        ["snapshot", "s"],
+    ):
+        assert invoke([f"--runs-dir={name}", *command]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "which no database's path may have; rename" in line

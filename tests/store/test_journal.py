@@ -78,7 +78,7 @@ def test_opening_cuts_a_torn_last_line(tmp_path, torn):
     path = tmp_path / "j"
     path.write_bytes(b'{"kind":"note"}\n' + torn)
     with Journal(path) as journal:
-        journal.append({"kind": "end"})
+        journal.append({"kind": "end", "status": "completed"})
     assert [record["kind"] for record in lines(path)] == ["note", "end"]
 
 
@@ -94,7 +94,7 @@ def test_a_closed_journal_says_so(tmp_path):
     journal.close()
     journal.close()
     with pytest.raises(JournalError, match="closed"):
-        journal.append({"kind": "end"})
+        journal.append({"kind": "end", "status": "completed"})
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
@@ -114,7 +114,7 @@ for number in range(100):
         print(number, error)
         break
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
-journal.append({"kind": "note", "number": "after"})
+journal.append({"kind": "note", "number": "after", "text": ""})
 """
 
 
@@ -145,7 +145,7 @@ def test_a_fragment_that_cannot_be_taken_back_stands_alone(tmp_path, monkeypatch
         with pytest.raises(JournalError, match="No space left on device"):
             journal.append({"kind": "note", "text": "01234567890123456789012345678901234567890"})
         monkeypatch.undo()
-        journal.append({"kind": "end"})
+        journal.append({"kind": "end", "status": "completed"})
     assert [record["kind"] for record in records(tmp_path / "j")] == ["end"]
 
 

@@ -13,6 +13,7 @@ from jaxpot.errors import UserError
 from jaxpot.store import Store, database, errors
 from jaxpot.store.snapshot import write_snapshot
 from jaxpot.store.tables import columns_of, table_names
+from tests.store.journals import complete_run
 from tests.store.lab import lab
 
 # The shell of the previous release, which a package of its own brings.
@@ -151,3 +152,19 @@ def test_what_is_refused(bench, tmp_path):
     with pytest.raises(UserError, match="no run yet"):
         write_snapshot(Store(tmp_path / "empty"), tmp_path / "a.duckdb")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_read_only_database(runs_dir, tmp_path):
+    """The copy is not read-only: what is committed in its log is written into its file."""
+    complete_run(runs_dir, "20261122-101530-aaaaaa")
+    store = Store(runs_dir)
+    store.ingest()
+    store.path.chmod(0o444)
+    runs_dir.chmod(0o555)
+    try:
+        for words in ((), ("latest",)):
+            written = write_snapshot(store, tmp_path / "s.duckdb", words=words, force=True)
+            assert written.runs == 1
+            assert written.path.stat().st_mode & 0o200
+    finally:
+        runs_dir.chmod(0o755)
