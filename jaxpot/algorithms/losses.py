@@ -1,6 +1,6 @@
 """PPO's losses over one minibatch, every mean taken over the rows that the mask keeps."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -43,15 +43,17 @@ def ppo_terms(
     target: Array,
     mask: Array,
     clip_eps: float,
+    clip_range: Literal["log", "linear"] = "log",
     value_clip: float | None,
 ) -> PPOTerms:
     """Computes the terms of PPO's loss (Schulman et al. 2017, section 3).
 
     The probability ratio is clipped to `[1 / (1 + clip_eps), 1 + clip_eps]`, symmetric in its
-    logarithm. The value's loss is half the squared error, the larger of the plain one and of the
-    one whose prediction moved at most `value_clip` from the old value. The KL divergence from the
-    old policy is estimated from the actions taken, by `ratio - 1 - log ratio`, which is unbiased
-    and never negative (Schulman 2020, "Approximating KL divergence").
+    logarithm, or to the paper's `[1 - clip_eps, 1 + clip_eps]` (equation 7). The value's loss is
+    half the squared error, the larger of the plain one and of the one whose prediction moved at
+    most `value_clip` from the old value. The KL divergence from the old policy is estimated from
+    the actions taken, by `ratio - 1 - log ratio`, which is unbiased and never negative (Schulman
+    2020, "Approximating KL divergence").
 
     Args:
         logits: `[B, A]` float32.
@@ -63,7 +65,8 @@ def ppo_terms(
         advantage: `[B]` float32.
         target: `[B]` float32, the value's target.
         mask: `[B]` bool, the rows that count.
-        clip_eps: Clip range of the ratio.
+        clip_eps: How far the ratio may move from 1.
+        clip_range: Which of the two ranges that makes.
         value_clip: Clip range of the value, or None for the plain loss.
     """
     log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
@@ -71,7 +74,8 @@ def ppo_terms(
     # Rows that the mask drops may hold another policy's actions; their ratio must stay finite.
     log_ratio = jnp.where(mask, log_ratio, 0.0)
     ratio = jnp.exp(log_ratio)
-    clipped = jnp.clip(ratio, 1.0 / (1.0 + clip_eps), 1.0 + clip_eps)
+    lowest = 1.0 / (1.0 + clip_eps) if clip_range == "log" else 1.0 - clip_eps
+    clipped = jnp.clip(ratio, lowest, 1.0 + clip_eps)
     surrogate = jnp.minimum(ratio * advantage, clipped * advantage)
 
     error = jnp.square(value - target)

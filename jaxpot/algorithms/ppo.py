@@ -149,6 +149,7 @@ class PPO:
             target=rows.targets["target"],
             mask=mask,
             clip_eps=config.clip_eps,
+            clip_range=config.clip_range,
             value_clip=_value_clip(config),
         )
         weighted = {

@@ -37,7 +37,13 @@ class PPO:
         doc="Trade of bias (0) for variance (1) in the advantages `gae`; 0.95 if absent.",
     )
     clip_eps: float = option(
-        default=0.2, gt=0, doc="Probability ratios are clipped to [1/(1+eps), 1+eps]."
+        default=0.2, gt=0, doc="How far the ratio of new to old probability may move from 1."
+    )
+    clip_range: Literal["log", "linear"] = option(
+        default="log",
+        later=True,
+        doc="What the ratio is clipped to: `log`, [1/(1+clip_eps), 1+clip_eps], symmetric in its "
+        "logarithm; `linear`, [1-clip_eps, 1+clip_eps], as Schulman et al. 2017 have it.",
     )
     value_clip: bool | float = option(
         default=0.2,
@@ -92,7 +98,10 @@ class PPO:
     def derived_numbers(self) -> Iterator[Derived]:
         """Yields what an update computes of these numbers."""
         yield Derived("clip_eps", self.clip_eps, "1 + clip_eps", lambda x: 1 + x)
-        yield Derived("clip_eps", self.clip_eps, "1 / (1 + clip_eps)", lambda x: 1 / (1 + x))
+        if self.clip_range == "log":
+            yield Derived("clip_eps", self.clip_eps, "1 / (1 + clip_eps)", lambda x: 1 / (1 + x))
+        else:
+            yield Derived("clip_eps", self.clip_eps, "1 - clip_eps", lambda x: 1 - x)
         if self.gae_lambda and self.gamma:
             product = "gamma * gae_lambda"
             yield Derived("gae_lambda", self.gae_lambda, product, lambda x: self.gamma * x)

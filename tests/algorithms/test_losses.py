@@ -12,7 +12,7 @@ from jaxpot.algorithms.losses import masked_mean, normalize, ppo_terms
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 
-def reference(rows, mask, clip_eps, value_clip):
+def reference(rows, mask, lowest, highest, value_clip):
     terms = {"policy": [], "value": [], "entropy": [], "kl": [], "clip_fraction": []}
     for b in np.flatnonzero(mask):
         legal = np.flatnonzero(rows["legal_action_mask"][b])
@@ -21,7 +21,7 @@ def reference(rows, mask, clip_eps, value_clip):
         p /= p.sum()
         chosen = list(legal).index(rows["action"][b])
         ratio = p[chosen] / math.exp(rows["old_log_prob"][b])
-        clipped = min(max(ratio, 1 / (1 + clip_eps)), 1 + clip_eps)
+        clipped = min(max(ratio, lowest), highest)
         advantage = rows["advantage"][b]
         terms["policy"].append(-min(ratio * advantage, clipped * advantage))
         v, old, target = (float(rows[k][b]) for k in ("value", "old_value", "target"))
@@ -55,12 +55,19 @@ def make_rows(seed, batch=32, actions=5):
 
 
 @pytest.mark.parametrize("value_clip", [None, 0.2])
+@pytest.mark.parametrize(("clip_range", "lowest"), [("log", 1 / 1.3), ("linear", 0.7)])
 @pytest.mark.parametrize("seed", range(3))
-def test_matches_a_numpy_loop(seed, value_clip):
+def test_matches_a_numpy_loop(seed, clip_range, lowest, value_clip):
     rows, mask = make_rows(seed)
     given = jax.tree.map(jnp.asarray, rows)
-    terms = ppo_terms(**given, mask=jnp.asarray(mask), clip_eps=0.2, value_clip=value_clip)
-    for name, expected in reference(rows, mask, 0.2, value_clip).items():
+    terms = ppo_terms(
+        **given,
+        mask=jnp.asarray(mask),
+        clip_eps=0.3,
+        clip_range=clip_range,
+        value_clip=value_clip,
+    )
+    for name, expected in reference(rows, mask, lowest, 1.3, value_clip).items():
         np.testing.assert_allclose(getattr(terms, name), expected, rtol=2e-5, atol=1e-6)
 
 

@@ -156,6 +156,7 @@ def algorithms(draw, most_rows):
         gamma=numbers(0, 1),
         gae_lambda=numbers(0, 1),
         clip_eps=positive,
+        clip_range=st.sampled_from(["log", "linear"]),
         value_clip=st.one_of(st.booleans(), numbers()),
         value_coeff=numbers(),
         kl_coeff=numbers(),

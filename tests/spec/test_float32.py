@@ -64,6 +64,11 @@ LOST = {
     # What is made of one or of two.
     "1 + clip_eps": ("algorithm", {"kind": "ppo", "clip_eps": 1e-9}, "clip_eps"),
     "1 / (1 + clip_eps)": ("algorithm", {"kind": "ppo", "clip_eps": 2e38}, "clip_eps"),
+    "1 - clip_eps": (
+        "algorithm",
+        {"kind": "ppo", "clip_range": "linear", "clip_eps": 1e-9},
+        "clip_eps",
+    ),
     "gamma * gae_lambda": (
         "algorithm",
         {"kind": "ppo", "gamma": 1e-30, "gae_lambda": 1e-20},
