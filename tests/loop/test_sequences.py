@@ -13,6 +13,7 @@ from jaxpot.graph import compile_graph
 from jaxpot.loop.batch import concatenate_batches
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
+from jaxpot.loop.games import no_games
 from jaxpot.testing.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
@@ -80,18 +81,25 @@ def test_training_recomputes_what_was_played(kind):
 def test_a_memory_begins_anew_with_each_game_and_is_the_seats_own():
     context, _ = build("gru")
 
-    @jax.jit
-    def run(key):
-        params, state = sharpened(context, jax.random.key(9))
-        return rollout(context, key, params, state, num_envs=LANES)[0], (params, state)
+    network = sharpened(context, jax.random.key(9))
 
-    rows, network = run(jax.random.key(1))
+    @jax.jit
+    def run(key, games):
+        return rollout(context, key, *network, num_envs=LANES, games=games)
+
+    games, parts = no_games(context, LANES, remembers=False), []
+    for n in (1, 2):
+        played = run(jax.random.key(n), games)
+        games = played.games
+        parts.append(jax.device_get(played.rows))
+    rows = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+    assert not rows.done[STEPS - 1].all(), "a memory goes on with its game in the next iteration"
     step = jax.jit(context.network.step)
     fresh = context.network.initial_carry(1)
     (memory,) = jax.tree.leaves(jax.device_get(rows.memory))
     for lane in range(LANES):
         carries = [fresh, fresh]
-        for t in range(STEPS):
+        for t in range(2 * STEPS):
             for seat in (0, 1):
                 (kept,) = jax.tree.leaves(carries[seat])
                 np.testing.assert_allclose(memory[t, lane, seat], kept[0], rtol=1e-4, atol=1e-5)
