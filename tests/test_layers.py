@@ -56,7 +56,7 @@ MAY_IMPORT = {
 }
 """What each part of the package may import beside itself, at once or later."""
 
-HEAVY = {"duckdb", "flax", "jax", "mctx", "numpy", "optax", "orbax", "pgx"}
+HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
     *("errors", "paths", "signals", "spec", "graph", "store", "checkpoints", "sinks", "comparison"),
     *("charts", "report", "exchange", "upkeep", "cli"),

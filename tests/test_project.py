@@ -12,7 +12,8 @@ import pytest
 import jaxpot
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 PINS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 REQUIRED = [
     *PROJECT["dependencies"],
@@ -45,6 +46,13 @@ def test_versions_agree():
     assert PROJECT["version"] == jaxpot.__version__
     assert f"\nversion: {jaxpot.__version__}\n" in read("CITATION.cff")
     assert f"\n## {jaxpot.__version__} " in read("HISTORY.md")
+
+
+def test_every_file_of_the_package_is_installed():
+    globs = PYPROJECT["tool"]["setuptools"]["package-data"]["jaxpot"]
+    installed = {path for glob in globs for path in (ROOT / "jaxpot").glob(glob)}
+    there = {path for path in (ROOT / "jaxpot").rglob("*") if path.is_file()}
+    assert {path for path in there - installed if path.suffix not in {".py", ".pyc"}} == set()
 
 
 def test_ci_is_executable_and_checks_what_just_checks():

@@ -136,7 +136,7 @@ def _columns(output: Path | None) -> int:
 
 def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> bytes:
     if form == ".html":
-        from jaxpot.report.curves import curves_page
+        from jaxpot.report.figures import curves_page
 
         return curves_page(found, x_title=x_title, log_y=log_y).encode()
     from jaxpot.charts import facets, render

@@ -1,7 +1,7 @@
 """A report: runs as one HTML file that needs no network and runs no code but its own.
 
-`markup` escapes, `page` is the file, `curves`, `run` and `league` are its parts, `build` asks the
-store for what they show.
+`templates` are the pages, `page` renders them, `figures` are their charts, `build` asks the store
+for what a report shows.
 """
 
 from jaxpot.report.build import report_page

@@ -1,96 +1,96 @@
-"""The file around a report: its styles, its script, and what it may not do."""
+"""Render pages from templates, which escape every value that they are given."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxpot.report.markup import Html, data, element, inert, joined, script
+from jaxpot.sinks import format as words
 
-GENERATOR = "jaxpot"
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_GENERATOR = "jaxpot"
 _HEAD_BYTES = 4096
 
 
-def document(
-    title: str, body: Sequence[Html], charts: Mapping[str, Mapping[str, Any]], *, version: str
-) -> str:
-    """Give a whole page.
+class Figure(NamedTuple):
+    """A chart in a page: its title, its description for a screen reader, and a line below it."""
 
-    The page may load nothing and run nothing but the scripts that are written into it here: its
-    policy names their digests, and charts are evaluated without making code of text.
+    identifier: str
+    title: str
+    description: str
+    small: str
+    chart: dict[str, Any]
+    """What Vega-Lite draws."""
 
-    Args:
-        title: The page's title.
-        body: Its parts; the elements that `chart_place` makes are where charts are drawn.
-        charts: Vega-Lite charts by their identifiers.
-        version: That of jaxpot.
+
+def render(template: str, figures: Sequence[Figure], **values: Any) -> str:
+    """Render a page from a template that extends `base.html`.
+
+    The page loads nothing and runs no scripts but those that are written into it here: its policy
+    names their digests, and Vega evaluates expressions without making code of text.
     """
+    from markupsafe import Markup
+
+    from jaxpot import __version__
     from jaxpot.charts.render import library
 
-    scripts = [library(), _part("page.js")] if charts else [_part("page.js")]
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            f"script-src {' '.join(map(_source, scripts))}",
-            "style-src 'unsafe-inline'",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
+    drawing = resources.files("jaxpot.report").joinpath("templates/page.js")
+    scripts = [*([library()] if figures else []), drawing.read_text(encoding="utf-8")]
+    # Project code, in which no string may end the element.
+    inert = [code.replace("</script", "<\\/script").replace("<!--", "<\\!--") for code in scripts]
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            values,
+            generator=f"{_GENERATOR} {__version__}",
+            figures=figures,
+            scripts=[Markup(code) for code in inert],  # noqa: S704
+            sources=[_source(code) for code in inert],
+        )
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="generator", content=f"{GENERATOR} {version}"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("style", Html(_part("page.css"))),
-    )
-    whole = element(
-        "body",
-        element("main", *body),
-        *(data(spec, identifier=identifier) for identifier, spec in charts.items()),
-        *map(script, scripts),
-    )
-    return joined([Html("<!DOCTYPE html>\n"), element("html", head, whole, lang="en")]) + "\n"
 
 
-def chart_place(identifier: str, *, title: str, told: str, small: str = "") -> Html:
-    """Make the place of a chart.
+@cache
+def environment() -> Environment:
+    """Give the environment of the templates, which escapes values and refuses names it lacks."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    Args:
-        identifier: The chart's, as `document` is given it.
-        title: What stands above it.
-        told: The chart in words, for those who do not see it.
-        small: What stands below it.
-    """
-    return element(
-        "figure",
-        element("figcaption", title),
-        element("div", class_="chart", data_chart=identifier, role="img", aria_label=told),
-        element("p", small, class_="small") if small else None,
+    made = Environment(
+        loader=PackageLoader("jaxpot.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return made
 
 
 def is_ours(path: Path) -> bool:
     """Say whether a file is a page that jaxpot wrote."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    return f'<meta name="generator" content="{GENERATOR} '.encode() in head
+    return f'<meta name="generator" content="{_GENERATOR} '.encode() in head
+
+
+def _printable(value: Any) -> Any:
+    """Give a value's text without control characters; a template's own markup as it is."""
+    from markupsafe import Markup
+
+    if value is None or isinstance(value, Markup):
+        return value or ""
+    return words.printable(str(value))
 
 
 def _source(code: str) -> str:
-    digest = hashlib.sha256(inert(code).encode()).digest()
-    return f"'sha256-{base64.b64encode(digest).decode()}'"
-
-
-@cache
-def _part(name: str) -> str:
-    return resources.files("jaxpot.report").joinpath(name).read_text(encoding="utf-8")
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"

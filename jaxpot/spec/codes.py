@@ -1,18 +1,40 @@
-"""The catalogue of fault codes: what `jaxpot explain CODE` says about each."""
+"""The fault codes that `jaxpot explain CODE` describes, from `codes.toml`."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import tomli
 
 from jaxpot.errors import UserError
-from jaxpot.spec.codes_of_reading import READING_CODES
-from jaxpot.spec.codes_of_rules import RULE_CODES
-from jaxpot.spec.codes_of_search import SEARCH_CODES
-from jaxpot.spec.codes_of_values import VALUE_CODES
 from jaxpot.spec.faults import Code, nearest
 
-CODES: Mapping[str, Code] = MappingProxyType(
-    {code.name: code for code in (*READING_CODES, *VALUE_CODES, *RULE_CODES, *SEARCH_CODES)}
-)
+
+@cache
+def read_codes() -> dict[str, Code]:
+    """Reads the catalogue of fault codes."""
+    from importlib import resources  # slow to import, and most runs need no codes
+
+    text = resources.files("jaxpot.spec").joinpath("codes.toml").read_text(encoding="utf-8")
+    return {
+        name: Code(name, **{**code, "rule": " ".join(code["rule"].split())})
+        for name, code in tomli.loads(text).items()
+    }
+
+
+class _Codes(Mapping[str, Code]):
+    """Codes by name, in the order of the file, which is read at first use: most runs need none."""
+
+    def __getitem__(self, name: str) -> Code:
+        return read_codes()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(read_codes())
+
+    def __len__(self) -> int:
+        return len(read_codes())
+
+
+CODES: Mapping[str, Code] = _Codes()
 
 
 def describe_code(name: str) -> str:

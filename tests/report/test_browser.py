@@ -12,7 +12,7 @@ import pytest
 from jaxpot.report import report_page
 from jaxpot.store import Store
 from tests.comparison.runs import uid, write_run
-from tests.report.test_markup import HOSTILE
+from tests.report.test_page import HOSTILE
 from tests.store.journals import complete_run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")

@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import html
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from jaxpot.errors import UserError
 from jaxpot.report import is_ours, report_page
 from jaxpot.store import Store
 from tests.comparison.runs import FAST, uid, write_run
-from tests.report.test_markup import HOSTILE, Reader
+from tests.report.test_page import HOSTILE, Reader
 from tests.store.journals import complete_run
 
 COMPLETE = "20261122-101530-aaaaaa"
@@ -53,7 +54,7 @@ def test_a_report_has_its_sections(page):
     wanted = ["ttt", "Notes", "Learning gates", "Learning curves", "Details", "Evaluations"]
     wanted += ["League", "Time", "Checkpoints", "Provenance", "Spec"]
     assert headings(page) == wanted
-    for text in ("a good one", "passed", "iter_000011", "c0ffee", "name = &quot;ttt&quot;", "kept"):
+    for text in ("a good one", "passed", "iter_000011", "c0ffee", "name = &#34;ttt&#34;", "kept"):
         assert text in page
 
 
@@ -72,7 +73,7 @@ def test_a_report_names_nothing_to_load(page):
 def test_the_policy_allows_the_page_s_own_scripts_and_no_others(page):
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
-    allowed = policy[1].replace("&#x27;", "'")
+    allowed = html.unescape(policy[1])
     assert allowed.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe-eval" not in allowed
     scripts = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,13 +37,21 @@ def base(tmp_path, monkeypatch):
 
 def test_the_catalogue_has_the_codes_that_are_used():
     package = Path(jaxpot.__file__).parent
-    source = "".join(
-        file.read_text(encoding="utf-8")
-        for file in package.rglob("*.py")
-        if not file.name.startswith("codes_of_")
-    )
+    source = "".join(file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
     used = set(re.findall(r'(?:Fault|_refused|OpponentError)\(\s*"([a-z0-9-]+)"', source))
     assert used == set(CODES)
+
+
+def test_a_good_spec_is_loaded_without_reading_the_catalogue():
+    program = (
+        "import jaxpot.spec\n"
+        "from jaxpot.spec import codes\n"
+        f"jaxpot.spec.load({str(Path(__file__).parent / 'example.toml')!r})\n"
+        "print(codes.read_codes.cache_info().misses, len(codes.CODES))\n"
+        "print(codes.read_codes.cache_info().misses)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"0 {len(CODES)}\n1\n", "")
 
 
 @pytest.mark.parametrize("name", CODES)

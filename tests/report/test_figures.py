@@ -1,4 +1,4 @@
-from jaxpot.report.league import lineage_chart, stays
+from jaxpot.report.figures import lineage, lineage_chart, stays
 
 
 def test_changes_of_a_league_are_stays():
@@ -35,4 +35,5 @@ def test_a_long_lineage_shows_its_newest_entries():
     found = stays([(i, "add", f"iter_{i:06d}") for i in range(80)], 100)
     spec, left_out = lineage_chart(found)
     assert left_out == 20
+    assert lineage(found, "league-0").small == "The 20 oldest entries are left out."
     assert spec["encoding"]["y"]["sort"][0] == "iter_000020"
