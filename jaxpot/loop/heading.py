@@ -59,14 +59,17 @@ def surroundings() -> dict[str, Any]:
 
 
 def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
-    """Says what differs from where the run was before, and so may change its bits."""
+    """Says what differs from where the run was before, and so may change its bits.
+
+    What the journal does not say, an older one for instance, is passed over.
+    """
     if record is None or record.attempt == 0:
         return []
     before = record.provenance
     texts = [
         f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
         for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
-        if before[what] != here[what]
+        if before.get(what) not in (None, here[what])
     ]
     then, now = before.get("environ", here["environ"]), here["environ"]
     texts += [
@@ -75,7 +78,8 @@ def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
         for name in sorted(then.keys() | now.keys())
         if then.get(name) != now.get(name)
     ]
-    old, new = before.get("versions", {}), here["versions"]
+    new = here["versions"]
+    old = before.get("versions") or new
     texts += [
         f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
         for package in sorted(old.keys() | new.keys())

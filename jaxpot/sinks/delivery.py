@@ -107,7 +107,7 @@ class Deliverer:
         attempts = list(records(self._journal, kinds=("attempt",)))
         self._starts = {each["attempt"]: each["start_iter"] for each in attempts}
         for each in attempts:
-            header |= {key: each[key] for key in _OF_THE_SPEC if key in each}
+            header |= {key: each[key] for key in _OF_THE_SPEC if each.get(key) is not None}
         run = SinkRun(
             uid=str(header["uid"]),
             name=str(header.get("name", header["uid"])),
