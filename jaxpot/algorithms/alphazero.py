@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxpot import spec
 from jaxpot.algorithms.advantages import Advantages, n_step_return, per_seat_gae, per_seat_return
-from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
+from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, Settle, View
 from jaxpot.algorithms.losses import masked_mean
 from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import sample_action
@@ -63,6 +63,11 @@ class AlphaZero:
     def off_policy(self) -> bool:
         """False: an opponent's moves come from another search, or from none."""
         return False
+
+    @property
+    def settle(self) -> Settle | None:
+        """Outcomes grow until the game has ended; other targets rest on searches' values."""
+        return _more_of_the_game if self.config.value_target == "outcome" else None
 
     def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
         """Searches; records the search's policy and its value of the position."""
@@ -190,3 +195,11 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
         return n_step_return(value=value, **game, **end, gamma=1.0, steps=steps, step_gamma=by_step)
     mix = cast(float, config.td_lambda)
     return per_seat_gae(value=value, **game, **end, gamma=1.0, gae_lambda=mix, step_gamma=by_step)
+
+
+def _more_of_the_game(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
+    """Adds what the seat was paid since to outcomes, which are known once the game is over."""
+    return {
+        "target": targets["target"] + paid,
+        "target_known": targets["target_known"] | ended,
+    }

@@ -4,7 +4,7 @@ Axis letters: T steps, N lanes, B = T * N rows, A actions; of a recurrent networ
 of S steps.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from jax import Array
@@ -96,6 +96,9 @@ class Batch(NamedTuple):
     None without memory."""
     auxiliary: Mapping[str, tuple[Array, Array]] = {}
     """Auxiliary losses' targets `[B, ...]`, and which rows have one, `[B]` bool; by their names."""
+    awaits: Array | None = None
+    """`[B]` int32, where targets are settled late: the lane and the seat whose further rewards the
+    row waits for, as the loop numbers them, 0 for nothing; else None."""
 
 
 class Learned(NamedTuple):
@@ -108,8 +111,18 @@ class Learned(NamedTuple):
     """Scalars by payload key."""
 
 
+Settle = Callable[[dict[str, Array], Array, Array], dict[str, Array]]
+"""Takes the `targets` of rows that are kept, what the seat that acted was paid since, `[...]`
+float32, and whether its game has ended, `[...]` bool; returns the targets with that in them."""
+
+
 class Algorithm(Protocol):
-    """A way to act and to learn; frozen, without arrays."""
+    """A way to act and to learn; frozen, without arrays.
+
+    One whose targets rest on how games end may also have `settle`, a `Settle`, or None where its
+    config needs none. Where rows are kept for some iterations and lanes carry their games on, it is
+    then called at every iteration for all that is kept: 0 and False stand for nothing new.
+    """
 
     @property
     def seq_len(self) -> int | None:
@@ -152,3 +165,8 @@ class Algorithm(Protocol):
         `keys` are those of the streams `shuffle` and, where the model draws, `dropout`.
         """
         ...
+
+
+def settle_of(algorithm: Algorithm) -> Settle | None:
+    """Returns how an algorithm's kept targets learn of later rewards; None where they need not."""
+    return getattr(algorithm, "settle", None)

@@ -64,7 +64,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             doc="Computes every row's targets and joins the collectors' rows into one batch.",
         ),
         *([_samples(experiment.debug, phase)] if experiment.debug is not None else []),
-        *([_replay(phase)] if rows == "replay" else []),
+        *([_replay(experiment, phase)] if rows == "replay" else []),
         phase(
             "training",
             where="device",
@@ -195,15 +195,17 @@ def _samples(debug: Debug, phase: Callable[..., Phase]) -> Phase:
     )
 
 
-def _replay(phase: Callable[..., Phase]) -> Phase:
+def _replay(experiment: Experiment, phase: Callable[..., Phase]) -> Phase:
+    carried = windows_of(experiment) if experiment.collect.start == "carried" else ()
     return phase(
         "replay",
         where="device",
         program="iteration",
         reads=("batch", "replay", "iteration"),
+        reads_if_present=tuple(f"rollout.{name}" for name in carried),
         writes=("replay",),
         implementation=_BATCH + "replay",
-        doc="Keeps the batch in the place of the oldest one that is kept.",
+        doc="Tells kept rows how their games went on, and keeps the batch in place of the oldest.",
     )
 
 

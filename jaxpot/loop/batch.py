@@ -1,16 +1,22 @@
 """Rows from rollouts: targets computed, laid out as they are trained on, kept for a while.
 
-Axis letters: T steps, N lanes, B rows of an iteration, R iterations that are kept.
+Where an algorithm settles targets late, a kept row waits for the end of its game, which its lane
+carries on with: at every iteration it is told what its seat was paid, up to the game's end. A game
+that was given up, since the lane's opponent is another now, is waited for no longer.
+
+Axis letters: T steps, N lanes, B rows of an iteration, R iterations that are kept; L is 1 and the
+lanes of all collectors, in their order, whether they are on or off. Lane 0 is nobody's.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.base import Batch, Rollout
+from jaxpot.algorithms.base import Batch, Rollout, Settle, settle_of
 from jaxpot.algorithms.rows import as_rows
 from jaxpot.auxiliary import auxiliary_targets
 from jaxpot.graph import Phase
@@ -23,9 +29,14 @@ from jaxpot.spec.registry import replay_iterations
 def concatenate_batches(context: Context, phase: Phase) -> PhaseFunction:
     """Builds the phase that computes targets and makes the rollouts' rows one batch."""
 
+    lanes = _lanes(context, phase.reads_if_present)
+    first = dict(zip(lanes, accumulate(lanes.values(), initial=1), strict=False))
+
     def run(values: Values):
-        present = [values[name] for name in phase.reads_if_present if name in values]
-        batches, counts = zip(*(_rows(context, each) for each in present), strict=True)
+        present = [name for name in phase.reads_if_present if name in values]
+        batches, counts = zip(
+            *(_rows(context, values[name], first_lane=first[name]) for name in present), strict=True
+        )
         batch = jax.tree.map(lambda *parts: jnp.concatenate(parts), *batches)
         metrics = jax.tree.map(lambda *parts: sum(parts), *counts)
         collected = metrics["iteration/num_samples"].astype(jnp.float32)
@@ -36,7 +47,7 @@ def concatenate_batches(context: Context, phase: Phase) -> PhaseFunction:
     return run
 
 
-def _rows(context: Context, rollout: Rollout) -> tuple[Batch, dict[str, Array]]:
+def _rows(context: Context, rollout: Rollout, *, first_lane: int) -> tuple[Batch, dict[str, Array]]:
     """Returns a rollout's rows, and what is counted of them."""
     seq_len = None
     if context.network.recurrent:
@@ -50,6 +61,7 @@ def _rows(context: Context, rollout: Rollout) -> tuple[Batch, dict[str, Array]]:
         targets=targets,
         valid=rollout.trained & known,
         auxiliary=auxiliary_targets(context.auxiliary, rollout, rollout.recorded),
+        awaits=None if _settle(context) is None else _awaits(rollout, first_lane),
     )
     ended_seats = jnp.where(rollout.done, rollout.trained_seats, 0)
     counts = {
@@ -68,7 +80,7 @@ def init_replay(context: Context, values: Mapping[str, Any], root_key: Array) ->
     def collect() -> Batch:
         network = values["params"], values["model_state"]
         played = rollout(context, root_key, *network, num_envs=1, search_key=root_key)
-        return _rows(context, played.rows)[0]
+        return _rows(context, played.rows, first_lane=1)[0]
 
     batch = jax.eval_shape(collect)
     kept = replay_iterations(context.experiment.algorithm)
@@ -78,11 +90,17 @@ def init_replay(context: Context, values: Mapping[str, Any], root_key: Array) ->
 
 
 def replay(context: Context, phase: Phase) -> PhaseFunction:
-    """Builds the phase that keeps the batch in the place of the oldest."""
-    del context, phase
+    """Builds the phase that settles what is kept and puts the batch in the place of the oldest."""
+    settle, lanes = _settle(context), _lanes(context, phase.reads_if_present)
 
     def run(values: Values):
         kept = values["replay"]
+        if settle is not None:
+            seen = [
+                _first_games(values[name]) if name in values else _nothing(number)
+                for name, number in lanes.items()
+            ]
+            kept = _settled(settle, kept, _nothing(1), *seen)
         slot = values["iteration"] % jax.tree.leaves(kept)[0].shape[0]
 
         def put(old: Array, new: Array) -> Array:
@@ -99,3 +117,59 @@ def replay(context: Context, phase: Phase) -> PhaseFunction:
 def kept_rows(kept: Batch) -> Batch:
     """Returns the rows of all the iterations that are kept as one batch, `[R * B, ...]`."""
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), kept)
+
+
+class _Since(NamedTuple):
+    """What an iteration has brought of the games that were in play when it began."""
+
+    paid: Array
+    """`[L, 2]` float32: to each seat, up to the game's end."""
+    ended: Array
+    """`[L]` bool: whether the game has ended."""
+    gone: Array
+    """`[L]` bool: whether it has ended or was given up."""
+
+
+def _settle(context: Context) -> Settle | None:
+    """Returns how kept targets are settled; None where nothing is kept or carried on."""
+    experiment = context.experiment
+    kept = replay_iterations(experiment.algorithm) > 1 and experiment.collect.start == "carried"
+    return settle_of(context.algorithm) if kept else None
+
+
+def _lanes(context: Context, rollouts: Sequence[str]) -> dict[str, int]:
+    """Returns how many lanes each rollout has where its collector is on."""
+    collect = context.experiment.collect
+    return {name: getattr(collect, name.removeprefix("rollout.")).num_envs for name in rollouts}
+
+
+def _awaits(rollout: Rollout, first_lane: int) -> Array:
+    """Returns the lane and the seat of rows whose game goes on, 0 of the others: `[T, N]` int32."""
+    over = jax.lax.cummax(rollout.done.astype(jnp.int32), axis=0, reverse=True)
+    lane = first_lane + jnp.arange(over.shape[1], dtype=jnp.int32)
+    return jnp.where(over == 1, 0, 2 * lane[None, :] + rollout.seat)
+
+
+def _first_games(rollout: Rollout) -> _Since:
+    """Returns what the games that the lanes began with, if they began amid them, came to."""
+    carried = rollout.length[0] > 0
+    ends = rollout.done.astype(jnp.int32)
+    counts = carried[None, :] & (jnp.cumsum(ends, axis=0) == ends)
+    ended = rollout.done.any(axis=0)
+    paid = jnp.where(counts[..., None], rollout.reward, 0.0).sum(axis=0)
+    return _Since(paid, ended & carried, ended | ~carried)
+
+
+def _nothing(lanes: int) -> _Since:
+    """Returns that nothing has happened, in the lanes of a collector that is off."""
+    none = jnp.zeros(lanes, jnp.bool_)
+    return _Since(jnp.zeros((lanes, 2)), none, none)
+
+
+def _settled(settle: Settle, kept: Batch, *seen: _Since) -> Batch:
+    """Tells all that is kept what has been seen; lanes are in the collectors' order."""
+    since = jax.tree.map(lambda *lanes: jnp.concatenate(lanes), *seen)
+    awaits = cast(Array, kept.awaits)
+    lane, seat = awaits // 2, awaits % 2
+    targets = settle(kept.targets, since.paid[lane, seat], since.ended[lane])
+    return kept._replace(targets=targets, awaits=jnp.where(since.gone[lane], 0, awaits))

@@ -52,8 +52,9 @@ class AlphaZero(Search):
     )
     value_target: Literal["outcome", "n_step", "lambda"] = option(
         default="outcome",
-        doc="What values learn: the sum of the rewards to the game's end, known only of games "
-        "that end within the rollout; or rewards that go on with the searches' values.",
+        doc="What values learn: the sum of the rewards to the game's end, known of games "
+        "that end within the iteration or, carried on, while their rows are kept; or rewards that "
+        "go on with the searches' values.",
     )
     n_step: int | None = option(
         default=None,

@@ -12,7 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.algorithms.base import Algorithm, Batch, Decision, Learned, Rollout, View
+from jaxpot.algorithms.base import (
+    Algorithm,
+    Batch,
+    Decision,
+    Learned,
+    Rollout,
+    Settle,
+    View,
+    settle_of,
+)
 from jaxpot.algorithms.rows import as_rows
 from jaxpot.envs import Environment, auto_reset_step, uniform_legal_action
 from jaxpot.models.base import Network, is_shape
@@ -34,8 +43,9 @@ def check_algorithm(
 ) -> None:
     """Checks that an algorithm keeps to `jaxpot.algorithms.base.Algorithm`.
 
-    Lets it act, compute targets and update on made-up rows of a batch of games, jitted: twice with
-    the same key, with other contents in the rows that do not count, and with no row that counts.
+    Lets it act, compute targets, settle them if it does that, and update on made-up rows of a
+    batch of games, jitted: twice with the same key, with other contents in the rows that do not
+    count, and with no row that counts.
 
     Args:
         algorithm: What your config's `build` returned.
@@ -74,6 +84,8 @@ def check_algorithm(
         rollout = jax.jit(_rollout)(views, decisions, play_key)
         targets, known = jax.jit(algorithm.targets)(rollout)
         require(algorithm, "Algorithm", _target_faults(targets, known, (steps, _LANES)))
+        if (settle := settle_of(algorithm)) is not None:
+            require(algorithm, "Algorithm", _settle_faults(settle, targets, rollout))
         seq_len = (algorithm.seq_len or steps) if network.recurrent else None
         batch = jax.jit(partial(_batch, seq_len=seq_len))(rollout, targets, known)
 
@@ -223,6 +235,22 @@ def _target_faults(
         yield f"targets says which rows are known as {_described(known)}; expected bool{list(rows)}"
     elif not known.any():
         yield "targets knows of no row, though games end and every last value is known"
+
+
+def _settle_faults(settle: Settle, targets: dict[str, Array], rollout: Rollout) -> Iterator[str]:
+    nothing = jnp.zeros(rollout.done.shape), jnp.zeros_like(rollout.done)
+    for paid, ended in (nothing, (rollout.reward[..., 0], rollout.done)):
+        settled = jax.jit(settle)(targets, paid, ended)
+        if jax.tree.map(_described, settled) != jax.tree.map(_described, targets):
+            yield "settle gives other targets than it is given: their names, shapes and types stay"
+            return
+        pairs = zip(jax.tree.leaves(settled), jax.tree.leaves(targets), strict=True)
+        same = all(
+            np.array_equal(x[~ended], y[~ended], equal_nan=x.dtype.kind == "f") for x, y in pairs
+        )
+        if not same:
+            yield "settle changes targets of rows that were paid nothing and whose game goes on"
+            return
 
 
 def _update_faults(
