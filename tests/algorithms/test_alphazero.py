@@ -164,6 +164,36 @@ def test_what_values_learn(rollout, changes, plain, options):
     assert 0 < known.sum() < known.size
 
 
+def test_an_outcome_in_two_parts_is_that_of_the_whole(rollout):
+    """What a seat is paid behind a cut, up to its game's end, is added to what it had before."""
+    algorithm, cut = own(value_target="outcome"), 5
+    whole, _ = jax.device_get(algorithm.targets(rollout))
+    first, _ = algorithm.targets(
+        rollout._replace(
+            reward=rollout.reward[:cut], done=rollout.done[:cut], seat=rollout.seat[:cut],
+            extras={"value": rollout.extras["value"][:cut]},
+        )
+    )  # fmt: skip
+    paid, ended = np.zeros((cut, LANES), np.float32), np.zeros((cut, LANES), bool)
+    for t in range(cut):
+        for lane in range(LANES):
+            if not rollout.done[t:cut, lane].any():
+                ends = np.flatnonzero(rollout.done[cut:, lane])
+                ended[t, lane] = bool(ends.size)
+                last = cut + (ends[0] + 1 if ends.size else STEPS)
+                paid[t, lane] = rollout.reward[cut:last, lane, rollout.seat[t, lane]].sum()
+    settled = jax.device_get(jax.jit(algorithm.settle)(first, paid, ended))
+    assert ended.any()
+    assert paid.any()
+    for name, expected in whole.items():
+        np.testing.assert_array_equal(settled[name], expected[:cut])
+
+
+@pytest.mark.parametrize("target", ["n_step", "lambda"])
+def test_targets_that_rest_on_searches_are_not_settled_later(target):
+    assert own(value_target=target).settle is None
+
+
 @pytest.mark.parametrize(("acting", "drawn"), [("network", {0, 1}), ("search", {0})])
 def test_opponents_act_as_they_are_told(acting, drawn):
     """Of three counters a search takes one and moves again; a network without opinions draws."""

@@ -49,6 +49,13 @@ class Wrong:
             return {"advantage": targets["advantage"].T}, known.astype(jnp.int32)
         return targets, known
 
+    def settle(self, targets, paid, ended):
+        if self.breaks == "settled names":
+            return {"target": targets["target"] + paid}
+        if self.breaks == "settled rows":
+            return targets | {"target": targets["target"] * 2.0}
+        return targets | {"target": targets["target"] + paid}
+
     def init(self, params):
         return self.right.init(params)
 
@@ -90,6 +97,14 @@ def test_the_shipped_algorithm_keeps_the_contract(changes):
                 "target 'advantage' is float32[8, 6]; its first axes must be [6, 8]",
                 "targets says which rows are known as int32[6, 8]; expected bool[6, 8]",
             ),
+        ),
+        (
+            "settled names",
+            ("settle gives other targets than it is given: their names, shapes and types stay",),
+        ),
+        (
+            "settled rows",
+            ("settle changes targets of rows that were paid nothing and whose game goes on",),
         ),
         (
             "update",
