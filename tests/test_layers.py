@@ -37,7 +37,7 @@ MAY_IMPORT = {
         *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "graph"),
         *("league", "models", "paths", "signals", "spec", "store"),
     },
-    "verification": {"checkpoints", "errors", "loop", "spec", "store"},
+    "verification": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
     "testing": {
         *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
         *("store", "verification"),
@@ -46,7 +46,7 @@ MAY_IMPORT = {
     "comparison": {"errors", "sinks"},
     "charts": {"comparison", "errors", "sinks"},
     "report": {"charts", "comparison", "errors", "sinks", "store", "verification"},
-    "exchange": {"checkpoints", "errors", "sinks", "spec", "store"},
+    "exchange": {"checkpoints", "errors", "paths", "sinks", "spec", "store"},
     "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
     "cli": {
         *("charts", "comparison", "errors", "exchange", "graph", "loop", "report", "sinks"),
