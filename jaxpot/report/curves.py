@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from jaxpot import formatting as words
 from jaxpot.charts import Curve, chart
 from jaxpot.charts.styles import CONFIG, Styles, styles_of
 from jaxpot.report.markup import Html, element
 from jaxpot.report.page import chart_place, document
-from jaxpot.sinks import format as words
 
 _HEIGHT = 210
 # Colours that the page's own styles decide, since they differ by night.

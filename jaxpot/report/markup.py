@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from jaxpot.sinks import format as words
+from jaxpot import formatting as words
 
 _VOID = frozenset({"meta", "br", "hr"})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jaxpot import formatting as words
 from jaxpot.comparison import sense_of
 from jaxpot.report.markup import Html, element, named, table
-from jaxpot.sinks import format as words
 from jaxpot.sinks.cells import checkpoint_cells, gate_cells, moment, number
 
 Facts = Mapping[str, Any]
