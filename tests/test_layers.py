@@ -17,10 +17,12 @@ PACKAGE = Path(jaxpot.__file__).parent
 
 MAY_IMPORT = {
     "errors": set(),
+    "formatting": set(),
+    "statistics": set(),
     "paths": {"errors"},
     "signals": set(),
     "spec": {"errors", "paths"},
-    "graph": {"errors", "spec"},
+    "graph": {"errors", "formatting", "spec"},
     "envs": {"errors", "spec"},
     "models": {"errors", "spec"},
     "auxiliary": {"envs", "errors", "models", "spec"},
@@ -34,23 +36,25 @@ MAY_IMPORT = {
         *("search", "spec", "store"),
     },
     "loop": {
-        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "graph"),
-        *("league", "models", "paths", "signals", "spec", "store"),
+        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "formatting"),
+        *("graph", "league", "models", "paths", "signals", "spec", "statistics", "store"),
     },
-    "verification": {"checkpoints", "errors", "loop", "spec", "store"},
+    "verification": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
     "testing": {
         *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
         *("store", "verification"),
     },
-    "sinks": {"errors", "loop", "paths", "signals", "spec", "store"},
-    "comparison": {"errors", "sinks"},
-    "charts": {"comparison", "errors", "sinks"},
-    "report": {"charts", "comparison", "errors", "sinks", "store", "verification"},
-    "exchange": {"checkpoints", "errors", "sinks", "spec", "store"},
+    "sinks": {"errors", "formatting", "loop", "paths", "signals", "spec", "store"},
+    "comparison": {"errors", "formatting", "statistics"},
+    "charts": {"comparison", "errors", "formatting"},
+    "report": {
+        *("charts", "comparison", "errors", "formatting", "sinks", "store", "verification"),
+    },
+    "exchange": {"checkpoints", "errors", "paths", "sinks", "spec", "store"},
     "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
     "cli": {
-        *("charts", "comparison", "errors", "exchange", "graph", "loop", "report", "sinks"),
-        *("paths", "signals", "spec", "store", "upkeep", "verification"),
+        *("charts", "comparison", "errors", "exchange", "formatting", "graph", "loop", "report"),
+        *("sinks", "paths", "signals", "spec", "store", "upkeep", "verification"),
     },
     "__main__": {"cli"},
 }
@@ -58,8 +62,8 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "paths", "signals", "spec", "graph", "store", "checkpoints", "sinks", "comparison"),
-    *("charts", "report", "exchange", "upkeep", "cli"),
+    *("errors", "formatting", "statistics", "paths", "signals", "spec", "graph", "store"),
+    *("checkpoints", "sinks", "comparison", "charts", "report", "exchange", "upkeep", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""
 

@@ -1,5 +1,8 @@
-"""Paths as users write them, wherever they may write one."""
+"""Paths as users write them, wherever they may write one; files that appear whole."""
 
+import errno
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -8,7 +11,7 @@ import pytest
 from jaxpot.cli import main
 from jaxpot.cli.options import UserPath
 from jaxpot.errors import UserError
-from jaxpot.paths import expanded
+from jaxpot.paths import expanded, replacing, write_file, write_output
 from jaxpot.sinks import jsonl, tensorboard
 from jaxpot.spec import load
 from tests.cli.test_descriptors import SPEC
@@ -101,3 +104,67 @@ def test_the_folder_of_a_sink(home, module):
     sink = module.build(SimpleNamespace(folder="~/logs"), run=run)
     place = sink._path if module is jsonl else sink._folder
     assert place in (home / "logs" / "a-run.jsonl", home / "logs" / "a-run")
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch, durable):
+    path = tmp_path / "m"
+    write_file(path, b"one", durable=durable)
+    write_file(path, b"two", durable=durable)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync" if durable else "rename", full)
+    with pytest.raises(OSError, match="full"):
+        write_file(path, b"three", durable=durable)
+    assert os.listdir(tmp_path) == ["m"]
+    assert path.read_bytes() == b"two"
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ValueError])
+def test_a_block_that_ends_early_leaves_nothing(tmp_path, kind):
+    path = tmp_path / "m"
+    path.write_bytes(b"one")
+    with pytest.raises(kind), replacing(path) as draft:
+        draft.write_bytes(b"half")
+        raise kind
+    assert os.listdir(tmp_path) == ["m"]
+    assert path.read_bytes() == b"one"
+
+
+def test_only_what_must_last_is_flushed_file_first(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda fd: flushed.append(os.readlink(f"/proc/self/fd/{fd}")))
+    write_file(tmp_path / "m", b"")
+    assert flushed == []
+    write_file(tmp_path / "m", b"", durable=True)
+    assert flushed == [str(tmp_path / ".tmp-m-00000000"), str(tmp_path)]
+
+
+def test_a_killed_writer_s_draft_is_written_over(tmp_path):
+    kept = tmp_path / "kept"
+    kept.write_text("kept")
+    (tmp_path / ".tmp-m-00000000").symlink_to(kept)
+    write_file(tmp_path / "m", b"one", durable=True)
+    assert kept.read_text() == "kept"
+    assert sorted(os.listdir(tmp_path)) == ["kept", "m"]
+
+
+def test_an_output_that_cannot_be_written_is_named(tmp_path):
+    for path in (tmp_path, tmp_path / "none" / "m"):
+        with pytest.raises(UserError, match=f"^{path}: cannot be written: "):
+            write_output(path, b"")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_output_goes_to_a_link_s_file_and_to_a_pipe(tmp_path):
+    (tmp_path / "link").symlink_to("file")
+    write_output(tmp_path / "link", b"one")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"one"
+    read, write = os.pipe()
+    write_output(Path(f"/dev/fd/{write}"), b"two")
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert pipe.read() == b"two"

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import attrs
 from rich.text import Text
 
+from jaxpot import formatting as words
 from jaxpot.charts.data import Curve
-from jaxpot.sinks import format as words
 
 _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "white")
 _MARKS = "*o+x#@%&"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import attrs
 
-from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.errors import DamagedCheckpoint
 from jaxpot.checkpoints.layout import MANIFEST, CheckpointInfo
 from jaxpot.checkpoints.metadata import as_json, canonical
 from jaxpot.checkpoints.verify import read_metadata
+from jaxpot.paths import write_file
 from jaxpot.spec import Best
 
 FORMAT_VERSION = 1
@@ -94,4 +94,4 @@ def write_manifest(directory: Path, entries: Iterable[BestEntry], policy: Best) 
     """Writes `best/manifest.json` atomically, if it would change."""
     path, data = directory / MANIFEST, encode_manifest(entries, policy)
     if not path.is_file() or path.read_bytes() != data:
-        durable.write_file(path, data)
+        write_file(path, data, durable=True)

@@ -6,7 +6,8 @@ Beside its final name a directory may have one of these, each with the final nam
     .old-000100-1f3a5c7e   moved out of the way of its replacement, for the instant between renames
     .del-000100-1f3a5c7e   deleted; its files are being removed
 
-`sweep` settles what a killed writer left behind.
+`sweep` settles what a killed writer left behind. Files have such names too, while
+`jaxpot.paths.replacing` writes them.
 """
 
 import errno
@@ -15,6 +16,8 @@ import re
 import secrets
 import shutil
 from pathlib import Path
+
+from jaxpot.paths import sync
 
 _ASIDE = re.compile(r"\.(tmp|old|del)-(.+)-[0-9a-f]{8}")
 # What file systems answer when they have no hard links, or no more of them for a file.
@@ -47,7 +50,7 @@ def publish(temporary: Path, final: Path) -> None:
         old = aside(final, "old")
         final.rename(old)
     temporary.rename(final)
-    sync_directory(final.parent)
+    sync(final.parent)
     if old is not None:
         _remove(old)
 
@@ -56,7 +59,7 @@ def retire(path: Path) -> Path:
     """Takes a directory's final name away, durably; returns the name to `discard` it by."""
     gone = aside(path, "del")
     path.rename(gone)
-    sync_directory(path.parent)
+    sync(path.parent)
     return gone
 
 
@@ -91,19 +94,6 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Writes a file in place of the one that has its name, atomically and durably."""
-    temporary = aside(path, "tmp")
-    try:
-        temporary.write_bytes(data)
-        sync_file(temporary)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
 def sweep(directory: Path) -> None:
     """Settles what a killed writer left: takes back half-made replacements, removes the rest.
 
@@ -113,7 +103,7 @@ def sweep(directory: Path) -> None:
         what, final = set_aside(path) or ("", path)
         if what == "old" and not os.path.lexists(final):
             path.rename(final)
-            sync_directory(directory)
+            sync(directory)
         elif what:
             _remove(path)
 
@@ -122,27 +112,9 @@ def sync_tree(directory: Path) -> None:
     """Flushes every file and directory of a tree to the disk, and its parent last."""
     for folder, _, files in os.walk(directory, topdown=False):
         for name in files:
-            sync_file(Path(folder, name))
-        sync_directory(Path(folder))
-    sync_directory(directory.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Flushes a file to the disk."""
-    _sync(path, os.O_RDONLY)
-
-
-def sync_directory(path: Path) -> None:
-    """Flushes a directory's names to the disk."""
-    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(folder, name))
+        sync(Path(folder))
+    sync(directory.parent)
 
 
 def _remove(path: Path) -> None:

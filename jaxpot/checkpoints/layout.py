@@ -18,6 +18,7 @@ from typing import Literal
 import attrs
 
 from jaxpot.checkpoints import durable
+from jaxpot.paths import sync
 
 Place = Literal["checkpoints", "milestones", "best"]
 Type = Literal["periodic", "milestone", "best", "emergency", "final"]
@@ -65,7 +66,7 @@ def ensure_place(path: Path) -> None:
         if path.parent.name == CHECKPOINTS:
             ensure_place(path.parent)
         path.mkdir(exist_ok=True)
-        durable.sync_directory(path.parent)
+        sync(path.parent)
 
 
 def place_dir(run_dir: Path, place: Place) -> Path:

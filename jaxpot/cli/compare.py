@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from jaxpot import formatting as words
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
 from jaxpot.cli.several import chosen, keys_option, runs_argument, separate_option, tell
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
-from jaxpot.sinks import format as words
 
 if TYPE_CHECKING:
     from jaxpot.comparison import Comparison

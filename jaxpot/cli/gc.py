@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,15 @@ import click
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
-from jaxpot.cli.sizes import seconds, size
+from jaxpot.errors import UserError
+from jaxpot.formatting import size
 
 if TYPE_CHECKING:
     from jaxpot.store.runs import RunRef
     from jaxpot.upkeep import Plan
 
 _COLUMNS = ("run", "iteration", "bytes", "path", "reason")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @click.command("gc")
@@ -65,7 +68,7 @@ def command(
     from jaxpot.upkeep import Rule, apply, plan
 
     runs_dir: Path = ctx.obj["runs_dir"]
-    before = None if older_than is None else time.time() - seconds(older_than)
+    before = None if older_than is None else time.time() - _seconds(older_than)
     rule = Rule(keep_last=keep_last, created_before=before)
     act = apply if is_applied else plan
     found = act(runs_dir, _chosen(runs_dir, runs), rule, everywhere=not runs)
@@ -125,3 +128,15 @@ def _show(found: Plan, rows: Sequence[dict[str, Any]], runs_dir: Path, *, is_app
         note(f"deleted {len(rows)}, {size(found.bytes)} freed")
     else:
         note(f"{size(found.bytes)} would be freed; nothing is deleted without --apply")
+
+
+def _seconds(text: str) -> float:
+    """Reads a time span such as `30d`, `12h` or `1.5w`.
+
+    Raises:
+        UserError: it is none.
+    """
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhdw])", text)
+    if match is None:
+        raise UserError(f"{text!r} is no time span; write a number and s, m, h, d or w, as in 30d")
+    return float(match[1]) * _SECONDS[match[2]]

@@ -9,7 +9,7 @@ import click
 from jaxpot.cli.options import UserPath, json_option, runs_dir_option, writable_runs_dir
 from jaxpot.cli.output import emit, json_text, note, table
 from jaxpot.errors import UserError
-from jaxpot.sinks.format import printable
+from jaxpot.formatting import printable
 
 _COLUMNS = ("uid", "name", "action", "detail")
 

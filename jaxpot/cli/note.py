@@ -12,7 +12,7 @@ from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
-from jaxpot.sinks.format import printable
+from jaxpot.formatting import printable
 from jaxpot.store.annotate import MAX_NOTE
 
 _NOTES = """

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from jaxpot.sinks.format import printable
+from jaxpot.formatting import printable
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

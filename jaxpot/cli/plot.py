@@ -16,11 +16,11 @@ from jaxpot.cli.several import (
     runs_argument,
     separate_option,
     tell,
-    write_whole,
     x_axis_option,
 )
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.paths import write_output
 from jaxpot.sinks.lines import plural
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def command(
     if output is None:
         _show(drawn, x_title=x_title, log_y=log_y)
         return
-    write_whole(output, _file(output.suffix.lower(), drawn, x_title=x_title, log_y=log_y))
+    write_output(output, _file(output.suffix.lower(), drawn, x_title=x_title, log_y=log_y))
     charts = len({curve.key for curve in drawn})
     note(f"{output}: {plural(charts, 'chart')} of {plural(len(drawn), 'curve')}")
 

@@ -13,11 +13,11 @@ from jaxpot.cli.several import (
     keys_option,
     runs_argument,
     separate_option,
-    write_whole,
     x_axis_option,
 )
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.paths import write_output
 
 
 @click.command("report")
@@ -63,5 +63,5 @@ def command(
     if target.exists() and not force and not is_ours(target):
         raise UserError(f"{target} is there, and is no report of jaxpot's; --force writes over it")
     page = report_page(store, uids, keys=keys, x=x_axis, separate=separate)
-    write_whole(target, page.encode())
+    write_output(target, page.encode())
     emit(str(target))

@@ -10,7 +10,7 @@ import click
 
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
-from jaxpot.cli.sizes import size
+from jaxpot.formatting import size
 
 if TYPE_CHECKING:
     from jaxpot.store.trash import Trashed

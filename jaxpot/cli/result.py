@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jaxpot import formatting as words
 from jaxpot.cli.output import table
-from jaxpot.sinks import format as words
 from jaxpot.sinks.cells import gate_cells
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import click
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
-from jaxpot.cli.sizes import size
 from jaxpot.errors import UserError
+from jaxpot.formatting import size
 
 if TYPE_CHECKING:
     from jaxpot.store.runs import RunRef

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from jaxpot.cli.output import csv_writer, emit, json_text, note
-from jaxpot.sinks.format import printable
+from jaxpot.formatting import printable
 from jaxpot.store.query import QueryResult
 from jaxpot.store.statements import unique
 

@@ -9,7 +9,7 @@ import click
 
 from jaxpot.cli.options import UserPath
 from jaxpot.cli.output import emit
-from jaxpot.errors import UserError
+from jaxpot.paths import write_output
 
 
 @click.command("schema")
@@ -35,7 +35,4 @@ def command(output: Path | None) -> None:
     if output is None:
         emit(text)
         return
-    try:
-        output.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{output}: cannot be written: {error.strerror}") from error
+    write_output(output, f"{text}\n".encode())

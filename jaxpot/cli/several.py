@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from jaxpot.cli.completing import RUN
 from jaxpot.cli.output import note
-from jaxpot.errors import UserError
 
 if TYPE_CHECKING:
     from jaxpot.store.reader import Store
@@ -64,22 +61,6 @@ def chosen(store: Store, words: tuple[str, ...]) -> list[str]:
     from jaxpot.store.runs import find_all
 
     return [ref.uid for ref in find_all(store.runs_dir, words, every=True)]
-
-
-def write_whole(target: Path, data: bytes) -> None:
-    """Writes a file under another name first, so that `target` is never half of one.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(data)
-        os.replace(draft, target)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def tell(notes: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -15,6 +14,7 @@ from jaxpot.cli.options import UserPath, runs_dir_option
 from jaxpot.cli.output import note
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.paths import replacing
 from jaxpot.store.open import Question, Records, Snapshot, prepared, wide_query
 from jaxpot.store.parameters import parse_parameters, read_value
 
@@ -191,12 +191,10 @@ def _parquet(
 ) -> None:
     from jaxpot.store.query import write_parquet
 
-    draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with records.reading(allow_files=allow_files, output=draft) as connection:
-            text, parameters = question(connection)
-            rows = write_parquet(connection, text, draft, path=records.path, parameters=parameters)
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        replacing(target) as draft,
+        records.reading(allow_files=allow_files, output=draft) as connection,
+    ):
+        text, parameters = question(connection)
+        rows = write_parquet(connection, text, draft, path=records.path, parameters=parameters)
     note(f"{target}: {rows} rows")

@@ -3,21 +3,16 @@
 from jaxpot.comparison.compare import Comparison, KeyComparison, compare
 from jaxpot.comparison.groups import Group, Run, grouped, read_runs
 from jaxpot.comparison.keys import chosen_keys, default_keys, sense_of
-from jaxpot.comparison.statistics import Spread, Welch, spread_of, welch
 
 __all__ = [
     "Comparison",
     "Group",
     "KeyComparison",
     "Run",
-    "Spread",
-    "Welch",
     "chosen_keys",
     "compare",
     "default_keys",
     "grouped",
     "read_runs",
     "sense_of",
-    "spread_of",
-    "welch",
 ]

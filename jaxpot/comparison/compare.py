@@ -10,7 +10,7 @@ import attrs
 from jaxpot.comparison.groups import Difference, Group, Run, differences, grouped, read_runs
 from jaxpot.comparison.keys import chosen_keys, default_keys, sense_of
 from jaxpot.comparison.lead import SINGLE, Lead, lead_of
-from jaxpot.comparison.statistics import Spread, spread_of
+from jaxpot.statistics import Spread, spread_of
 
 if TYPE_CHECKING:
     import duckdb

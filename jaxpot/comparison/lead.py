@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from jaxpot.comparison.statistics import Spread, Welch, welch
+from jaxpot.statistics import Spread, Welch, welch
 
 SINGLE = "n = 1"
 """Why no distance is told: one of the two is a single run, which has no standard error."""

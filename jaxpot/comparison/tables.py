@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import attrs
 
+from jaxpot import formatting as words
 from jaxpot.comparison.compare import Comparison, KeyComparison
 from jaxpot.comparison.groups import Group
 from jaxpot.comparison.lead import Lead
-from jaxpot.comparison.statistics import Spread
-from jaxpot.sinks import format as words
+from jaxpot.statistics import Spread
 
 _LONGEST = 32
 _ARROWS = {"up": "\u2191", "down": "\u2193", None: ""}
@@ -94,8 +94,8 @@ def _missing(spread: Spread, group: Group) -> str:
 
 def spread_words(spread: Spread) -> str:
     """Write a mean and its standard error; a single value as it is."""
-    mean = words.number(spread.mean)
-    return mean if spread.error is None else f"{mean} \u00b1 {spread.error:.2g}"
+    mean, error = words.number(spread.mean), spread.standard_error
+    return mean if error is None else f"{mean} \u00b1 {error:.2g}"
 
 
 def lead_words(lead: Lead) -> str:

@@ -18,6 +18,7 @@ from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
 from jaxpot.exchange.copying import copy_tree
 from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
+from jaxpot.paths import sync
 from jaxpot.store import delivery
 from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
@@ -164,9 +165,9 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
     with draft.open("ab") as file:
         for record in records(here, kinds=ANNOTATIONS, start=same):
             file.write(encode(record))
-    durable.sync_file(draft)
+    sync(draft)
     draft.replace(here)
-    durable.sync_directory(here.parent)
+    sync(here.parent)
 
 
 def only_annotated(path: Path, start: int) -> bool:

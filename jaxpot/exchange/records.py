@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.output import appearing, refuse_existing
+from jaxpot.paths import refuse_existing, replacing
 from jaxpot.store.history import live_payloads, live_records, read_header
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import RunRef
@@ -46,8 +46,9 @@ def write_json_lines(
     files = {output: list(refs)} if output.suffix == ".jsonl" else each
     for path in files:
         refuse_existing(path, force=force)
+        path.parent.mkdir(parents=True, exist_ok=True)
     for path, of in files.items():
-        with appearing(path, force=force) as draft, draft.open("w", encoding="utf-8") as file:
+        with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in json_lines(of, wanted))
     return list(files)
 

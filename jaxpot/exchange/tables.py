@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jaxpot.exchange.output import appearing, refuse_existing
+from jaxpot.paths import refuse_existing, replacing
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +95,7 @@ def write_tables(
         connection.execute(f"SET temp_directory = {_quoted(Path(room))}")
         _choose(connection, uids, keys)
         for table, path in files.items():
-            with appearing(path, force=force) as draft:
+            with replacing(path) as draft:
                 connection.execute(f"COPY ({TABLES[table]}) TO {_quoted(draft)} ({_OPTIONS[form]})")
     return list(files.values())
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxpot import formatting as words
 from jaxpot.graph.graph import PhaseGraph, Regime
 from jaxpot.graph.phase import Phase
 from jaxpot.spec.payload import PayloadKey
@@ -195,28 +196,20 @@ def _size_lines(details: Mapping[str, Any]) -> list[str]:
     memory = details["memory"]
     lines = [
         f"parameters: {details['parameters']:,}",
-        f"state on each device: {bytes_text(memory['state_bytes'])}",
+        f"state on each device: {words.size(memory['state_bytes'])}",
     ]
     if "pool_bytes" in memory:
         size, entries = memory["pool_bytes"], memory["pool_entries"]
-        each = bytes_text(size // entries)
+        each = words.size(size // entries)
         lines.append(
-            f"league pool on each device: {bytes_text(size)}, {entries} entries of {each}; "
+            f"league pool on each device: {words.size(size)}, {entries} entries of {each}; "
             "part of the state"
         )
     lines += [
-        f"values of an iteration on each device [{regime}]: {bytes_text(size)}"
+        f"values of an iteration on each device [{regime}]: {words.size(size)}"
         for regime, size in memory["iteration_bytes"].items()
     ]
     return lines
-
-
-def bytes_text(size: int) -> str:
-    """Returns a number of bytes in the largest unit of which it has one."""
-    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size >= scale:
-            return f"{size / scale:.1f} {unit}"
-    return f"{size} bytes"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxpot import formatting as words
 from jaxpot.errors import UserError
 from jaxpot.graph import PhaseGraph
-from jaxpot.graph.plan import bytes_text
 from jaxpot.loop.context import Context
 from jaxpot.loop.lowering import inputs_of, lower_phase, start_values
 from jaxpot.loop.state import State
@@ -62,8 +62,8 @@ def check_fits(graph: PhaseGraph, context: Context, state: State) -> None:
     for needed, what in _lower_bounds(graph, context, state, free):
         if needed > free.bytes:
             raise UserError(
-                f"{what} take at least {bytes_text(needed)}, and {free.words} has "
-                f"{bytes_text(free.bytes)} free: {_ADVICE}; `jaxpot plan` shows every size"
+                f"{what} take at least {words.size(needed)}, and {free.words} has "
+                f"{words.size(free.bytes)} free: {_ADVICE}; `jaxpot plan` shows every size"
             )
 
 
@@ -80,8 +80,8 @@ def check_program(name: str, compiled: Any) -> None:
     free = free_memory()
     if needed > free.bytes:
         raise MemoryShortageError(
-            f"the program {name} takes {bytes_text(needed)}, and {free.words} has "
-            f"{bytes_text(free.bytes)} free: {_ADVICE}"
+            f"the program {name} takes {words.size(needed)}, and {free.words} has "
+            f"{words.size(free.bytes)} free: {_ADVICE}"
         )
 
 

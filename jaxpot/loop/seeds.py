@@ -1,7 +1,6 @@
 """Runs of one experiment under several seeds, one after another: what they come to together."""
 
 import gc
-import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from jaxpot.loop.record import read_record
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment
 from jaxpot.spec.experiment import MAX_SEED
+from jaxpot.statistics import Spread, spread_of
 from jaxpot.store.gates import SEEDS
 from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.runs import RunLock
@@ -29,16 +29,6 @@ _COMPLETE = ("completed", "gate_missed")
 _WHOLE = (*_COMPLETE, "stopped")
 
 Watch = Callable[[int], AbstractContextManager[Observer]]
-
-
-@attrs.frozen(kw_only=True)
-class Spread:
-    """What a metric's last values come to over the seeds; None where one value has no spread."""
-
-    mean: float
-    standard_error: float | None
-    min: float
-    max: float
 
 
 @attrs.frozen(kw_only=True)
@@ -205,18 +195,4 @@ def _words(seeds: Sequence[int]) -> str:
 
 def _spreads(metrics: Sequence[dict[str, Any]]) -> dict[str, Spread]:
     keys = [key for key in metrics[0] if all(key in each for each in metrics)] if metrics else []
-    return {key: _spread([each[key] for each in metrics]) for key in keys if key != "iter"}
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    count = len(values)
-    numbers = [value for value in values if not math.isnan(value)]
-    least, most = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)
-    if not all(map(math.isfinite, values)):
-        return Spread(mean=sum(values) / count, standard_error=None, min=least, max=most)
-    mean = math.fsum(values) / count
-    error = None
-    if count > 1:
-        variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1)
-        error = math.sqrt(variance / count)
-    return Spread(mean=mean, standard_error=error, min=least, max=most)
+    return {key: spread_of([each[key] for each in metrics]) for key in keys if key != "iter"}

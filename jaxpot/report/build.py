@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from jaxpot import formatting as words
 from jaxpot.charts import curves
 from jaxpot.comparison import chosen_keys, compare, default_keys, sense_of
 from jaxpot.comparison.compare import recorded_keys
 from jaxpot.comparison.tables import Table, letters, tables
 from jaxpot.report.figures import Stay, league_stays, learning_curves, lineage
 from jaxpot.report.page import render
-from jaxpot.sinks import format as words
 from jaxpot.sinks.cells import attempt_cells, checkpoint_cells, gate_cells, moment, number
 
 if TYPE_CHECKING:

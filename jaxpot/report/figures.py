@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxpot import formatting as words
 from jaxpot.charts import Curve, chart
 from jaxpot.charts.styles import CONFIG, styles_of
 from jaxpot.report.page import Figure, render
-from jaxpot.sinks import format as words
 
 if TYPE_CHECKING:
     import duckdb

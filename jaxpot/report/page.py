@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxpot.sinks import format as words
+from jaxpot import formatting as words
 
 if TYPE_CHECKING:
     from jinja2 import Environment

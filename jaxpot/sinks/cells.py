@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jaxpot.sinks import format as words
+from jaxpot import formatting as words
 
 
 def gate_cells(gate: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from jaxpot.loop.observer import RunInfo, RunResult
 from jaxpot.sinks.frame import frame
 from jaxpot.sinks.progress import HINT, Progress
-from jaxpot.sinks.size import Size
+from jaxpot.sinks.sections import Size
 
 REFRESHES_PER_SECOND = 4
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from rich.text import Text
 
+from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo
-from jaxpot.sinks import format as words
 from jaxpot.sinks.league import league_lines
 from jaxpot.sinks.lines import GAP, Lines, beside, fitting, plural, spread
 from jaxpot.sinks.progress import Progress
-from jaxpot.sinks.sections import curves, evaluation_lines, gates, phases
-from jaxpot.sinks.size import Size
+from jaxpot.sinks.sections import Size, curves, evaluation_lines, gates, phases
 
 SIDE_BY_SIDE = 76
 _LEAST_ROWS = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from jaxpot.sinks import format as words
+from jaxpot import formatting as words
 from jaxpot.sinks.standings import Entry, Standings, is_recalled
 
 _MOST_ENTRIES = 8

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
+from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo, RunResult
-from jaxpot.sinks import format as words
 from jaxpot.sinks.progress import Evaluation, Payload, Progress
 
 PROGRESS_EVERY_S = 2.0

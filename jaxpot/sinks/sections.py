@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import attrs
 from rich.text import Text
 
+from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo
-from jaxpot.sinks import format as words
 from jaxpot.sinks.lines import Lines, at_iteration, cell
 from jaxpot.sinks.progress import Evaluation, Payload, Progress
-from jaxpot.sinks.size import Size
 
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
@@ -30,6 +30,15 @@ _LABEL = 15
 _BEST = {"lost": "lost", "win_rate": "win", "avg_reward": "reward"}
 _VALUE = 10
 _LEAST_DRAWN = 5
+
+
+@attrs.frozen
+class Size:
+    """The room that a picture has, in characters, and whether it can show more than ASCII."""
+
+    width: int
+    height: int
+    ascii_only: bool = False
 
 
 def curves(progress: Progress, size: Size) -> Lines:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from jaxpot.store import copying, database
 from jaxpot.store.ingest import exclusive
-from jaxpot.store.migrate import upgrade
 
 # Less is left for what is recorded next.
 _FREE_SHARE = 0.15
@@ -14,9 +14,12 @@ _FREE_BYTES = 8 << 20
 
 
 def compact(runs_dir: Path, *, wait: float) -> bool:
-    """Write the database anew where much of its file is free; say whether it was.
+    """Write the database anew where much of its file is free and the disk has room for that.
 
     Nobody waits meanwhile: it is made from a copy, which counts only if nothing was recorded since.
+
+    Returns:
+        Whether it was done.
 
     Raises:
         StoreError: the database cannot be read, or there is no room.
@@ -29,7 +32,7 @@ def compact(runs_dir: Path, *, wait: float) -> bool:
                 return False
             before = copying.fingerprint(path)
             copying.copy_to(path, copy)
-        upgrade(copy, draft, database.SCHEMA_VERSION)
+        copying.rewrite(copy, draft)
         with exclusive(runs_dir, wait=wait):
             if copying.fingerprint(path) != before:
                 return False
@@ -49,4 +52,5 @@ def _is_worth_it(path: Path) -> bool:
         ).fetchall()
     finally:
         connection.close()
-    return free * block >= _FREE_BYTES and free >= _FREE_SHARE * total
+    has_room = shutil.disk_usage(path.parent).free > 2 * path.stat().st_size  # copy and draft
+    return has_room and free * block >= _FREE_BYTES and free >= _FREE_SHARE * total

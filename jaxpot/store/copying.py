@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from jaxpot.store import database, errors
+from jaxpot.store.tables import columns_of, table_names
 
 _COPIES = 5
 _PAUSE_SECONDS = 0.05
@@ -60,6 +61,27 @@ def copy_to(path: Path, copy: Path) -> None:
             return
         time.sleep(_PAUSE_SECONDS * (attempt + 1))
     raise errors.DatabaseHeldError(path, None, "")
+
+
+def rewrite(source: Path, draft: Path, *, run_ids: Sequence[int] | None = None) -> None:
+    """Write the rows of a database, of some runs or of all, into a new one, in their order.
+
+    Raises:
+        StoreError: the source is damaged or another version's, or there is no room.
+    """
+    some = "" if run_ids is None else "WHERE run_id IN (SELECT unnest($ids::BIGINT[]))"
+    parameters = None if run_ids is None else {"ids": list(run_ids)}
+    with database.drafted(draft) as connection:
+        place = database.attached(source)
+        connection.execute(f"ATTACH '{place}' AS source (READ_ONLY)")
+        connection.begin()
+        for table in table_names():
+            if "run_id" in columns_of(table):
+                connection.execute(
+                    f"INSERT INTO {table} BY NAME FROM source.{table} {some}", parameters
+                )
+        connection.commit()
+        connection.execute("DETACH source")
 
 
 def fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:

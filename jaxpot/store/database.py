@@ -42,8 +42,8 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
     Raises:
         DatabaseHeldError: another program has it open in a way that excludes this.
         DatabaseDamagedError: it is not a database, or its schema is not jaxpot's.
-        OldSchemaError: it is to be brought to this jaxpot's schema first.
-        SchemaMismatchError: another version of jaxpot wrote it.
+        OldSchemaError: an older jaxpot wrote it; it is to be made again from the journals.
+        SchemaMismatchError: a newer jaxpot wrote it.
     """
     connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
     with ExitStack() as unless_checked:

@@ -7,13 +7,13 @@ from delivering to one sink.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 
+from jaxpot.paths import write_file
 from jaxpot.store.locking import FileLock
 
 FOLDER = "sinks"
@@ -51,12 +51,8 @@ class Delivery:
         """Replaces what the file of the sink `name` says."""
         path = _path(run_dir, name)
         path.parent.mkdir(exist_ok=True)
-        made = path.with_suffix(".making")
-        with made.open("w", encoding="utf-8") as file:
-            json.dump({"version": _VERSION, **attrs.asdict(self, recurse=False)}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
+        said = {"version": _VERSION, **attrs.asdict(self, recurse=False)}
+        write_file(path, json.dumps(said).encode(), durable=True)
 
 
 def read_delivery(run_dir: Path, name: str) -> Delivery | None:

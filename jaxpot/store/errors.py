@@ -48,7 +48,7 @@ class DatabaseDamagedError(StoreError):
 
 
 class SchemaMismatchError(StoreError):
-    """The database was written by another version of jaxpot, and cannot be brought to this one."""
+    """Another version of jaxpot wrote the database."""
 
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.found = found
@@ -66,7 +66,7 @@ class SchemaMismatchError(StoreError):
 
 
 class OldSchemaError(SchemaMismatchError):
-    """An older jaxpot wrote the database; `jaxpot.store.migrate` brings it to this one."""
+    """An older jaxpot wrote the database; the next ingest makes it again from the journals."""
 
 
 def translated(error: duckdb.Error, path: Path) -> Exception:

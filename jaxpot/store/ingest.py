@@ -21,8 +21,8 @@ from jaxpot.store.batch import Batch
 from jaxpot.store.freshness import Position, positions_in, stale, unsorted
 from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
-from jaxpot.store.migrate import migrate
 from jaxpot.store.runs import JournalFile, journals
+from jaxpot.store.seal import seal
 from jaxpot.store.state import RunState, forget, load, run_id_of, store
 from jaxpot.store.unread import Skip, Unread
 
@@ -50,11 +50,11 @@ class IngestReport:
     problem: str | None = None
     holder: int | None = None
     unsorted: int = 0
-    migrated: str | None = None
+    rebuilt: str | None = None
 
     def notices(self) -> list[str]:
         """Give what a user should be told, a line each."""
-        told = [self.migrated] if self.migrated else []
+        told = [self.rebuilt] if self.rebuilt else []
         seen: Counter[Path] = Counter()
         for path, offset, reason in self.skipped:
             seen[path] += 1
@@ -74,12 +74,14 @@ class IngestReport:
 def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
     """Bring the database up to what the journals hold.
 
+    An older jaxpot's database is made again from them, since they hold everything that it holds.
+
     A lock that somebody keeps longer than `wait` seconds, a database that another program holds,
     a full disk and a folder that cannot be written to are no errors: the report says what kept
     the rest from being added.
 
     Raises:
-        StoreError: the database is damaged, or another version of jaxpot made it.
+        StoreError: the database is damaged, or a newer jaxpot made it.
     """
     report = IngestReport()
     path = runs_dir / database.DATABASE_NAME
@@ -92,8 +94,12 @@ def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
                     with opened(path, wait=wait) as connection:
                         done = burst(connection, runs_dir, report)
                 except errors.OldSchemaError as old:
-                    report.migrated = migrate(path, old.found, wait=wait)
-                    done = False
+                    remake(path, runs_dir, report, wait=wait)
+                    report.rebuilt = (
+                        f"{path} was an older jaxpot's (schema {old.found}, now "
+                        f"{database.SCHEMA_VERSION}) and was rebuilt from the journals"
+                    )
+                    done = True
             if done:
                 break
             time.sleep(_PAUSE_SECONDS)
@@ -104,6 +110,48 @@ def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
     except OSError as error:
         report.problem = f"{error.filename or path}: {error.strerror}: {_BEHIND}"
     return report
+
+
+def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
+    """Make the database again from the journals.
+
+    Raises:
+        StoreError: there is no run, another program holds the database, or there is no room.
+    """
+    path = runs_dir / database.DATABASE_NAME
+    if not path.exists() and not any(True for _ in journals(runs_dir)):
+        raise errors.StoreError(f"there is no run in {runs_dir}")
+    report = IngestReport()
+    with exclusive(runs_dir, wait=wait):
+        remake(path, runs_dir, report, wait=wait)
+    return report
+
+
+def remake(path: Path, runs_dir: Path, report: IngestReport, *, wait: float) -> None:
+    """Write a new database from the journals and put it at `path`; the caller has the lock file.
+
+    The one that is there stays whole, and readable, until the new one is complete.
+
+    Raises:
+        StoreError: another program holds the database, or there is no room.
+    """
+    draft = path.with_name(f"{path.name}.rebuild")
+    try:
+        database.remove(draft)
+        database.create(draft)
+        done = False
+        while not done:
+            with opened(draft, wait=wait) as connection:
+                done = burst(connection, runs_dir, report)
+        moved = 1
+        while moved:
+            with opened(draft, wait=wait) as connection:
+                moved = seal(connection)
+        report.unsorted = 0
+        database.wait_until_free(path, wait=wait)
+        database.replace(draft, path)
+    finally:
+        database.remove(draft)
 
 
 @contextmanager

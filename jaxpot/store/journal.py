@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.paths import sync
 from jaxpot.store.forms import completed
 
 JOURNAL_VERSION = 1
@@ -55,7 +56,7 @@ class Journal:
             with _locked(self._fd):
                 _cut_torn_tail(self._fd)
             if fresh:
-                _sync_directory(self.path.parent)
+                sync(self.path.parent)
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be opened: {error.strerror}") from error
 
@@ -241,11 +242,3 @@ def _cut_torn_tail(fd: int) -> None:
         end = start
     if end < size:
         os.ftruncate(fd, end)
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

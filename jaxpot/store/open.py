@@ -62,9 +62,15 @@ class Snapshot(Store):
         return self._file
 
     def _connection(self, stack: ExitStack, reach: bool) -> duckdb.DuckDBPyConnection:
-        from jaxpot.store import database
+        from jaxpot.store import database, errors
 
-        connection = database.connect(self._file, read_only=True, allow_files=reach)
+        try:
+            connection = database.connect(self._file, read_only=True, allow_files=reach)
+        except errors.SchemaMismatchError as other:
+            raise errors.StoreError(
+                f"{self._file} has schema {other.found}, this jaxpot reads "
+                f"{database.SCHEMA_VERSION}; write it again with this jaxpot's `jaxpot snapshot`"
+            ) from other
         stack.callback(connection.close)
         return connection
 

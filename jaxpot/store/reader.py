@@ -87,8 +87,8 @@ class Store:
         return ingest(self.runs_dir, wait=self._wait if wait is None else wait)
 
     def rebuild(self, *, wait: float = _LOCK_WAIT_SECONDS) -> IngestReport:
-        """Make the database again from the journals; see `jaxpot.store.rebuild.rebuild`."""
-        from jaxpot.store.rebuild import rebuild
+        """Make the database again from the journals; see `jaxpot.store.ingest.rebuild`."""
+        from jaxpot.store.ingest import rebuild
 
         return rebuild(self.runs_dir, wait=wait)
 
@@ -180,7 +180,7 @@ class Store:
                         stack.push(first.pop_all())
                         return connection
             except (errors.DatabaseHeldError, errors.OldSchemaError):
-                pass  # the ingest waits for it and says who has it, or brings it to this schema
+                pass  # the ingest waits for it and says who has it, or rebuilds it
         report = self.ingest()
         for line in report.notices():
             self._tell(line)
@@ -198,10 +198,10 @@ class Store:
         copy = stack.enter_context(copying.copied(self.path))
         try:
             return self._opened(stack, copy, reach)
-        except errors.OldSchemaError as old:
-            from jaxpot.store.migrate import migrate
+        except errors.OldSchemaError:
+            from jaxpot.store.ingest import IngestReport, remake
 
-            migrate(copy, old.found, wait=0.0)
+            remake(copy, self.runs_dir, IngestReport(), wait=0.0)
             return self._opened(stack, copy, reach)
 
     def _opened(self, stack: ExitStack, path: Path, reach: bool) -> duckdb.DuckDBPyConnection:

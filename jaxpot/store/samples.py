@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.paths import write_file
 from jaxpot.store.journal import encode
 
 FOLDER = "samples"
@@ -28,18 +28,9 @@ def write_samples(
     folder = run_dir / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{head['iteration'] + 1:06d}.json"
-    made = path.with_suffix(".making")
     lines = b",\n".join(encode(sample).rstrip(b"\n") for sample in samples)
     opened = encode({**head, "samples": []}).rstrip(b"\n").removesuffix(b"]}")
-    try:
-        with made.open("wb") as file:
-            file.write(opened + b"\n" + lines + b"\n]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        made.replace(path)
-    except OSError:
-        made.unlink(missing_ok=True)
-        raise
+    write_file(path, opened + b"\n" + lines + b"\n]}\n", durable=True)
     for old in sorted(dumps(run_dir))[:-keep]:
         dumps(run_dir)[old].unlink(missing_ok=True)
     return path

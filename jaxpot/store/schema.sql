@@ -1,6 +1,6 @@
 -- The tables of the database. Every row but journal_pos derives from the journals, the ids too, so that
 -- `jaxpot rebuild` gives the same rows. Times are UTC. docs/store.md describes each column.
--- A change here needs a new SCHEMA_VERSION; migrate.py brings older databases to it.
+-- A change here needs a new SCHEMA_VERSION, and older databases are made again from their journals.
 
 CREATE TABLE meta (
     schema_version INTEGER NOT NULL

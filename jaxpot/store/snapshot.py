@@ -11,7 +11,6 @@ from jaxpot.errors import UserError
 from jaxpot.store import copying, database, errors
 from jaxpot.store.parameters import uids_of
 from jaxpot.store.reader import Store
-from jaxpot.store.tables import columns_of, table_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -48,7 +47,7 @@ def write_snapshot(
             chosen = _chosen(connection, words)
             copying.copy_to(_file_of(connection, store), copy)
         if words:
-            _write_some(copy, draft, chosen)
+            copying.rewrite(copy, draft, run_ids=chosen)
         else:
             _settle(copy)
             os.replace(copy, draft)
@@ -96,20 +95,3 @@ def _settle(copy: Path) -> None:
     with errors.guarded(copy):
         connection.execute("CHECKPOINT")
         connection.close()
-
-
-def _write_some(copy: Path, draft: Path, run_ids: Sequence[int]) -> None:
-    """Write the rows of some runs into a new database, in their order."""
-    with database.drafted(draft) as connection:
-        place = database.attached(copy)
-        connection.execute(f"ATTACH '{place}' AS whole (READ_ONLY)")
-        connection.begin()
-        for table in table_names():
-            if "run_id" in columns_of(table):
-                connection.execute(
-                    f"INSERT INTO {table} BY NAME FROM whole.{table} "
-                    "WHERE run_id IN (SELECT unnest($ids::BIGINT[]))",
-                    {"ids": list(run_ids)},
-                )
-        connection.commit()
-        connection.execute("DETACH whole")

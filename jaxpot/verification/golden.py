@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.paths import write_output
 from jaxpot.spec import Loaded, spec_digest
 from jaxpot.store.journal import encode
 from jaxpot.verification import trials
@@ -133,7 +133,7 @@ def update_golden(
         "spec": loaded.experiment.name,
         "entries": sorted([*kept, made], key=lambda entry: json.dumps(entry["key"])),
     }
-    _write(file, content)
+    write_output(file, _encoded(content))
     return Report(
         subject=f"spec {loaded.files[0]}, golden {file}: {count} iterations for {_in_words(key)}",
         updated=True,
@@ -222,13 +222,6 @@ def _is_row(row: Any) -> bool:
     )
 
 
-def _write(file: Path, content: Mapping[str, Any]) -> None:
-    """Replaces the file at once; NaN and infinities become strings, as in a journal."""
-    text = json.dumps(json.loads(encode(content)), indent=1) + "\n"
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, file)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UserError(f"{file}: cannot be written: {error.strerror}") from error
+def _encoded(content: Mapping[str, Any]) -> bytes:
+    """Returns a golden file's text; NaN and infinities are strings in it, as in a journal."""
+    return f"{json.dumps(json.loads(encode(content)), indent=1)}\n".encode()

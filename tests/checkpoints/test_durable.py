@@ -73,22 +73,6 @@ def test_another_fault_of_a_link_is_not_hidden(
         durable.link_tree(a_tree(tmp_path / "a"), tmp_path / "b")
 
 
-def test_write_file_leaves_the_old_one_or_the_new_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    durable.write_file(tmp_path / "m", b"one")
-    durable.write_file(tmp_path / "m", b"two")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="full"):
-        durable.write_file(tmp_path / "m", b"three")
-    assert os.listdir(tmp_path) == ["m"]
-    assert (tmp_path / "m").read_bytes() == b"two"
-
-
 def test_sweep(tmp_path: Path) -> None:
     a_tree(tmp_path / "000100")
     a_tree(tmp_path / ".tmp-000200-0123abcd")

@@ -8,7 +8,8 @@ import pytest
 
 from jaxpot.cli.main import invoke
 from jaxpot.loop import environment, runner, seeds
-from jaxpot.loop.seeds import SeedsResult, Spread
+from jaxpot.loop.seeds import SeedsResult
+from jaxpot.statistics import Spread
 from tests.sinks.stream import Clock, play, result
 
 SPEC = """
@@ -129,9 +130,9 @@ def seeds_result(**changes):
         "runs": runs,
         "expect": [{**gate, **over, "runs": values, "judged": True, "passed": False}],
         "metrics": {
-            "total_loss": Spread(mean=0.5, standard_error=0.25, min=0.25, max=0.75),
-            "policy_loss": Spread(mean=math.nan, standard_error=None, min=0.25, max=0.75),
-            "iteration/sps": Spread(mean=1.0, standard_error=0.0, min=1.0, max=1.0),
+            "total_loss": Spread(count=2, mean=0.5, standard_error=0.25, min=0.25, max=0.75),
+            "policy_loss": Spread(count=2, mean=math.nan, standard_error=None, min=0.25, max=0.75),
+            "iteration/sps": Spread(count=2, mean=1.0, standard_error=0.0, min=1.0, max=1.0),
         },
         "warnings": ("it is full",),
     }

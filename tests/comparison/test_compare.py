@@ -59,8 +59,8 @@ def test_groups_and_lead_are_what_plain_python_finds(store):
         mine = values[letter]
         assert spreads[letter].mean == pytest.approx(statistics.fmean(mine))
         expected = statistics.stdev(mine) / math.sqrt(len(mine))
-        assert spreads[letter].error == pytest.approx(expected)
-    error = math.hypot(spreads["a"].error, spreads["b"].error)
+        assert spreads[letter].standard_error == pytest.approx(expected)
+    error = math.hypot(spreads["a"].standard_error, spreads["b"].standard_error)
     ratio = (statistics.fmean(values["b"]) - statistics.fmean(values["a"])) / error
     assert one.lead.welch.ratio == pytest.approx(ratio)
     assert one.lead.best == found.groups[1].label  # the lower loss

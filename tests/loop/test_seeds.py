@@ -1,6 +1,5 @@
 """Runs under several seeds: the bits of each alone, judged together, stopped together."""
 
-import math
 import os
 import signal
 from contextlib import contextmanager
@@ -171,11 +170,3 @@ def test_there_are_no_seeds_beyond_the_last(tmp_path):
     with pytest.raises(UserError, match="--seeds 3: from seed 4294967294 on"):
         run_seeds(experiment(seed=2**32 - 2), seeds=3, runs_dir=tmp_path, ingest=False)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_spreads_of_what_is_not_finite():
-    spread = module._spread([1.0, math.nan, 3.0])
-    assert math.isnan(spread.mean)
-    assert (spread.standard_error, spread.min, spread.max) == (None, 1.0, 3.0)
-    assert module._spread([1.0, math.inf]).mean == math.inf
-    assert module._spread([2.0]) == module.Spread(mean=2.0, standard_error=None, min=2.0, max=2.0)

@@ -3,7 +3,7 @@ import pytest
 from jaxpot.sinks.dashboard import Dashboard
 from jaxpot.sinks.frame import frame
 from jaxpot.sinks.progress import Progress
-from jaxpot.sinks.size import Size
+from jaxpot.sinks.sections import Size
 from tests.sinks.stream import Clock, info, key, payload, play, result
 
 REWARDS = {"train_vs_league/reward": 0.125, "train_vs_archive/reward": -0.03125}

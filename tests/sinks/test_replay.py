@@ -7,7 +7,7 @@ import pytest
 from jaxpot.sinks.frame import frame
 from jaxpot.sinks.progress import Progress
 from jaxpot.sinks.replay import JournalClock, Replay
-from jaxpot.sinks.size import Size
+from jaxpot.sinks.sections import Size
 from tests.comparison.runs import write_rows
 from tests.store.journals import START, Writer, complete_run, standing
 

@@ -84,6 +84,16 @@ def test_a_parameter_is_bound(records):
     assert records.sql("SELECT $a, $b", a=text, b=[1.5]).rows() == [(text, [1.5])]
 
 
+@pytest.mark.parametrize("by", [-1, 1])
+def test_another_version_s_snapshot_is_to_be_written_again(records, tmp_path, by):
+    path = tmp_path / "one.duckdb"
+    write_snapshot(records.store, path)
+    with database.connect(path, read_only=False) as connection:
+        connection.execute("UPDATE meta SET schema_version = schema_version + ?", [by])
+    with pytest.raises(UserError, match="write it again with this jaxpot's `jaxpot snapshot`"):
+        jaxpot.open_store(path).runs()
+
+
 def test_a_snapshot_is_asked_likewise(records, tmp_path):
     write_snapshot(records.store, tmp_path / "one.duckdb", words=[FIRST])
     copy = jaxpot.open_store(tmp_path / "one.duckdb")

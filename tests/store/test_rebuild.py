@@ -1,12 +1,21 @@
-"""`rebuild` gives the same rows, and takes nothing away on the way."""
+"""`rebuild`, asked for or because an older jaxpot wrote the file: the same rows, nothing lost."""
 
 import shutil
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
-from jaxpot.store import DatabaseHeldError, Store, StoreError, database
+from jaxpot.store import (
+    JOURNAL_NAME,
+    DatabaseHeldError,
+    Store,
+    StoreError,
+    annotate,
+    database,
+    errors,
+)
 from tests.store.journals import Writer, complete_run
 from tests.store.test_database import held
 from tests.store.test_ingest import everything
@@ -97,3 +106,131 @@ def test_losing_the_log_alone_loses_nothing(runs_dir, run, tmp_path):
     database.wal(copy / "jaxpot.duckdb").unlink()
     for folder in (runs_dir, copy):
         assert Store(folder).sql("SELECT count(*) FROM metric")[1] == [(20,)]
+
+
+OLDER = database.SCHEMA_VERSION - 1
+UID = "20261122-101530-aaaaaa"
+
+
+@pytest.fixture
+def older(runs_dir):
+    """Returns a store with an older file, of which this jaxpot can use nothing, and its rows."""
+    complete_run(runs_dir, UID)
+    store = Store(runs_dir)
+    annotate.tag(store.find(UID), add=["good"])
+    annotate.note(store.find(UID), "only in the journal")
+    rows = everything(runs_dir)
+    make_older(store.path)
+    return store, rows
+
+
+def make_older(path):
+    """Put a file of an older schema in a database's place."""
+    database.remove(path)
+    with duckdb.connect(path) as connection:
+        connection.execute(f"CREATE TABLE meta AS SELECT {OLDER} AS schema_version")
+        connection.execute("CREATE TABLE points_of_old (a INTEGER)")
+
+
+def files(runs_dir):
+    """Give the names of the files beside the runs' folders."""
+    return sorted(path.name for path in runs_dir.iterdir() if path.is_file())
+
+
+def test_the_first_command_rebuilds_an_older_file_and_says_so(older):
+    store, rows = older
+    told = []
+    (row,) = Store(store.runs_dir, notify=told.append).runs()
+    assert "good" in row.tags
+    assert told == [
+        f"{store.path} was an older jaxpot's (schema {OLDER}, now {database.SCHEMA_VERSION}) "
+        "and was rebuilt from the journals"
+    ]
+    assert everything(store.runs_dir) == rows
+    assert store.sql("SELECT note FROM notes ORDER BY time")[1][-1] == ("only in the journal",)
+    assert files(store.runs_dir) == ["jaxpot.duckdb", "jaxpot.lock"]
+
+
+def test_the_ingest_goes_on_after_it(older, runs_dir):
+    store, _ = older
+    run = Writer(runs_dir, "20261122-101530-bbbbbb")
+    run.header()
+    run.start()
+    run.payload(0)
+    assert store.ingest().rebuilt
+    run.payload(1)
+    report = store.ingest()
+    assert (report.points, report.lines, report.rebuilt) == (4, 1, None)
+
+
+def test_a_journal_that_cannot_be_taken_in_is_named_by_it_too(older, runs_dir):
+    store, _ = older
+    Writer(runs_dir, "20261122-101530-bbbbbb").header(journal_version=99)
+    first, second = store.ingest().notices()
+    assert "was rebuilt from the journals" in first
+    assert second.startswith("run 20261122-101530-bbbbbb is not in the database: ")
+
+
+def test_a_held_older_file_is_answered_for_from_a_rebuilt_copy(older):
+    store, rows = older
+    told = []
+    reader = Store(store.runs_dir, notify=told.append, wait=0.1)
+    with held(store.path) as pid:
+        assert len(reader.runs()) == 1
+        assert f"is held by process {pid}" in told[0]
+        assert told[1] == f"answering from a copy of {store.path}"
+    with pytest.raises(errors.OldSchemaError):
+        database.connect(store.path, read_only=True)
+    assert everything(store.runs_dir) == rows
+
+
+def test_a_failure_on_the_way_leaves_the_older_file(older, monkeypatch):
+    store, rows = older
+    before = store.path.read_bytes()
+    replace = database.replace
+
+    def full(draft, target):
+        if target == store.path:
+            database.remove(draft)
+            raise errors.DatabaseFullError(f"{target}: no room to write it in full")
+        replace(draft, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "replace", full)
+        report = store.ingest()
+        assert report.problem
+        assert "no room to write it in full" in report.problem
+        assert report.rebuilt is None
+    assert store.path.read_bytes() == before
+    assert files(store.runs_dir) == ["jaxpot.duckdb", "jaxpot.lock"]
+    assert everything(store.runs_dir) == rows
+
+
+KILLED_AT_THE_END = """
+import os, sys
+from jaxpot.store import Store, database
+replace = database.replace
+database.replace = lambda draft, path: (
+    os.kill(os.getpid(), 9) if path.name == "jaxpot.duckdb" else replace(draft, path)
+)
+Store(sys.argv[1]).runs()
+"""
+
+
+def test_a_kill_on_the_way_leaves_the_older_file(older):
+    store, rows = older
+    before = store.path.read_bytes()
+    command = [sys.executable, "-c", KILLED_AT_THE_END, str(store.runs_dir)]
+    assert subprocess.run(command, check=False).returncode == -9
+    assert store.path.read_bytes() == before
+    assert "jaxpot.duckdb.rebuild" in files(store.runs_dir)
+    assert everything(store.runs_dir) == rows
+    assert files(store.runs_dir) == ["jaxpot.duckdb", "jaxpot.lock"]
+
+
+def test_the_journals_are_not_touched_by_it(older):
+    store, _ = older
+    journal = store.find(UID).path / JOURNAL_NAME
+    before = journal.read_bytes()
+    assert store.ingest().rebuilt
+    assert journal.read_bytes() == before

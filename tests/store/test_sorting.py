@@ -1,10 +1,21 @@
 """The process that sorts, which nobody waits for, and what starts it."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from jaxpot.store import Store, compact, database, errors, freshness, launch, sorting, start_child
+from jaxpot.store import (
+    Store,
+    compact,
+    copying,
+    database,
+    errors,
+    freshness,
+    launch,
+    sorting,
+    start_child,
+)
 from jaxpot.store.locking import FileLock
 from tests.store.test_child import until
 from tests.store.test_database import held
@@ -142,16 +153,22 @@ def test_room_that_is_left_over_is_given_back(holes):
 
 
 def test_what_is_recorded_meanwhile_is_kept(holes, run, monkeypatch):
-    upgrade = compact.upgrade
+    rewrite = copying.rewrite
 
     def slow(*arguments):
-        upgrade(*arguments)
+        rewrite(*arguments)
         run.payload(300)
         holes.ingest()
 
-    monkeypatch.setattr(compact, "upgrade", slow)
+    monkeypatch.setattr(copying, "rewrite", slow)
     assert not compact.compact(holes.runs_dir, wait=0.1)
     assert value(holes.runs_dir, "SELECT count(*) FROM iters") == 301
+
+
+def test_a_disk_without_room_for_a_copy_is_left_alone(holes, monkeypatch):
+    full = SimpleNamespace(free=2 * holes.path.stat().st_size)
+    monkeypatch.setattr(compact.shutil, "disk_usage", lambda _: full)
+    assert not compact.compact(holes.runs_dir, wait=0.1)
 
 
 def test_a_file_without_holes_stays(runs_dir, run):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpot.sinks import format as words
+from jaxpot import formatting as words
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,12 @@ from jaxpot.sinks import format as words
         (words.count, 574_321, "574 k"),
         (words.count, 2.5e9, "2.5 G"),
         (words.size, 812, "812 B"),
-        (words.size, 1_234_567, "1.2 MB"),
+        (words.size, 1023, "1023 B"),
+        (words.size, 1024, "1.0 KiB"),
+        (words.size, 1536, "1.5 KiB"),
+        (words.size, (1 << 20) - 1, "1.0 MiB"),
+        (words.size, 5 << 30, "5.0 GiB"),
+        (words.size, 1 << 50, "1024.0 TiB"),
         (words.duration, 9.4, "0:09"),
         (words.duration, 59.6, "1:00"),
         (words.duration, 3723, "1:02:03"),

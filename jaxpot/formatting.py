@@ -1,4 +1,4 @@
-"""Numbers in words, as the displays and the report at a run's end show them."""
+"""Numbers, sizes and times as text, for everything that shows them to people."""
 
 from __future__ import annotations
 
@@ -41,8 +41,15 @@ def count(value: float) -> str:
 
 
 def size(amount: float) -> str:
-    """Writes a number of bytes: `812 B`, `1.2 MB`."""
-    return f"{count(amount)}B" if amount >= 1000 else f"{amount:.0f} B"
+    """Writes a number of bytes in the largest unit that it fills: `812 B`, `1.2 MiB`."""
+    if amount < 1024:
+        return f"{amount:.0f} B"
+    scaled = amount / 1024
+    for unit in ("KiB", "MiB", "GiB"):
+        if round(scaled, 1) < 1024:
+            return f"{scaled:.1f} {unit}"
+        scaled /= 1024
+    return f"{scaled:.1f} TiB"
 
 
 def duration(seconds: float) -> str:
