@@ -115,7 +115,7 @@ def _lower_bounds(
     graph: PhaseGraph, context: Context, state: State, free: Free
 ) -> Iterator[tuple[int, str]]:
     held = tree_bytes(state)
-    yield held, "the network, the optimizer's state and all else that a run keeps"
+    yield held, "the network, the optimizer's state, the games and all else that a run keeps"
     experiment = context.experiment
     collect = experiment.collect
     parts = (collect.selfplay, collect.random, collect.league, collect.archive)

@@ -25,7 +25,7 @@ def spec(tmp_path):
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("collect.selfplay.num_envs=500000000", "the state and the games .* side by side"),
+        ("collect.selfplay.num_envs=500000000", "the network, .*, the games and all else"),
         ("collect.num_steps=500000000", "the state and an iteration's rows"),
         ("model.hidden_dims=[400000, 400000]", "the network, the optimizer's state"),
         ("eval.big={kind='random',every=1,num_games=2000000000}", "the games of an evaluation"),

@@ -243,7 +243,7 @@ def test_the_view_has_what_the_newest_attempt_judged_last(tmp_path):
 
 
 def test_a_recorded_spec_that_is_none(tmp_path):
-    run = write_run(tmp_path, SERIES, spec=["no", "table"])
+    run = write_run(tmp_path, SERIES, spec={"name": 5, "expect": [{"metric": METRIC}]})
     with Store(tmp_path).reading() as connection, pytest.raises(UserError, match="is refused"):
         judge_recorded(connection, run.uid)
     with Store(tmp_path).reading() as connection, pytest.raises(UserError, match="not in the"):
