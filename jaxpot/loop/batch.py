@@ -1,11 +1,11 @@
 """Rows from rollouts: targets computed, laid out as they are trained on, kept for a while.
 
-Where an algorithm settles targets late, a kept row waits for the end of its game, which its lane
-carries on with: at every iteration it is told what its seat was paid, up to the game's end. A game
-that was given up, since the lane's opponent is another now, is waited for no longer.
+Where an algorithm settles targets late, a kept row waits for the end of its game, which goes on in
+its lane: every iteration adds what its seat was paid, up to the game's end. Rows of a game that was
+given up, because the lane plays another opponent now, wait no longer.
 
 Axis letters: T steps, N lanes, B rows of an iteration, R iterations that are kept; L is 1 and the
-lanes of all collectors, in their order, whether they are on or off. Lane 0 is nobody's.
+lanes of all collectors, in their order, whether they are on or off. Lane 0 stands for no lane.
 """
 
 from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ def _awaits(rollout: Rollout, first_lane: int) -> Array:
 
 
 def _first_games(rollout: Rollout) -> _Since:
-    """Returns what the games that the lanes began with, if they began amid them, came to."""
+    """Returns what became of the games that were going on in the lanes when the rollout began."""
     carried = rollout.length[0] > 0
     ends = rollout.done.astype(jnp.int32)
     counts = carried[None, :] & (jnp.cumsum(ends, axis=0) == ends)
@@ -167,7 +167,7 @@ def _nothing(lanes: int) -> _Since:
 
 
 def _settled(settle: Settle, kept: Batch, *seen: _Since) -> Batch:
-    """Tells all that is kept what has been seen; lanes are in the collectors' order."""
+    """Adds what the games brought to the rows that wait; lanes are in the collectors' order."""
     since = jax.tree.map(lambda *lanes: jnp.concatenate(lanes), *seen)
     awaits = cast(Array, kept.awaits)
     lane, seat = awaits // 2, awaits % 2
