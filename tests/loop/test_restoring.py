@@ -454,8 +454,8 @@ def test_a_damaged_parent_is_refused(done):
 def record_of(tmp_path, *lines):
     folder = tmp_path / "20260101-000000-abcdef"
     folder.mkdir()
-    header = {"kind": "header", "spec": {"name": "x"}}
-    text = "".join(json.dumps(line) + "\n" for line in (header, *lines))
+    header = {"kind": "header", "uid": folder.name, "spec": {"name": "x"}}
+    text = "".join(json.dumps({"time": 1.0} | line) + "\n" for line in (header, *lines))
     (folder / "journal.jsonl").write_text(text)
     return read_record(folder)
 
