@@ -485,7 +485,7 @@ def test_the_limit(tmp_path, lines, limit):
 
 def test_the_newest_checkpoint_is_the_newest_that_is_left(tmp_path):
     def stage(state, iteration, kind="periodic"):
-        place = {"type": kind, "iteration": iteration, "path": str(iteration)}
+        place = {"attempt": 1, "type": kind, "iteration": iteration, "path": str(iteration)}
         return {"kind": "checkpoint", "state": state, **place}
 
     lines = [stage("committed", i) for i in (1, 2, 3)]
