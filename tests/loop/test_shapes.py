@@ -53,7 +53,7 @@ def test_the_pool_is_told_apart_and_shown(tmp_path):
     assert (memory["pool_bytes"], memory["pool_entries"]) == (size, 5)
     assert memory["state_bytes"] > size
     line = (
-        f"league pool on each device: {size / 1024:.1f} KiB, 5 entries of {size // 5} bytes; "
+        f"league pool on each device: {size / 1024:.1f} KiB, 5 entries of {size // 5} B; "
         "part of the state"
     )
     assert line in plan.render_text(graph, details)
