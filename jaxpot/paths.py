@@ -65,7 +65,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         if durable:
             sync(draft)
         draft.rename(path)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whatever ends the block, no draft stays
         draft.unlink(missing_ok=True)
         raise
     if durable:

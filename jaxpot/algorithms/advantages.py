@@ -67,12 +67,9 @@ def per_seat_gae(
         advantage = delta + gamma * gae_lambda * next_advantage
         return (value, advantage), advantage, advantage + value
 
-    def cut(value: Array) -> Any:
-        return value, jnp.zeros_like(value)
-
     return _own_decisions(
         decide,
-        cut,
+        _value_alone,
         value,
         final=(final_value, final_known),
         reward=reward,
@@ -199,12 +196,9 @@ def per_seat_vtrace(
         advantage = rho * (delta + gamma * gae_lambda * next_excess)
         return (value, excess), advantage, excess + value
 
-    def cut(value: Array) -> Any:
-        return value, jnp.zeros_like(value)
-
     return _own_decisions(
         decide,
-        cut,
+        _value_alone,
         value,
         log_ratio,
         final=(final_value, final_known),
@@ -212,6 +206,11 @@ def per_seat_vtrace(
         done=done,
         seat=seat,
     )
+
+
+def _value_alone(value: Array) -> tuple[Array, Array]:
+    """Returns what a seat keeps where a value is all that is known: that, and no trace."""
+    return value, jnp.zeros_like(value)
 
 
 def _own_decisions(

@@ -62,7 +62,7 @@ def secure() -> None:
 
 
 def settle_stdout() -> None:
-    """Writes what stdout still holds, or drops it where that fails: the error is told already.
+    """Writes what stdout still holds, or drops it where that fails: the error is already shown.
 
     The interpreter would try it again at its end, and end with status 120.
     """

@@ -20,8 +20,8 @@ def import_path(
 ) -> Iterator[Imported]:
     """Take in each run that a path has; yield what became of it.
 
-    A run that cannot be taken in is told as refused, and keeps none of the others back. A folder
-    that is passed over is told as skipped, without a uid.
+    A run that cannot be taken in is reported as refused, and stops none of the others. A folder
+    that is passed over is reported as skipped, without a uid.
 
     Raises:
         UserError: there is no such path, no run in it, or an archive that is not safe to unpack.

@@ -129,7 +129,7 @@ init_archive_lanes = partial(_init_lanes, "archive")
 
 
 def _carried(name: str, phase: Phase, values: Values) -> Games | None:
-    """Returns the games that a collector goes on with; None where its lanes begin anew."""
+    """Returns the games that a collector goes on with; None where every lane begins a new game."""
     field = carried_field(name)
     return values[field] if field in phase.reads else None
 

@@ -82,7 +82,7 @@ def no_games(context: Context, lanes: int, *, remembers: bool) -> Games:
 
 
 def go_on(carried: Games, dealt: Games) -> Games:
-    """Goes on with the carried games, but for lanes whose opponent is another: those begin anew."""
+    """Goes on with the carried games, or with the dealt one where a lane's opponent has changed."""
     return where_lanes(carried.opponent == dealt.opponent, carried, dealt)
 
 

@@ -14,7 +14,7 @@ _FREE_BYTES = 8 << 20
 
 
 def compact(runs_dir: Path, *, wait: float) -> bool:
-    """Write the database anew where much of its file is free and the disk has room for that.
+    """Rewrite the database where much of its file is free and the disk has room for that.
 
     Nobody waits meanwhile: it is made from a copy, which counts only if nothing was recorded since.
 

@@ -62,7 +62,7 @@ def check_golden(
                     subject=subject_words,
                     comparable=False,
                     differs=tuple(outdated),
-                    notes=("--golden FILE --update writes the entries anew",),
+                    notes=("--golden FILE --update rewrites the entries",),
                 )
             entry = next((entry for entry in entries if entry["key"] == key), None)
             if entry is None:

@@ -165,7 +165,7 @@ def test_what_values_learn(rollout, changes, plain, options):
 
 
 def test_an_outcome_in_two_parts_is_that_of_the_whole(rollout):
-    """What a seat is paid behind a cut, up to its game's end, is added to what it had before."""
+    """What a seat is paid after a cut, up to its game's end, is added to what it had before."""
     algorithm, cut = own(value_target="outcome"), 5
     whole, _ = jax.device_get(algorithm.targets(rollout))
     first, _ = algorithm.targets(

@@ -1,4 +1,4 @@
-"""Commands whose standard streams are closed, full, or read by nobody."""
+"""Commands whose standard streams are closed, full, or not read."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-"""A game of forty moves, paid at its end only: whoever has taken more points has won."""
+"""A game of forty moves, paid at its end only: the player with more points has won."""
 
 import dataclasses
 from typing import Any
