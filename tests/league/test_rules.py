@@ -68,6 +68,7 @@ class PlayedLeague:
             overrides={
                 "collect": {
                     "num_steps": STEPS,
+                    "start": "fresh",
                     "random": None,
                     "league": {"num_envs": UNIT * setup.groups},
                     "archive": {"num_envs": UNIT * setup.archive_groups},
