@@ -8,10 +8,10 @@ from typing import Any
 
 import jax
 
-from jaxpot.graph import compile_graph
-from jaxpot.graph.plan import step_groups
+from jaxpot.loop import compile_graph
 from jaxpot.loop.context import build_context
 from jaxpot.loop.lowering import split_state, start_values
+from jaxpot.loop.plan import step_groups
 from jaxpot.loop.programs import Programs, group_inputs
 from jaxpot.loop.streams import root_key_data
 from jaxpot.spec import Experiment

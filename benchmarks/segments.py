@@ -172,7 +172,7 @@ def run_program(experiment: Experiment, segment: int) -> None:
     prepare(experiment.runtime)
     import jax
 
-    from jaxpot.graph import compile_graph
+    from jaxpot.loop import compile_graph
     from jaxpot.loop.context import build_context
     from jaxpot.loop.lowering import split_state
     from jaxpot.loop.programs import Programs

@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from jaxpot.loop import runner
-from jaxpot.sinks.dashboard import Dashboard
 from jaxpot.spec import load
+from jaxpot.views.dashboard import Dashboard
 
 ROOT = Path(__file__).parent.parent
 WIDTH, HEIGHT = 82, 30

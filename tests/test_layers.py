@@ -22,39 +22,33 @@ MAY_IMPORT = {
     "paths": {"errors"},
     "signals": set(),
     "spec": {"errors", "paths"},
-    "graph": {"errors", "formatting", "spec"},
-    "envs": {"errors", "spec"},
+    "games": {"errors", "spec"},
     "models": {"errors", "spec"},
-    "auxiliary": {"envs", "errors", "models", "spec"},
-    "search": {"envs", "errors", "models", "spec"},
-    "algorithms": {"auxiliary", "envs", "errors", "models", "search", "spec"},
+    "algorithms": {"errors", "games", "models", "spec"},
     "checkpoints": {"errors", "paths", "spec"},
     "store": {"errors", "paths", "signals", "spec"},
     "league": {"errors", "spec"},
     "evaluators": {
-        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "league", "models"),
-        *("search", "spec", "store"),
+        *("algorithms", "checkpoints", "errors", "games", "league", "models", "spec", "store"),
     },
     "loop": {
-        *("algorithms", "auxiliary", "checkpoints", "envs", "errors", "evaluators", "formatting"),
-        *("graph", "league", "models", "paths", "signals", "spec", "statistics", "store"),
+        *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "league"),
+        *("models", "paths", "signals", "spec", "statistics", "store"),
     },
-    "verification": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
+    "verify": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
     "testing": {
-        *("algorithms", "auxiliary", "envs", "errors", "evaluators", "models", "spec"),
-        *("store", "verification"),
+        *("algorithms", "errors", "evaluators", "games", "models", "spec", "store", "verify"),
     },
-    "sinks": {"errors", "formatting", "loop", "paths", "signals", "spec", "store"},
-    "comparison": {"errors", "formatting", "statistics"},
-    "charts": {"comparison", "errors", "formatting"},
-    "report": {
-        *("charts", "comparison", "errors", "formatting", "sinks", "store", "verification"),
+    "trackers": {"errors", "formatting", "loop", "paths", "signals", "spec", "store"},
+    "views": {
+        *("errors", "formatting", "loop", "paths", "signals", "spec", "statistics", "store"),
+        *("trackers", "verify"),
     },
-    "exchange": {"checkpoints", "errors", "paths", "sinks", "spec", "store"},
+    "exchange": {"checkpoints", "errors", "paths", "spec", "store", "trackers"},
     "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
     "cli": {
-        *("charts", "comparison", "errors", "exchange", "formatting", "graph", "loop", "report"),
-        *("sinks", "paths", "signals", "spec", "store", "upkeep", "verification"),
+        *("errors", "exchange", "formatting", "loop", "paths", "signals", "spec", "store"),
+        *("trackers", "upkeep", "verify", "views"),
     },
     "__main__": {"cli"},
 }
@@ -62,16 +56,22 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "formatting", "statistics", "paths", "signals", "spec", "graph", "store"),
-    *("checkpoints", "sinks", "comparison", "charts", "report", "exchange", "upkeep", "cli"),
+    *("errors", "formatting", "statistics", "paths", "signals", "spec", "store", "checkpoints"),
+    *("trackers", "views", "exchange", "upkeep", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""
 
 BEFORE_JAX = (
+    "compile",
     "delivery",
     "environment",
+    "fields",
     "gates",
+    "graph",
     "observer",
+    "payload_reference",
+    "phase",
+    "plan",
     "provenance",
     "record",
     "restoring",

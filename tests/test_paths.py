@@ -12,8 +12,8 @@ from jaxpot.cli import main
 from jaxpot.cli.options import UserPath
 from jaxpot.errors import UserError
 from jaxpot.paths import expanded, replacing, write_file, write_output
-from jaxpot.sinks import jsonl, tensorboard
 from jaxpot.spec import load
+from jaxpot.trackers import jsonl, tensorboard
 from tests.cli.test_descriptors import SPEC
 from tests.store.journals import complete_run
 

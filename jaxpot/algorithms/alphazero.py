@@ -11,18 +11,18 @@ from jax import Array
 
 from jaxpot import spec
 from jaxpot.algorithms.advantages import Advantages, n_step_return, per_seat_gae, per_seat_return
+from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, Settle, View
 from jaxpot.algorithms.losses import masked_mean
 from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import sample_action
 from jaxpot.algorithms.rows import predict
+from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
 from jaxpot.algorithms.search_losses import search_terms
 from jaxpot.algorithms.updates import make_updates
-from jaxpot.auxiliary import AuxiliaryLoss, auxiliary_terms
-from jaxpot.envs.base import Environment
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.search import SearchOptions, SearchResult, require_searchable, search
-from jaxpot.spec.optimizers import OptimizerConfig
+from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
 def build(

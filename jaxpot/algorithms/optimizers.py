@@ -8,7 +8,7 @@ import optax
 from jax import Array
 
 from jaxpot.spec import SGD, Adam, AdamW, implementation
-from jaxpot.spec.optimizers import OptimizerConfig
+from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
 def build_adamw(config: AdamW, learning_rate: Array | float) -> optax.GradientTransformation:

@@ -11,12 +11,8 @@ import optax
 from jax import Array
 
 from jaxpot import spec
-from jaxpot.algorithms.advantages import (
-    Advantages,
-    per_seat_gae,
-    per_seat_return,
-    per_seat_vtrace,
-)
+from jaxpot.algorithms.advantages import Advantages, per_seat_gae, per_seat_return, per_seat_vtrace
+from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
 from jaxpot.algorithms.losses import normalize, ppo_terms
 from jaxpot.algorithms.optimizers import init_optimizer
@@ -24,10 +20,9 @@ from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.rows import predict
 from jaxpot.algorithms.schedules import schedule_value
 from jaxpot.algorithms.updates import make_updates
-from jaxpot.auxiliary import AuxiliaryLoss, auxiliary_terms
-from jaxpot.envs.base import Environment
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec.optimizers import OptimizerConfig
+from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
 def build(

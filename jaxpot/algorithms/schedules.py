@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.spec import Constant, Cosine, Linear, implementation
-from jaxpot.spec.schedules import Schedule
+from jaxpot.spec.configs.schedules import Schedule
 
 
 def schedule_value(schedule: float | Schedule, iteration: Array | int) -> Array:

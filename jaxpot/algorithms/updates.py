@@ -16,7 +16,7 @@ from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
 from jaxpot.algorithms.optimizers import clipped_norm, make_optimizer
 from jaxpot.algorithms.schedules import schedule_value
 from jaxpot.models.base import ModelState, Params
-from jaxpot.spec.optimizers import OptimizerConfig
+from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 Loss: TypeAlias = Callable[
     [Params, ModelState, Batch, Array, Array | None],

@@ -12,13 +12,7 @@ import attrs
 from jaxpot.checkpoints.arrays import HostState, copy_to_host
 from jaxpot.checkpoints.commit import link_checkpoint, write_checkpoint
 from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint
-from jaxpot.checkpoints.layout import (
-    PLACE_OF,
-    PLACES,
-    checkpoint_path,
-    list_checkpoints,
-    place_dir,
-)
+from jaxpot.checkpoints.layout import PLACE_OF, PLACES, checkpoint_path, list_checkpoints, place_dir
 from jaxpot.checkpoints.metadata import Metadata
 from jaxpot.checkpoints.records import Record, Records, digest_of
 from jaxpot.checkpoints.retention import Retention

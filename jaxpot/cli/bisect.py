@@ -13,9 +13,9 @@ from jaxpot.cli.options import UserPath, json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, note, table
 
 if TYPE_CHECKING:
-    from jaxpot.verification.bisect import Again, Bisection, Rerun
-    from jaxpot.verification.divergence import Located
-    from jaxpot.verification.states import LeafDifference
+    from jaxpot.verify.bisect import Again, Bisection, Rerun
+    from jaxpot.verify.divergence import Located
+    from jaxpot.verify.states import LeafDifference
 
 EXIT_DIFFERENT = 3
 _SHOWN = 12
@@ -67,7 +67,7 @@ def command(
 
     Exit status: 0 no difference, 3 a difference was found, 2 the two cannot be compared.
     """
-    from jaxpot.verification.bisect import bisect
+    from jaxpot.verify.bisect import bisect
 
     found = bisect(
         ctx.obj["runs_dir"],
@@ -208,7 +208,7 @@ def _number(value: Any) -> str:
     """Writes a value, a fraction with its bits."""
     if not isinstance(value, float):
         return _text(value)
-    from jaxpot.verification.compare import hexadecimal
+    from jaxpot.verify.compare import hexadecimal
 
     return f"{value!r} ({hexadecimal(value)})"
 

@@ -41,7 +41,7 @@ def command(
     if as_json and mermaid:
         raise click.UsageError("--json and --mermaid exclude each other")
     loaded = load_prepared(spec, overrides=overrides)
-    from jaxpot.graph import compile_graph, plan
+    from jaxpot.loop import compile_graph, plan
     from jaxpot.loop.shapes import plan_details
 
     graph = compile_graph(loaded.experiment)

@@ -8,13 +8,7 @@ import click
 
 from jaxpot.cli.options import UserPath, runs_dir_option
 from jaxpot.cli.output import emit
-from jaxpot.cli.several import (
-    chosen,
-    keys_option,
-    runs_argument,
-    separate_option,
-    x_axis_option,
-)
+from jaxpot.cli.several import chosen, keys_option, runs_argument, separate_option, x_axis_option
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 from jaxpot.paths import write_output
@@ -55,7 +49,7 @@ def command(
 
     The file's path goes to stdout. An older report is written over, any other file is not.
     """
-    from jaxpot.report import is_ours, report_page
+    from jaxpot.views.report import is_ours, report_page
 
     store = current_store()
     uids = chosen(store, runs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxpot import formatting as words
 from jaxpot.cli.output import table
-from jaxpot.sinks.cells import gate_cells
+from jaxpot.views.cells import gate_cells
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import RunResult

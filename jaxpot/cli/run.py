@@ -16,7 +16,7 @@ from jaxpot.cli.options import (
     writable_runs_dir,
 )
 from jaxpot.cli.session import conclude, conclude_seeds, display, display_options, watching
-from jaxpot.spec.expect import MAX_SEEDS
+from jaxpot.spec.configs.expect import MAX_SEEDS
 
 
 @click.command("run")

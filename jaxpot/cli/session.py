@@ -43,13 +43,13 @@ def terminal() -> bool:
 def display(*, plain: bool, quiet: bool) -> Iterator[Observers]:
     """Opens the display that suits stderr, and gives the terminal back whatever happens."""
     from jaxpot.loop.observer import Observers
-    from jaxpot.sinks.plain import Plain
+    from jaxpot.views.plain import Plain
 
     if plain or quiet or not terminal():
         observers = Observers(Plain(only_warnings=quiet))
         yield observers
     else:
-        from jaxpot.sinks.dashboard import Dashboard
+        from jaxpot.views.dashboard import Dashboard
 
         with Dashboard() as dashboard:
             observers = Observers(dashboard)

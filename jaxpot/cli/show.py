@@ -13,7 +13,7 @@ from jaxpot.cli.options import json_option, runs_dir_option
 from jaxpot.cli.output import emit, json_text, table
 from jaxpot.cli.result import gates_table
 from jaxpot.cli.store import current_store
-from jaxpot.sinks.cells import attempt_cells, checkpoint_cells, moment, number
+from jaxpot.views.cells import attempt_cells, checkpoint_cells, moment, number
 
 _SHARE_SHOWN = 0.0005
 

@@ -45,19 +45,19 @@ def command(
     Exit status: 0 whatever the run came to, with --exit-code the run's: 1 it failed or missed a
     gate, 130 it was interrupted. 1 too where its journal is removed meanwhile.
     """
-    from jaxpot.sinks.replay import JournalClock
-    from jaxpot.sinks.watching import watch
+    from jaxpot.views.replay import JournalClock
+    from jaxpot.views.watching import watch
 
     ref = current_store().find(run)
     clock = JournalClock()
     try:
         if plain or quiet or not terminal():
-            from jaxpot.sinks.plain import Plain
+            from jaxpot.views.plain import Plain
 
             shown = Plain(clock=clock, only_warnings=quiet)
             result = watch(ref.path, shown, clock, wait=wait, tell=note)
         else:
-            from jaxpot.sinks.dashboard import Dashboard
+            from jaxpot.views.dashboard import Dashboard
 
             with Dashboard(clock=clock, hint=_HINT) as dashboard:
                 result = watch(ref.path, dashboard, clock, wait=wait, tell=note)

@@ -13,14 +13,14 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.envs.base import Environment
+from jaxpot.algorithms.search import require_searchable
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player
+from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.search import require_searchable
 from jaxpot.spec import ArchiveEvaluator, League, Search
 
 

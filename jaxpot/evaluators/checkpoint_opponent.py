@@ -14,6 +14,7 @@ import attrs
 import jax
 from jax import Array
 
+from jaxpot.algorithms.search import require_searchable
 from jaxpot.checkpoints import (
     CheckpointError,
     CheckpointInfo,
@@ -24,20 +25,15 @@ from jaxpot.checkpoints import (
     restore_network,
     select_checkpoint,
 )
-from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
 from jaxpot.evaluators.elo import elo_difference
 from jaxpot.evaluators.opponent_network import mismatch, network_of
 from jaxpot.evaluators.play import Games, outcomes, play_games, rates
 from jaxpot.evaluators.players import policy_player
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.search import require_searchable
-from jaxpot.spec import (
-    CheckpointEvaluator,
-    Experiment,
-    Search,
-)
+from jaxpot.spec import CheckpointEvaluator, Experiment, Search
 from jaxpot.store.runs import find, run_dir
 
 

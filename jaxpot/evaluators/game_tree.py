@@ -15,10 +15,10 @@ from jax import Array
 from jax.core import eval_context
 
 from jaxpot.algorithms.policy import greedy_action
-from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.positions import GameTree, enumerate_positions
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.spec import GameTreeEvaluator
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxpot.auxiliary import build_losses
-from jaxpot.auxiliary.network import build_network
-from jaxpot.envs.base import Environment
+from jaxpot.algorithms.auxiliary import build_losses
+from jaxpot.algorithms.auxiliary.network import build_network
 from jaxpot.evaluators.base import OpponentError
+from jaxpot.games.base import Environment
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment, ImportedPart, SpecError, diff, from_resolved, resolved
 from jaxpot.spec.resolve import plain

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.envs.auto_reset import where_lane
-from jaxpot.envs.base import Environment
 from jaxpot.evaluators.players import Player
+from jaxpot.games.auto_reset import where_lane
+from jaxpot.games.base import Environment
 from jaxpot.models.memory import Carry, where_lanes
 
 

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.algorithms.policy import greedy_action, sample_action
-from jaxpot.envs.actions import uniform_legal_action
-from jaxpot.envs.base import Environment
+from jaxpot.algorithms.search import SearchOptions, noiseless, search
+from jaxpot.games.actions import uniform_legal_action
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.models.memory import Carry
-from jaxpot.search import SearchOptions, noiseless, search
 from jaxpot.spec import Search
 
 

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from jax import Array
 
-from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
+from jaxpot.games.base import Environment
 
 # Moves expanded in one call: wide enough for its fixed cost to vanish, narrow enough for the
 # padding of a game's first and last plies not to matter.

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 from jax import Array
 
-from jaxpot.envs.base import Environment
+from jaxpot.algorithms.search import require_searchable
 from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player, uniform_player
+from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.search import require_searchable
 from jaxpot.spec import RandomEvaluator, Search
 
 

@@ -69,7 +69,7 @@ def write_event_files(refs: Sequence[RunRef], wanted: Wanted, output: Path) -> l
 
 
 def _write_events(ref: RunRef, wanted: Wanted, folder: Path) -> None:
-    from jaxpot.sinks.tensorboard import TensorBoardSink
+    from jaxpot.trackers.tensorboard import TensorBoardSink
 
     journal = ref.path / JOURNAL_NAME
     sink = TensorBoardSink(folder)

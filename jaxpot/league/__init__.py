@@ -2,14 +2,7 @@
 
 from jaxpot.league.allocation import allocate, group_slots, weights
 from jaxpot.league.pool import Frozen, empty_pool, freeze, gather
-from jaxpot.league.table import (
-    ARCHIVE,
-    LEAGUE,
-    NEW_SCORE,
-    Table,
-    empty_table,
-    update_scores,
-)
+from jaxpot.league.table import ARCHIVE, LEAGUE, NEW_SCORE, Table, empty_table, update_scores
 
 __all__ = [
     "ARCHIVE",

@@ -8,8 +8,7 @@ import attrs
 import jax
 import numpy as np
 
-from jaxpot.graph import PhaseGraph, Regime
-from jaxpot.graph.plan import step_groups
+from jaxpot.loop import PhaseGraph, Regime
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.environment import resume_collector
 from jaxpot.loop.league import LeagueKeeper
@@ -21,6 +20,7 @@ from jaxpot.loop.lowering import (
     start_values,
     unpack,
 )
+from jaxpot.loop.plan import step_groups
 from jaxpot.loop.programs import Program, Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.samples import Sampler

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.auxiliary import auxiliary_targets
 from jaxpot.algorithms.base import Batch, Rollout, Settle, settle_of
 from jaxpot.algorithms.rows import as_rows
-from jaxpot.auxiliary import auxiliary_targets
-from jaxpot.graph import Phase
+from jaxpot.loop import Phase
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import Context, PhaseFunction, Values
-from jaxpot.spec.collect import most_rows
+from jaxpot.spec.configs.collect import most_rows
 from jaxpot.spec.registry import replay_iterations
 
 

@@ -20,9 +20,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.auxiliary import record_states
 from jaxpot.algorithms.base import Decision, Rollout, View
-from jaxpot.auxiliary import record_states
-from jaxpot.envs import auto_reset_step, uniform_legal_action
+from jaxpot.games import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
 from jaxpot.loop.games import Games, final_values, go_on, new_games
 from jaxpot.loop.lanes import Keys, Lanes, step_keys

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.graph import Phase
-from jaxpot.graph.phase import SEARCH, carried_field, stream_value
 from jaxpot.league import Table, allocate, gather, group_slots, update_scores, weights
+from jaxpot.loop import Phase
 from jaxpot.loop.collect import Played, rollout, rollout_groups
 from jaxpot.loop.context import Context, PhaseFunction, Values
 from jaxpot.loop.games import Games, no_games
+from jaxpot.loop.phase import SEARCH, carried_field, stream_value
 from jaxpot.loop.state import league_of
 from jaxpot.loop.streams import CollectorKeys
 

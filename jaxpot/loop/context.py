@@ -9,15 +9,15 @@ from typing import Any
 import attrs
 from jax import Array
 
+from jaxpot.algorithms.auxiliary import AuxiliaryLoss, build_losses, build_network
 from jaxpot.algorithms.base import Algorithm
-from jaxpot.auxiliary import AuxiliaryLoss, build_losses, build_network
-from jaxpot.envs.base import Environment
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import Evaluator, OpponentError
-from jaxpot.graph.phase import Implementation
+from jaxpot.games.base import Environment
+from jaxpot.loop.phase import Implementation
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment, Fault, SpecError
-from jaxpot.spec.models import is_recurrent
+from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation, part_row
 

@@ -118,7 +118,7 @@ class Deliveries:
         with (folder / f"{name}.log").open("wb") as log:
             # -P: a file in the user's directory must not stand in for a module of the same name.
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "jaxpot.sinks.child"],
+                [sys.executable, "-P", "-m", "jaxpot.trackers.child"],
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=log,

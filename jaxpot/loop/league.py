@@ -7,17 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxpot.graph import PhaseGraph
 from jaxpot.league.table import EMPTY
+from jaxpot.loop import PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.digest import to_hex
-from jaxpot.loop.entries import (
-    activity_events,
-    add_events,
-    any_recalled,
-    entries,
-    standings,
-)
+from jaxpot.loop.entries import activity_events, add_events, any_recalled, entries, standings
 from jaxpot.loop.lowering import inputs_of
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder

@@ -9,9 +9,9 @@ import numpy as np
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.graph import Phase, PhaseGraph, Regime
-from jaxpot.graph.phase import stream_value
+from jaxpot.loop import Phase, PhaseGraph, Regime
 from jaxpot.loop.context import Context, resolve
+from jaxpot.loop.phase import stream_value
 from jaxpot.loop.state import State
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key
 from jaxpot.spec import PayloadKey

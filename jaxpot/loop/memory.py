@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxpot import formatting as words
 from jaxpot.errors import UserError
-from jaxpot.graph import PhaseGraph
+from jaxpot.loop import PhaseGraph
 from jaxpot.loop.context import Context
 from jaxpot.loop.lowering import inputs_of, lower_phase, start_values
 from jaxpot.loop.state import State

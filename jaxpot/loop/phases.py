@@ -11,12 +11,12 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.graph import Phase
-from jaxpot.graph.phase import stream_value
 from jaxpot.league import ARCHIVE, Table, freeze
+from jaxpot.loop import Phase
 from jaxpot.loop.batch import kept_rows
 from jaxpot.loop.context import Context, PhaseFunction, Values
 from jaxpot.loop.digest import combine, leaf_digests
+from jaxpot.loop.phase import stream_value
 from jaxpot.loop.state import NETWORK, league_of
 from jaxpot.loop.streams import IMPLEMENTATION, advance_chain
 

@@ -7,19 +7,13 @@ from typing import Any
 import jax
 
 from jaxpot.algorithms.base import Batch, Rollout
-from jaxpot.graph import Phase, PhaseGraph, Regime
-from jaxpot.graph.plan import POOL_DIGESTS, SAMPLES, step_groups
+from jaxpot.loop import Phase, PhaseGraph, Regime
 from jaxpot.loop.context import Context
 from jaxpot.loop.digest import combine, leaf_digests
-from jaxpot.loop.lowering import (
-    Values,
-    finish,
-    inputs_of,
-    lower_iteration,
-    lower_phase,
-)
+from jaxpot.loop.lowering import Values, finish, inputs_of, lower_iteration, lower_phase
 from jaxpot.loop.memory import check_program
 from jaxpot.loop.picking import pick_samples
+from jaxpot.loop.plan import POOL_DIGESTS, SAMPLES, step_groups
 from jaxpot.loop.state import State, init_state
 from jaxpot.loop.streams import IMPLEMENTATION
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxpot.graph import PhaseGraph
+from jaxpot.loop import PhaseGraph
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.observer import Observer
 

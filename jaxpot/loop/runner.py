@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.graph import PhaseGraph
+from jaxpot.loop import PhaseGraph
 from jaxpot.loop.environment import collector_paused, prepare
 from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
@@ -39,7 +39,7 @@ def run(
     """Starts a new run and trains until it ends, is stopped, or fails.
 
     Args:
-        what: What `jaxpot.spec.load` gave, or an experiment.
+        what: What `jaxpot.spec.source.load` gave, or an experiment.
         runs_dir: Folder of all runs; made if it is not there.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
         init_from: Whose network to start with: `RUN`, `RUN:SELECTOR` or a checkpoint's path; one

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxpot.envs.base import Describing, Environment
-from jaxpot.graph import Regime
-from jaxpot.graph.plan import BATCH, batch_groups
+from jaxpot.games.base import Describing, Environment
+from jaxpot.loop import Regime
 from jaxpot.loop.lowering import start_values
+from jaxpot.loop.plan import BATCH, batch_groups
 from jaxpot.loop.programs import Programs, group_inputs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.state import NETWORK, State

@@ -9,7 +9,7 @@ import jax
 
 from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
 from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
-from jaxpot.graph import Cadence, PhaseGraph
+from jaxpot.loop import Cadence, PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.entries import listing
 from jaxpot.loop.recorder import Recorder

@@ -16,7 +16,7 @@ from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.loop.record import read_record
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment
-from jaxpot.spec.experiment import MAX_SEED
+from jaxpot.spec.configs.experiment import MAX_SEED
 from jaxpot.statistics import Spread, spread_of
 from jaxpot.store.gates import SEEDS
 from jaxpot.store.journal import JOURNAL_NAME, Journal
@@ -74,7 +74,7 @@ def run_seeds(
     A run that fails does not keep the others from running; signals that stop a run stop them all.
 
     Args:
-        what: What `jaxpot.spec.load` gave, or an experiment.
+        what: What `jaxpot.spec.source.load` gave, or an experiment.
         seeds: How many.
         runs_dir: Folder of all runs; made if it is not there.
         iterations: Stop each after that many; above the spec's own it changes the spec.

@@ -9,7 +9,7 @@ import attrs
 
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.errors import UserError
-from jaxpot.graph import PhaseGraph, compile_graph
+from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.delivery import Deliveries

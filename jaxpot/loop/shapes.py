@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxpot.graph import PhaseGraph, compile_graph
+from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
 from jaxpot.loop.digest import leaf_paths
 from jaxpot.loop.lowering import (

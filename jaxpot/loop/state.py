@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.graph import PhaseGraph
 from jaxpot.league import Table, empty_pool, empty_table
+from jaxpot.loop import PhaseGraph
 from jaxpot.loop.context import Context, resolve
 from jaxpot.loop.streams import stream_key
 from jaxpot.spec import League

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.graph import PhaseGraph, compile_graph
+from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.spec import Experiment
 
 CONTRACT = "v1"

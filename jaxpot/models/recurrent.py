@@ -9,13 +9,7 @@ from typing import Protocol
 from flax import nnx
 from jax import Array
 
-from jaxpot.models.base import (
-    Network,
-    Observation,
-    ObservationShape,
-    Training,
-    from_module,
-)
+from jaxpot.models.base import Network, Observation, ObservationShape, Training, from_module
 from jaxpot.models.cells import Cell
 from jaxpot.models.feature_heads import FeatureHeads, Options
 from jaxpot.models.memory import Carry

@@ -1,9 +1,10 @@
 """The typed spec: one TOML file in, one frozen `Experiment` out, or every fault at once."""
 
-from jaxpot.spec.algorithms import PPO, AlgorithmConfig
-from jaxpot.spec.alphazero import AlphaZero
-from jaxpot.spec.auxiliary import AuxiliaryConfig, GameProgress, OpponentHand
-from jaxpot.spec.board_models import (
+from jaxpot.spec.codes import CODES, describe_code
+from jaxpot.spec.configs.algorithms import PPO, AlgorithmConfig
+from jaxpot.spec.configs.alphazero import AlphaZero
+from jaxpot.spec.configs.auxiliary import AuxiliaryConfig, GameProgress, OpponentHand
+from jaxpot.spec.configs.board_models import (
     AZNet,
     Conv,
     ResNet,
@@ -11,44 +12,43 @@ from jaxpot.spec.board_models import (
     Transformer,
     TransformerLSTM,
 )
-from jaxpot.spec.checkpoint import Best, Checkpoint
-from jaxpot.spec.codes import CODES, describe_code
-from jaxpot.spec.collect import (
+from jaxpot.spec.configs.checkpoint import Best, Checkpoint
+from jaxpot.spec.configs.collect import (
     ArchiveCollector,
     Collect,
     LeagueCollector,
     RandomCollector,
     SelfplayCollector,
 )
-from jaxpot.spec.debug import Debug
-from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
-from jaxpot.spec.envs import EnvConfig, PgxEnv
-from jaxpot.spec.evaluators import (
+from jaxpot.spec.configs.debug import Debug
+from jaxpot.spec.configs.envs import EnvConfig, PgxEnv
+from jaxpot.spec.configs.evaluators import (
     ArchiveEvaluator,
     CheckpointEvaluator,
     Evaluator,
     GameTreeEvaluator,
     RandomEvaluator,
 )
-from jaxpot.spec.expect import Expect
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.expect import Expect
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.league import AddSchedule, League, Target
+from jaxpot.spec.configs.models import GRU, LSTM, MLP, ModelConfig, ResidualMLP
+from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW, OptimizerConfig
+from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.configs.runtime import Runtime
+from jaxpot.spec.configs.schedules import Constant, Cosine, Linear, Schedule
+from jaxpot.spec.configs.search import Search
+from jaxpot.spec.configs.sinks import JsonLines, SinkConfig, TensorBoard, WandB
+from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
 from jaxpot.spec.extras import missing_extras
 from jaxpot.spec.faults import Fault, Origin, SpecError
-from jaxpot.spec.league import AddSchedule, League, Target
-from jaxpot.spec.load import Loaded, load
-from jaxpot.spec.metrics import best_cadence
-from jaxpot.spec.models import GRU, LSTM, MLP, ModelConfig, ResidualMLP
-from jaxpot.spec.optimizers import SGD, Adam, AdamW, OptimizerConfig
-from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.payload import PayloadKey, payload_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.spec.resolve import diff, from_resolved, resolved, to_json, to_toml
-from jaxpot.spec.runtime import Runtime
-from jaxpot.spec.schedules import Constant, Cosine, Linear, Schedule
+from jaxpot.spec.rules.metrics import best_cadence
+from jaxpot.spec.rules.validate import validate
 from jaxpot.spec.schema import json_schema
-from jaxpot.spec.search import Search
-from jaxpot.spec.sinks import JsonLines, SinkConfig, TensorBoard, WandB
-from jaxpot.spec.validate import validate
+from jaxpot.spec.source.load import Loaded, load
 
 __all__ = [
     "CODES",

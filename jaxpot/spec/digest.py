@@ -4,8 +4,8 @@ import hashlib
 import json
 from typing import Any
 
-from jaxpot.spec.evaluators import ArchiveEvaluator
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.evaluators import ArchiveEvaluator
+from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.resolve import plain
 
 SPEC_VERSION = 2

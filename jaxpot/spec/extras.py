@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.faults import Fault
 from jaxpot.spec.registry import part_row
 

@@ -6,10 +6,10 @@ from typing import Any, Literal
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.spec.auxiliary import auxiliary_keys
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.auxiliary import auxiliary_keys
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.league import League
 from jaxpot.spec.keys import PayloadKey
-from jaxpot.spec.league import League
 from jaxpot.spec.registry import part_keys
 from jaxpot.spec.windows import Window, collector_windows, evaluator_start
 

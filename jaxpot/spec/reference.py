@@ -7,23 +7,23 @@ from typing import Any
 
 import attrs
 
-from jaxpot.spec.checkpoint import Best, Checkpoint
-from jaxpot.spec.collect import (
+from jaxpot.spec.configs.checkpoint import Best, Checkpoint
+from jaxpot.spec.configs.collect import (
     ArchiveCollector,
     Collect,
     LeagueCollector,
     RandomCollector,
     SelfplayCollector,
 )
-from jaxpot.spec.debug import Debug
-from jaxpot.spec.expect import Expect
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.debug import Debug
+from jaxpot.spec.configs.expect import Expect
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.league import League, Target
+from jaxpot.spec.configs.runtime import Runtime
 from jaxpot.spec.fields import Rules, rules_of
-from jaxpot.spec.league import League, Target
 from jaxpot.spec.markdown import table
 from jaxpot.spec.pgx_games import GAMES
 from jaxpot.spec.registry import REGISTRIES
-from jaxpot.spec.runtime import Runtime
 from jaxpot.spec.wording import allowed, shown
 
 _INTRODUCTION = """\

@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.spec.algorithms import PPO, ppo_keys
-from jaxpot.spec.alphazero import AlphaZero, alphazero_keys, replayed
-from jaxpot.spec.auxiliary import GameProgress, OpponentHand
-from jaxpot.spec.board_models import (
+from jaxpot.spec.configs.algorithms import PPO, ppo_keys
+from jaxpot.spec.configs.alphazero import AlphaZero, alphazero_keys, replayed
+from jaxpot.spec.configs.auxiliary import GameProgress, OpponentHand
+from jaxpot.spec.configs.board_models import (
     AZNet,
     Conv,
     ResNet,
@@ -22,8 +22,8 @@ from jaxpot.spec.board_models import (
     Transformer,
     TransformerLSTM,
 )
-from jaxpot.spec.envs import PgxEnv
-from jaxpot.spec.evaluators import (
+from jaxpot.spec.configs.envs import PgxEnv
+from jaxpot.spec.configs.evaluators import (
     ArchiveEvaluator,
     CheckpointEvaluator,
     GameTreeEvaluator,
@@ -32,12 +32,12 @@ from jaxpot.spec.evaluators import (
     game_tree_keys,
     rate_keys,
 )
+from jaxpot.spec.configs.models import GRU, LSTM, MLP, ResidualMLP, model_streams
+from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW
+from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.configs.schedules import Constant, Cosine, Linear
+from jaxpot.spec.configs.sinks import JsonLines, TensorBoard, WandB
 from jaxpot.spec.keys import PayloadKey
-from jaxpot.spec.models import GRU, LSTM, MLP, ResidualMLP, model_streams
-from jaxpot.spec.optimizers import SGD, Adam, AdamW
-from jaxpot.spec.parts import ImportedEvaluator, ImportedPart
-from jaxpot.spec.schedules import Constant, Cosine, Linear
-from jaxpot.spec.sinks import JsonLines, TensorBoard, WandB
 
 
 def _no_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
@@ -154,7 +154,7 @@ MODELS = Registry(
 REGISTRIES = (
     Registry(
         "environment",
-        (Row(PgxEnv, "jaxpot.envs.pgx_env:build"),),
+        (Row(PgxEnv, "jaxpot.games.pgx_env:build"),),
         imported=ImportedPart,
     ),
     MODELS,
@@ -175,8 +175,8 @@ REGISTRIES = (
     Registry(
         "auxiliary loss",
         (
-            Row(GameProgress, "jaxpot.auxiliary.game_progress:build"),
-            Row(OpponentHand, "jaxpot.auxiliary.opponent_hand:build"),
+            Row(GameProgress, "jaxpot.algorithms.auxiliary.game_progress:build"),
+            Row(OpponentHand, "jaxpot.algorithms.auxiliary.opponent_hand:build"),
         ),
         imported=ImportedPart,
         named=True,
@@ -229,11 +229,11 @@ REGISTRIES = (
         (
             Row(
                 TensorBoard,
-                "jaxpot.sinks.tensorboard:build",
+                "jaxpot.trackers.tensorboard:build",
                 requires=Package("tensorboardX", "tensorboard"),
             ),
-            Row(WandB, "jaxpot.sinks.wandb:build", requires=Package("wandb", "wandb")),
-            Row(JsonLines, "jaxpot.sinks.jsonl:build"),
+            Row(WandB, "jaxpot.trackers.wandb:build", requires=Package("wandb", "wandb")),
+            Row(JsonLines, "jaxpot.trackers.jsonl:build"),
         ),
         imported=ImportedPart,
         named=True,

@@ -11,11 +11,11 @@ from typing import Any
 
 import attrs
 
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.parts import ImportedPart
 from jaxpot.spec.faults import SpecError, dotted
 from jaxpot.spec.fields import rules_of
 from jaxpot.spec.frozen import thaw
-from jaxpot.spec.parts import ImportedPart
 from jaxpot.spec.structure import structure
 from jaxpot.spec.wording import NONE
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.fields import Name, Rules, rules_of
 from jaxpot.spec.imports import IMPORT_PATH
 from jaxpot.spec.registry import Registry, Row, registry_of

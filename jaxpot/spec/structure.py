@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 import attrs
 
 from jaxpot.spec.blame import accept, distrusted, limited, under, unknown_keys
-from jaxpot.spec.draft import Draft
-from jaxpot.spec.experiment import Experiment
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.parts import Cadence, ImportedEvaluator
 from jaxpot.spec.faults import Fault, SpecError, nearest
 from jaxpot.spec.fields import broken, derived_faults, rules_of
 from jaxpot.spec.frozen import FrozenMap
 from jaxpot.spec.imports import import_class, load_table
 from jaxpot.spec.kinds import kind_of, unknown_kind
-from jaxpot.spec.parts import Cadence, ImportedEvaluator
 from jaxpot.spec.registry import Registry, registry_of
+from jaxpot.spec.rules.draft import Draft
+from jaxpot.spec.rules.validate import validate
 from jaxpot.spec.scalars import (
     MISSING,
     Rejected,
@@ -33,7 +34,6 @@ from jaxpot.spec.scalars import (
     take_str,
     wrong_type,
 )
-from jaxpot.spec.validate import validate
 from jaxpot.spec.wording import NONE, allowed, given, is_union
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from typing import Any
 
 import attrs
 
-from jaxpot.spec.collect import Collect
-from jaxpot.spec.evaluators import ArchiveEvaluator
-from jaxpot.spec.experiment import Experiment
-from jaxpot.spec.league import AddSchedule, League
+from jaxpot.spec.configs.collect import Collect
+from jaxpot.spec.configs.evaluators import ArchiveEvaluator
+from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.league import AddSchedule, League
 
 ARCHIVE_ACTIVE = "archive_active"
 """The condition that an archived entry is active; evaluators of the archive decide on it."""

@@ -1,4 +1,4 @@
-"""Queries that have names: those of `jaxpot/queries`, and the user's own.
+"""Queries that have names: those of `jaxpot/store/queries`, and the user's own.
 
 The comment that a query begins with describes it: a line, and a line for each parameter.
 
@@ -74,7 +74,7 @@ def named_queries(folder: Path | None = None) -> dict[str, Query]:
     Raises:
         UserError: one of the user's own cannot be read.
     """
-    shipped = resources.files("jaxpot").joinpath("queries")
+    shipped = resources.files("jaxpot.store").joinpath("queries")
     found = dict(_read(file, "jaxpot") for file in shipped.iterdir() if file.name.endswith(".sql"))
     own = Path(OWN_FOLDER) if folder is None else folder
     found.update(_read(file, str(file)) for file in sorted(own.glob("*.sql")))

@@ -23,7 +23,7 @@ from jaxpot.algorithms.base import (
     settle_of,
 )
 from jaxpot.algorithms.rows import as_rows
-from jaxpot.envs import Environment, auto_reset_step, uniform_legal_action
+from jaxpot.games import Environment, auto_reset_step, uniform_legal_action
 from jaxpot.models.base import Network, is_shape
 from jaxpot.testing.contract import require
 

@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.auxiliary import AuxiliaryLoss
 from jaxpot.algorithms.base import Rollout
-from jaxpot.auxiliary import AuxiliaryLoss
-from jaxpot.envs import Environment, auto_reset_step, uniform_legal_action
+from jaxpot.games import Environment, auto_reset_step, uniform_legal_action
 from jaxpot.testing.contract import require
 
 _STEPS, _LANES = 12, 8
 
 
 def check_auxiliary_loss(loss: AuxiliaryLoss, env: Environment[Any], *, seed: int = 0) -> None:
-    """Checks that an auxiliary loss keeps to `jaxpot.auxiliary.AuxiliaryLoss`.
+    """Checks that an auxiliary loss keeps to `jaxpot.algorithms.auxiliary.AuxiliaryLoss`.
 
     Lets it record games at random, compute its targets and compare them with outputs, jitted.
 

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.envs.actions import uniform_legal_action
-from jaxpot.envs.auto_reset import where_lane
-from jaxpot.envs.base import Environment
+from jaxpot.games.actions import uniform_legal_action
+from jaxpot.games.auto_reset import where_lane
+from jaxpot.games.base import Environment
 from jaxpot.testing.contract import require
 
 _STATE_FIELDS = {
@@ -21,7 +21,7 @@ _STATE_FIELDS = {
 
 
 def check_environment(env: Environment[Any], *, num_games: int = 32, seed: int = 0) -> None:
-    """Checks that a game keeps to `jaxpot.envs.Environment`: its facts, its shapes, and in play.
+    """Checks that a game keeps to `jaxpot.games.Environment`: its facts, its shapes, and in play.
 
     Traces one lane with jax's key-reuse checker on, then plays `num_games` games at random in one
     compiled program.

@@ -11,14 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.models.base import (
-    ModelState,
-    Network,
-    Observation,
-    Outputs,
-    Params,
-    Sequences,
-)
+from jaxpot.models.base import ModelState, Network, Observation, Outputs, Params, Sequences
 from jaxpot.models.memory import both_seats, of_seat, where_lanes, with_seat
 from jaxpot.testing.closeness import close, equal, finite
 

@@ -14,10 +14,10 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.spec import Experiment, load, resolved
 from jaxpot.store.history import records
-from jaxpot.verification.compare import Comparison, compare
-from jaxpot.verification.rerun import Child, Settings
-from jaxpot.verification.trace import journal_rows
-from jaxpot.verification.trials import journal_in
+from jaxpot.verify.compare import Comparison, compare
+from jaxpot.verify.rerun import Child, Settings
+from jaxpot.verify.trace import journal_rows
+from jaxpot.verify.trials import journal_in
 
 Spec = str | Path | Experiment
 

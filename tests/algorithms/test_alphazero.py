@@ -10,14 +10,14 @@ import pytest
 from jaxpot import spec
 from jaxpot.algorithms import alphazero
 from jaxpot.algorithms.base import Rollout, View
-from jaxpot.envs import pgx_env
 from jaxpot.errors import UserError
-from jaxpot.spec.alphazero import alphazero_keys
+from jaxpot.games import pgx_env
+from jaxpot.spec.configs.alphazero import alphazero_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import check_algorithm
+from tests.algorithms.search.again import Again
+from tests.algorithms.search.networks import Opinion
 from tests.evaluators.stubs import Memoryless
-from tests.search.again import Again
-from tests.search.networks import Opinion
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -36,7 +36,7 @@ LINES = [
     *("rm $run --yes", "rm $run --purge --yes", "restore $run", "ls", "ls --json", "rebuild"),
     *("completion bash", "check $run"),
     "sql --json 'SELECT * FROM runs LEFT JOIN attempts USING (run_id)'",
-    *(f"sql {path.stem}" for path in sorted(Path("jaxpot/queries").glob("*.sql"))),
+    *(f"sql {path.stem}" for path in sorted(Path("jaxpot/store/queries").glob("*.sql"))),
 ]
 _CHANGING = ("rm", "gc", "restore", "rebuild", "tag", "note", "resume", "verify", "bisect", "sync")
 
@@ -144,7 +144,7 @@ def test_every_command_answers(tmp_path, capsys, monkeypatch, kind):
         raise UserError("it would train now")
 
     monkeypatch.setattr("jaxpot.loop.session.Session.build", built)
-    monkeypatch.setattr("jaxpot.verification.rerun.rerun", built, raising=False)
+    monkeypatch.setattr("jaxpot.verify.rerun.rerun", built, raising=False)
     made = tmp_path / "made" / "runs"
     uid = KINDS[kind](made)
     complete_run(made, OTHER, name="other", start=START + 3600)

@@ -10,7 +10,7 @@ from jaxpot.cli.main import invoke
 from jaxpot.loop import environment, runner, seeds
 from jaxpot.loop.seeds import SeedsResult
 from jaxpot.statistics import Spread
-from tests.sinks.stream import Clock, play, result
+from tests.trackers.stream import Clock, play, result
 
 SPEC = """
 name = "tiny"
@@ -219,7 +219,7 @@ def test_own_parts_are_imported_only_after_jax_is_prepared(fake, spec, tmp_path,
 
 
 def test_display_that_fails_is_reported_and_costs_no_result(fake, spec, capsys, monkeypatch):
-    from jaxpot.sinks.plain import Plain
+    from jaxpot.views.plain import Plain
 
     def payload(self, payload):
         raise ValueError("no")
@@ -241,8 +241,8 @@ def test_resume_takes_a_selector_and_prints_the_same(fake, spec, capsys):
 
 def test_terminal_gets_the_dashboard(monkeypatch):
     from jaxpot.cli import session
-    from jaxpot.sinks.dashboard import Dashboard
-    from jaxpot.sinks.plain import Plain
+    from jaxpot.views.dashboard import Dashboard
+    from jaxpot.views.plain import Plain
 
     def kinds(**choices):
         with session.display(**{"plain": False, "quiet": False, **choices}) as observers:

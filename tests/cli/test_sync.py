@@ -7,9 +7,9 @@ import pytest
 from jaxpot.cli.sync import command
 from jaxpot.errors import UserError
 from tests.cli.runs import call
-from tests.sinks import readers
 from tests.spec.specs import SMALL
 from tests.store.journals import Writer
+from tests.trackers import readers
 
 UID = "20261122-101530-aaaaaa"
 SPEC = {**SMALL, "sinks": {"mine": {"kind": "jsonl"}}}

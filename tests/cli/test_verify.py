@@ -3,10 +3,10 @@ import json
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.verification import checks, golden
-from jaxpot.verification.compare import compare
-from jaxpot.verification.report import Compared, Report
-from jaxpot.verification.trace import Row
+from jaxpot.verify import checks, golden
+from jaxpot.verify.compare import compare
+from jaxpot.verify.report import Compared, Report
+from jaxpot.verify.trace import Row
 from tests.cli.runs import two_runs
 
 SPEC = "specs/smoke.toml"

@@ -38,7 +38,7 @@ def test_ctrl_c_leaves_the_run_alone(runs_dir, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxpot.sinks.watching.watch", interrupt)
+    monkeypatch.setattr("jaxpot.views.watching.watch", interrupt)
     before = (runs_dir / KILLED / "journal.jsonl").read_bytes()
     result = call(command, runs_dir, KILLED)
     assert result.exit_code != 0

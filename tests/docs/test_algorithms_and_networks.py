@@ -9,7 +9,7 @@ import pytest
 
 from jaxpot.spec import AlphaZero, Search, load
 from jaxpot.spec.codes import CODES
-from jaxpot.spec.models import is_recurrent, needs_board
+from jaxpot.spec.configs.models import is_recurrent, needs_board
 from jaxpot.spec.registry import MODELS
 from tests.docs.pages import ROOT, blocks, page
 

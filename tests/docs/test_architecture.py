@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from jaxpot.graph import compile_graph, plan
+from jaxpot.loop import compile_graph, plan
 from jaxpot.loop.clock import SPENT
 from jaxpot.spec import resolved, to_toml
 from jaxpot.store import records

@@ -9,11 +9,11 @@ import pyspiel
 import pytest
 
 from jaxpot.checkpoints import CheckpointWriter
-from jaxpot.envs import pgx_env
 from jaxpot.errors import UserError
 from jaxpot.evaluators import checkpoint_opponent
+from jaxpot.games import pgx_env
 from jaxpot.spec import Best, Checkpoint, CheckpointEvaluator, PgxEnv, Search, resolved
-from jaxpot.spec.evaluators import checkpoint_keys
+from jaxpot.spec.configs.evaluators import checkpoint_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.store.runs import create_run
 from jaxpot.testing import check_evaluator

@@ -9,14 +9,14 @@ import pyspiel
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
 from jaxpot.errors import UserError
 from jaxpot.evaluators import game_tree
+from jaxpot.games import pgx_env
 from jaxpot.testing import check_evaluator
-from tests.envs.nim import Nim
 from tests.evaluators.boards import observation
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork, greedy_action
+from tests.games.nim import Nim
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

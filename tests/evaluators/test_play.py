@@ -10,14 +10,14 @@ import pyspiel
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
 from jaxpot.evaluators import Games, play_games, rates
 from jaxpot.evaluators.play import outcomes
 from jaxpot.evaluators.players import uniform_player
 from jaxpot.evaluators.random_opponent import build
-from tests.envs.nim import Nim
+from jaxpot.games import pgx_env
 from tests.evaluators.boards import observation
 from tests.evaluators.tabular import TabularNetwork, greedy_action
+from tests.games.nim import Nim
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
+from jaxpot.algorithms.search import SearchOptions, noiseless, search
 from jaxpot.errors import UserError
 from jaxpot.evaluators import game_tree, play_games, random_opponent
 from jaxpot.evaluators.players import policy_player
+from jaxpot.games import pgx_env
 from jaxpot.models.base import Outputs
-from jaxpot.search import SearchOptions, noiseless, search
-from tests.envs.nim import Nim
+from tests.algorithms.search.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.test_play import Recording
-from tests.search.networks import Opinion
+from tests.games.nim import Nim
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
 from jaxpot.errors import UserError
 from jaxpot.evaluators.positions import enumerate_positions
-from tests.envs.nim import Nim
+from jaxpot.games import pgx_env
+from tests.games.nim import Nim
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
 from jaxpot.evaluators import random_opponent
+from jaxpot.games import pgx_env
 from jaxpot.testing import check_evaluator
-from tests.envs.nim import Nim
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork
+from tests.games.nim import Nim
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -14,15 +14,7 @@ from typing import Any
 from jaxpot.store import Store
 from jaxpot.store.runs import journals
 from tests.faults.outcomes import Outcome, outcome_of
-from tests.faults.processes import (
-    ROOT,
-    children,
-    count,
-    end,
-    finished,
-    start,
-    wait_until,
-)
+from tests.faults.processes import ROOT, children, count, end, finished, start, wait_until
 from tests.faults.specs import LEAGUE_ITERATIONS, PLAIN_ITERATIONS, write_specs
 from tests.faults.tally import Tally
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxpot.evaluators import archive
-from jaxpot.graph import compile_graph
 from jaxpot.league import empty_pool, empty_table, gather
+from jaxpot.loop import compile_graph
 from jaxpot.loop.context import build_context
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import activity_events, add_events, entries

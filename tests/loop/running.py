@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jaxpot.graph import PhaseGraph
-from jaxpot.loop import runner
+from jaxpot.loop import PhaseGraph, runner
 from jaxpot.loop.observer import RunResult
 from jaxpot.loop.record import payloads
 from jaxpot.spec import Experiment

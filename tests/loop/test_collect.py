@@ -11,7 +11,7 @@ import numpy as np
 import pyspiel
 import pytest
 
-from jaxpot.envs import uniform_legal_action
+from jaxpot.games import uniform_legal_action
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import go_on, new_games, no_games

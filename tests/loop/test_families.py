@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxpot.graph import compile_graph
-from jaxpot.graph.plan import programs
+from jaxpot.loop import compile_graph
+from jaxpot.loop.plan import programs
 from jaxpot.loop.runner import resume
 from jaxpot.spec import from_resolved, load, resolved
 from jaxpot.spec.registry import REGISTRIES

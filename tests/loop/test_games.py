@@ -10,16 +10,16 @@ import pytest
 
 from jaxpot.algorithms.advantages import per_seat_gae
 from jaxpot.algorithms.base import Decision
-from jaxpot.envs import uniform_legal_action
+from jaxpot.games import uniform_legal_action
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
 from jaxpot.models.base import Outputs
 from jaxpot.spec import from_resolved
 from jaxpot.testing.tiny import tiny_experiment
-from tests.envs.bits import NUM_VIEWS, Bits, random_values
-from tests.envs.long_game import MOVES
 from tests.evaluators.stubs import Memoryless
+from tests.games.bits import NUM_VIEWS, Bits, random_values
+from tests.games.long_game import MOVES
 from tests.loop.running import events, train
 from tests.loop.running import rows as rows_of
 
@@ -197,7 +197,7 @@ def long_game(tmp_path, **collect):
         {
             "name": "long",
             "iterations": 150,
-            "env": {"kind": "tests.envs.long_game:LongGame"},
+            "env": {"kind": "tests.games.long_game:LongGame"},
             "model": {"kind": "mlp", "hidden_dims": [32]},
             "algorithm": {"kind": "ppo", "num_epochs": 2, "batch_size": 256, "gamma": 1.0},
             "optimizer": {"kind": "adam", "learning_rate": 3e-3},

@@ -9,7 +9,7 @@ import pytest
 from jaxpot.checkpoints import list_checkpoints
 from jaxpot.checkpoints.arrays import read_arrays
 from jaxpot.checkpoints.verify import read_metadata
-from jaxpot.graph import Phase, compile_graph, plan
+from jaxpot.loop import Phase, compile_graph, plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.lowering import split_state
 from jaxpot.loop.programs import Programs

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxpot.checkpoints.verify import read_metadata
-from jaxpot.graph import Phase, compile_graph
+from jaxpot.loop import Phase, compile_graph
 from jaxpot.loop.runner import resume
 from tests.loop.leagues import league_events, league_experiment, standings
 from tests.loop.running import trace, train

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.graph import Field, Phase, compile_graph, plan
+from jaxpot.loop import Field, Phase, compile_graph, plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.lowering import PhaseError
 from jaxpot.loop.shapes import trace_programs

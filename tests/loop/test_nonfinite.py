@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.graph import Phase, compile_graph
+from jaxpot.loop import Phase, compile_graph
 from jaxpot.loop.runner import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train, train_graph

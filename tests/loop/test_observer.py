@@ -1,7 +1,7 @@
 import pytest
 
 from jaxpot.loop.observer import Observers
-from tests.sinks.stream import checkpoint, info, payload, result, standings
+from tests.trackers.stream import checkpoint, info, payload, result, standings
 
 
 class Recorder:

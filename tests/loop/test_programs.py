@@ -7,8 +7,7 @@ import numpy as np
 import pgx.tic_tac_toe  # noqa: F401 - its import deals constants, a program each
 import pytest
 
-from jaxpot.graph import compile_graph, plan
-from jaxpot.loop import attempt
+from jaxpot.loop import attempt, compile_graph, plan
 from jaxpot.loop.lowering import metric_names
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import league_experiment

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxpot.algorithms import alphazero
-from jaxpot.graph import compile_graph
+from jaxpot.loop import compile_graph
 from jaxpot.loop.batch import concatenate_batches, init_replay, kept_rows, replay
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
@@ -19,7 +19,7 @@ from jaxpot.loop.games import no_games
 from jaxpot.loop.runner import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.compiled import few_optimisations
-from tests.envs.bits import NUM_VIEWS, Bits
+from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
 from tests.loop.test_games import RandomMoves, Table
 

@@ -10,9 +10,8 @@ import numpy as np
 import pyspiel
 import pytest
 
-from jaxpot.graph import Phase, compile_graph
-from jaxpot.graph.plan import programs
-from jaxpot.loop import samples
+from jaxpot.loop import Phase, compile_graph, samples
+from jaxpot.loop.plan import programs
 from jaxpot.spec import Debug, PayloadKey
 from jaxpot.store.samples import dumps, read_samples
 from jaxpot.testing.tiny import tiny_experiment

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxpot.graph import compile_graph
 from jaxpot.league.table import ARCHIVE, LEAGUE, empty_table
+from jaxpot.loop import compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.runner import resume
 from jaxpot.loop.saving import Saver

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from jaxpot.algorithms.base import Decision
-from jaxpot.envs import uniform_legal_action
-from jaxpot.graph import compile_graph
+from jaxpot.games import uniform_legal_action
+from jaxpot.loop import compile_graph
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.collectors import collect_random
 from jaxpot.loop.context import build_context

@@ -9,7 +9,7 @@ import pytest
 
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.rows import by_lane, predict
-from jaxpot.graph import compile_graph
+from jaxpot.loop import compile_graph
 from jaxpot.loop.batch import concatenate_batches
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context

@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.graph import compile_graph, plan
+from jaxpot.loop import compile_graph, plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.shapes import abstract_state, check_shapes, plan_details
 from jaxpot.testing.tiny import tiny_experiment

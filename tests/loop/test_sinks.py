@@ -12,7 +12,7 @@ from jaxpot.spec import SpecError
 from jaxpot.store.history import live_payloads
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, journal, trace, train
-from tests.sinks import readers
+from tests.trackers import readers
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

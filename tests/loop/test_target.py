@@ -10,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.graph import compile_graph
-from jaxpot.loop import phases
+from jaxpot.loop import compile_graph, phases
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
 from jaxpot.loop.lowering import inputs_of, lower_phase, split_state

@@ -13,7 +13,7 @@ import pytest
 from jaxpot.loop import variables
 from jaxpot.loop.heading import moved
 from jaxpot.spec import load
-from jaxpot.verification.rerun import Settings
+from jaxpot.verify.rerun import Settings
 from tests.loop.running import train
 
 SPEC = """

@@ -9,7 +9,7 @@ import pytest
 from jaxpot.models.base import Sequences
 from jaxpot.models.memory import both_seats
 from jaxpot.spec import AZNet
-from jaxpot.spec.models import is_recurrent
+from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.registry import MODELS, part_streams
 from jaxpot.testing import check_network
 from tests.models.tiny import SHAPE, TINY, build, kind

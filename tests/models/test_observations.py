@@ -6,7 +6,7 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.models.observations import board_shape, flat_size, flatten
-from jaxpot.spec.models import needs_board
+from jaxpot.spec.configs.models import needs_board
 from tests.models.tiny import TINY, build, kind
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")

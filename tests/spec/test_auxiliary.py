@@ -5,7 +5,7 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.spec import SpecError, from_resolved, payload_keys, spec_digest, training_digest
-from jaxpot.spec.auxiliary import GameProgress, OpponentHand
+from jaxpot.spec.configs.auxiliary import GameProgress, OpponentHand
 from tests.spec.specs import SMALL, changed
 
 KUHN = changed(SMALL, ("env", "id"), "kuhn_poker")

@@ -12,7 +12,7 @@ import jaxpot
 from jaxpot.errors import UserError
 from jaxpot.spec.codes import CODES, describe_code
 from jaxpot.spec.faults import SpecError
-from jaxpot.spec.load import load
+from jaxpot.spec.source.load import load
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
 FRAGMENTS = {name: code for name, code in CODES.items() if not code.wrong.startswith("$")}

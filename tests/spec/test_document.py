@@ -2,10 +2,10 @@
 
 import pytest
 
-from jaxpot.spec.document import compose
-from jaxpot.spec.extends import MAX_EXTENDS
 from jaxpot.spec.faults import SpecError
-from jaxpot.spec.provenance import DROPPED
+from jaxpot.spec.source.document import compose
+from jaxpot.spec.source.extends import MAX_EXTENDS
+from jaxpot.spec.source.provenance import DROPPED
 
 
 @pytest.fixture

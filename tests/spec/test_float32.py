@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxpot.spec import float32
-from jaxpot.spec.algorithms import PPO
+from jaxpot.spec.configs.algorithms import PPO
 from jaxpot.spec.fields import rules_of
 from jaxpot.spec.registry import REGISTRIES
 from jaxpot.spec.structure import structure

@@ -10,10 +10,10 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jaxpot.spec.checkpoint import Checkpoint
+from jaxpot.spec.configs.checkpoint import Checkpoint
+from jaxpot.spec.configs.optimizers import AdamW
 from jaxpot.spec.faults import SpecError, dotted
-from jaxpot.spec.load import load
-from jaxpot.spec.optimizers import AdamW
+from jaxpot.spec.source.load import load
 
 EXAMPLE = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
 EVERYTHING = (Path(__file__).parent / "everything.toml").read_text(encoding="utf-8")
@@ -275,7 +275,7 @@ def test_an_absolute_path_and_a_path_object_load(tmp_path):
 
 def test_loading_imports_neither_arrays_nor_jax():
     program = (
-        "import sys; from jaxpot.spec.load import load; load('spec.toml');"
+        "import sys; from jaxpot.spec.source.load import load; load('spec.toml');"
         "bad = {'jax', 'jaxlib', 'flax', 'optax', 'pgx', 'orbax', 'numpy', 'duckdb', 'rich'};"
         "print(sorted(bad & set(sys.modules)))"
     )

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from jaxpot.spec import LSTM, MLP, ImportedPart
-from jaxpot.spec.models import is_recurrent, needs_board
+from jaxpot.spec.configs.models import is_recurrent, needs_board
 from jaxpot.spec.registry import MODELS, part_streams
 from jaxpot.spec.structure import structure
 from tests.spec.specs import SMALL, changed

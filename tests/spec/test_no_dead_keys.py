@@ -14,9 +14,9 @@ PACKAGE = Path(jaxpot.__file__).parent
 READ_BY_THE_SPEC = {
     "devices": "digest.py",
     "archive": "windows.py",
-    "add_every": "league.py",
-    "fill_every": "league.py",
-    "replay_iterations": "alphazero.py",
+    "add_every": "configs/league.py",
+    "fill_every": "configs/league.py",
+    "replay_iterations": "configs/alphazero.py",
 }
 """Fields that only the spec itself reads, with the module that does: what it makes of them, such
 as windows and schedules, is what others read.

@@ -7,7 +7,7 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxpot.spec.positions import MAX_DEPTH, scan
+from jaxpot.spec.source.positions import MAX_DEPTH, scan
 
 DOCUMENT = '''\
 # a comment, with "quotes" and [brackets]

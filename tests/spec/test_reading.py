@@ -6,7 +6,7 @@ import pytest
 import tomli
 
 from jaxpot.spec.faults import SpecError
-from jaxpot.spec.reading import MAX_BYTES, read_source, walk
+from jaxpot.spec.source.reading import MAX_BYTES, read_source, walk
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.auxiliary import game_progress, opponent_hand
+from jaxpot.algorithms.auxiliary import game_progress, opponent_hand
 from jaxpot.spec import GameProgress, OpponentHand
 from jaxpot.testing import ContractError, check_auxiliary_loss
-from tests.envs.nim import Nim
+from tests.games.nim import Nim
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jaxpot import spec
-from jaxpot.envs import pgx_env
+from jaxpot.games import pgx_env
 from jaxpot.testing import ContractError, check_environment
-from tests.envs.nim import Nim, NimState
+from tests.games.nim import Nim, NimState
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

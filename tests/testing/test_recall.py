@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.envs import with_history
+from jaxpot.games import with_history
 from jaxpot.spec import Experiment, from_resolved
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import check_environment

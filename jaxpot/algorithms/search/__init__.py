@@ -1,0 +1,6 @@
+"""Search through the real game by mctx, for acting and for training targets."""
+
+from jaxpot.algorithms.search.game_tree import require_searchable
+from jaxpot.algorithms.search.search import SearchOptions, SearchResult, noiseless, search
+
+__all__ = ["SearchOptions", "SearchResult", "noiseless", "require_searchable", "search"]

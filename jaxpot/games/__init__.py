@@ -1,0 +1,16 @@
+"""Games: the `Environment` contract, pgx's games, and stepping with auto-reset."""
+
+from jaxpot.games.actions import uniform_legal_action
+from jaxpot.games.auto_reset import AutoReset, auto_reset_step
+from jaxpot.games.base import Environment, EnvState, TellsHands
+from jaxpot.games.history import with_history
+
+__all__ = [
+    "AutoReset",
+    "EnvState",
+    "Environment",
+    "TellsHands",
+    "auto_reset_step",
+    "uniform_legal_action",
+    "with_history",
+]

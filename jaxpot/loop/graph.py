@@ -1,0 +1,246 @@
+"""The phase graph: phases in order, the state they share, and the regimes they form."""
+
+from functools import cached_property
+from itertools import combinations
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.loop.phase import Cadence, Field, Phase
+from jaxpot.spec.payload import PayloadKey
+
+
+@attrs.frozen(kw_only=True)
+class Regime:
+    """A span of iterations in which the same phases form the iteration's program.
+
+    Attributes:
+        name: The collectors that are on.
+        start: First iteration of the span.
+        until: First iteration behind it.
+        phases: The phases, in order.
+        conditions: What holds of the run's state in this regime.
+    """
+
+    name: str
+    start: int
+    until: int
+    phases: tuple[Phase, ...]
+    conditions: frozenset[str] = frozenset()
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """Every value that its phases write."""
+        return frozenset(name for phase in self.phases for name in phase.writes)
+
+
+@attrs.frozen(kw_only=True)
+class PhaseGraph:
+    """An experiment as data: what runs, in which order, when, and over which values.
+
+    Attributes:
+        iterations: How many iterations the experiment has.
+        fields: The training state, in the order in which it is made.
+        phases: Every phase, in the order of an iteration.
+        profile_every: Cadence of stepped iterations; 0 for never.
+        sample_every: Cadence of sampled iterations; 0 for never.
+    """
+
+    iterations: int
+    fields: tuple[Field, ...]
+    phases: tuple[Phase, ...]
+    profile_every: int = 0
+    sample_every: int = 0
+
+    @property
+    def keys(self) -> tuple[PayloadKey, ...]:
+        """Every payload key, by the phase that emits it."""
+        return tuple(key for phase in self.phases for key in phase.keys)
+
+    @property
+    def traced(self) -> tuple[Phase, ...]:
+        """The phases of the iteration's program."""
+        return tuple(phase for phase in self.phases if phase.program == "iteration")
+
+    @property
+    def evaluators(self) -> tuple[Phase, ...]:
+        """The device phases that are programs of their own."""
+        return tuple(phase for phase in self.phases if phase.program == "own")
+
+    @property
+    def between(self) -> tuple[Phase, ...]:
+        """The device phases that run between two iterations."""
+        return tuple(phase for phase in self.phases if phase.program == "between")
+
+    def find(self, name: str) -> Phase | None:
+        """Returns the phase called `name`, None where there is none."""
+        return next((phase for phase in self.phases if phase.name == name), None)
+
+    def phase(self, name: str) -> Phase:
+        """Returns the phase called `name`.
+
+        Raises:
+            UserError: There is none.
+        """
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(each.name for each in self.phases)
+            raise UserError(f"no phase is called {name!r}; there are {names}")
+        return found
+
+    def with_phase(
+        self, phase: Phase, *, after: str, fields: tuple[Field, ...] = ()
+    ) -> "PhaseGraph":
+        """Returns the graph with one more phase, placed behind the phase called `after`.
+
+        The phase may bring fields of its own, which the guard and the digest then cover.
+
+        Raises:
+            UserError: No phase is called `after`, or the result is not a valid graph.
+        """
+        place = self.phases.index(self.phase(after)) + 1
+        if phase.where == "host" or phase.program == "between":
+            raise UserError(
+                f"phase {phase.name!r}: phases on the host and between two iterations are the "
+                "runner's own"
+            )
+        phases = (*self.phases[:place], phase, *self.phases[place:])
+        graph = attrs.evolve(
+            self,
+            phases=tuple(_covering(each, fields) for each in phases),
+            fields=self.fields + fields,
+        )
+        check(graph)
+        return graph
+
+    def regime_at(self, iteration: int, conditions: frozenset[str] = frozenset()) -> Regime:
+        """Returns the regime of `iteration`, one of the graph's own, where `conditions` hold."""
+        return next(
+            regime
+            for regime in self._regimes
+            if regime.start <= iteration < regime.until
+            and regime.conditions == conditions & _conditions_at(self, regime.start)
+        )
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Returns the regimes in order; together they cover every iteration."""
+        return self._regimes
+
+    @cached_property
+    def _regimes(self) -> tuple[Regime, ...]:
+        edges = {0}
+        for phase in self.traced:
+            edges |= {phase.cadence.start, phase.cadence.until or 0}
+        starts = sorted(edge for edge in edges if edge < self.iterations)
+        regimes: list[Regime] = []
+        for start, until in zip(starts, [*starts[1:], self.iterations], strict=True):
+            for conditions in _subsets(_conditions_at(self, start)):
+                phases = tuple(
+                    phase
+                    for phase in self.traced
+                    if phase.cadence.in_window(start)
+                    and (phase.when is None or phase.when in conditions)
+                )
+                name = _regime_name(phases)
+                if any(other.name == name and other.phases != phases for other in regimes):
+                    name = f"{name}@{start}"
+                regimes.append(
+                    Regime(
+                        name=name, start=start, until=until, phases=phases, conditions=conditions
+                    )
+                )
+        return tuple(regimes)
+
+
+def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
+    """Returns the conditions that some phase of `iteration` waits for."""
+    return frozenset(
+        phase.when
+        for phase in graph.traced
+        if phase.when is not None and phase.cadence.in_window(iteration)
+    )
+
+
+def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
+    """Returns every choice of `conditions`, none of them first."""
+    names = sorted(conditions)
+    return [
+        frozenset(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)
+    ]
+
+
+def _covering(phase: Phase, fields: tuple[Field, ...]) -> Phase:
+    """Returns `phase` with new fields added to what it reads and writes, if they are its matter."""
+    match phase.covers:
+        case "digested":
+            names = tuple(field.name for field in fields if field.digested)
+            return attrs.evolve(phase, reads=phase.reads + names)
+        case "guarded":
+            names = tuple(field.name for field in fields if field.guarded)
+            previous = tuple(f"previous.{name}" for name in names)
+            return attrs.evolve(
+                phase,
+                reads=phase.reads + names + previous,
+                writes=phase.writes + names,
+                unchecked=phase.unchecked + tuple(f.name for f in fields if not f.finite),
+            )
+        case None:
+            return phase
+
+
+def _regime_name(phases: tuple[Phase, ...]) -> str:
+    collectors = [p.name.removeprefix("collect_") for p in phases if p.name.startswith("collect_")]
+    return "+".join(collectors) or "none"
+
+
+def check(graph: PhaseGraph) -> None:
+    """Refuses a graph in which a name is taken twice or a phase reads what nothing wrote.
+
+    Raises:
+        UserError: Says which phase and which name.
+    """
+    _check_unique("phase", [phase.name for phase in graph.phases])
+    _check_unique("field", [field.name for field in graph.fields])
+    _check_unique("payload key", [key.name for key in graph.keys])
+    state = {field.name for field in graph.fields}
+    outside = state | {f"previous.{name}" for name in state} | {"root_key", "iteration"}
+    for regime in graph.regimes():
+        written = set(outside)
+        for phase in regime.phases:
+            for name in phase.reads:
+                if name not in written:
+                    raise UserError(
+                        f"phase {phase.name!r} reads {name!r}, which no field and no earlier "
+                        f"phase of regime {regime.name!r} provides; there are "
+                        f"{', '.join(sorted(written))}"
+                    )
+            written |= set(phase.writes)
+    for phase in graph.phases:
+        _check_phase(phase, outside, profiled=bool(graph.profile_every))
+
+
+def _check_phase(phase: Phase, outside: set[str], *, profiled: bool) -> None:
+    place = f"phase {phase.name!r}"
+    if phase.program == "iteration" and phase.cadence.every > 1:
+        raise UserError(
+            f"{place} is part of the iteration's program, which has no cadence: every = "
+            f"{phase.cadence.every}; give it a program of its own"
+        )
+    timed = phase.timer is not None and (profiled or phase.program == "own")
+    if timed and phase.timer not in {key.name for key in phase.keys}:
+        raise UserError(f"{place} has the timer {phase.timer!r}, which is none of its keys")
+    if phase.program in ("own", "between"):
+        unknown = [name for name in phase.reads if name not in outside]
+        if unknown:
+            raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
+        for key in phase.keys:
+            if Cadence(key.every, key.start, key.until) != phase.cadence:
+                raise UserError(
+                    f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
+                )
+
+
+def _check_unique(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(f"{what} named twice: {', '.join(twice)}")

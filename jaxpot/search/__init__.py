@@ -1,6 +1,0 @@
-"""Search through the real game by mctx, for acting and for training targets."""
-
-from jaxpot.search.game_tree import require_searchable
-from jaxpot.search.search import SearchOptions, SearchResult, noiseless, search
-
-__all__ = ["SearchOptions", "SearchResult", "noiseless", "require_searchable", "search"]

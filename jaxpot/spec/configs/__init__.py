@@ -1,0 +1,1 @@
+"""The frozen config classes, one module for each part of a spec."""

@@ -1,0 +1,95 @@
+"""The rules on searches: which games and models can be searched, and which options say nothing."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from jaxpot.spec.configs.evaluators import GameTreeEvaluator
+from jaxpot.spec.configs.models import is_recurrent
+from jaxpot.spec.configs.parts import ImportedPart
+from jaxpot.spec.faults import Fault, Path
+from jaxpot.spec.pgx_games import Game
+from jaxpot.spec.rules.draft import Draft, Unknown
+from jaxpot.spec.rules.opponents import unmet_networks
+
+_MEMORYLESS = "a model without memory"
+
+
+def _searched_game(draft: Draft) -> Iterator[Fault]:
+    reason = _why_not(draft.game())
+    if reason is not None:
+        for path, allowed in _searches(draft):
+            yield Fault("search-unsupported", path, reason, allowed)
+
+
+def _why_not(game: Game) -> str | None:
+    if not game.deterministic:
+        return "this is a game of chance: a move that is searched has no one outcome"
+    if not game.perfect_information:
+        return "a search would see what this game hides from its players"
+    if not game.zero_sum:
+        return "a search takes a player's gain for the other's loss; this game is not zero-sum"
+    return None
+
+
+def _searching_model(draft: Draft) -> Iterator[Fault]:
+    if is_recurrent(draft.part("model")):
+        for path, _ in _searches(draft):
+            message = "a search asks about positions never played; a recurrent model remembers none"
+            yield Fault("needs-feed-forward", path, message, _MEMORYLESS)
+
+
+def _followed_model(draft: Draft) -> Iterator[Fault]:
+    if not is_recurrent(draft.part("model")):
+        return
+    for name, evaluator in draft.part("eval").items():
+        if isinstance(evaluator, GameTreeEvaluator):
+            message = "lines of play meet in one position; a recurrent model would tell them apart"
+            yield Fault("needs-feed-forward", ("eval", name), message, _MEMORYLESS)
+
+
+def _vain_options(draft: Draft) -> Iterator[Fault]:
+    with suppress(Unknown):
+        algorithm = draft.part("algorithm")
+        if not isinstance(algorithm, ImportedPart):
+            yield from _vain(("algorithm",), algorithm)
+    for name, evaluator in draft.part("eval").items():
+        if getattr(evaluator, "search", None) is not None:
+            yield from _vain(("eval", name, "search"), evaluator.search)
+
+
+def _vain(path: Path, config: Any) -> Iterator[Fault]:
+    for name, reason in config.unused().items():
+        yield Fault("unused-option", (*path, name), f"no effect with {reason}", "no such key")
+
+
+def _idle_opponents(draft: Draft) -> Iterator[Fault]:
+    path = ("algorithm", "opponent_acting")
+    acting = draft.sound(*path)
+    if acting != "network":
+        yield from unmet_networks(draft, path, given=acting)
+
+
+def _searches(draft: Draft) -> Iterator[tuple[Path, str]]:
+    """Yields where a spec asks for a search, and what it may say there without one."""
+    with suppress(Unknown):
+        if _own(draft.part("algorithm"), "searches"):
+            yield ("algorithm", "kind"), 'another kind, such as "ppo"'
+    with suppress(Unknown):
+        for name, evaluator in draft.part("eval").items():
+            if getattr(evaluator, "search", None) is not None:
+                yield ("eval", name, "search"), "no search"
+
+
+def _own(config: Any, name: str) -> Any:
+    """Returns an attribute of a part's class, a user's own included; None where it has none."""
+    return getattr(config.config if isinstance(config, ImportedPart) else config, name, None)
+
+
+search_rules = (
+    _searched_game,
+    _searching_model,
+    _followed_model,
+    _vain_options,
+    _idle_opponents,
+)

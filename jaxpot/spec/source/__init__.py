@@ -1,0 +1,1 @@
+"""From TOML files to one table of values, each with its file and line."""

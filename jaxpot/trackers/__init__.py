@@ -1,0 +1,1 @@
+"""Trackers: TensorBoard, W&B, JSON lines or a user's own, fed from a run's journal."""

@@ -1,0 +1,114 @@
+"""A comparison as tables of text: for a terminal, Markdown, and the report's page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+
+from jaxpot import formatting as words
+from jaxpot.statistics import Spread
+from jaxpot.views.comparison.compare import Comparison, KeyComparison
+from jaxpot.views.comparison.groups import Group
+from jaxpot.views.comparison.lead import Lead
+
+_LONGEST = 32
+_ARROWS = {"up": "\u2191", "down": "\u2193", None: ""}
+
+
+@attrs.frozen
+class Table:
+    """A table: its title, its columns, and what to say where it has no rows."""
+
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[int] = ()
+    empty: str = ""
+
+
+def tables(found: Comparison) -> list[Table]:
+    """Give the runs, what their specs say differently, and what they reached."""
+    return [_runs(found), _differences(found), _keys(found)]
+
+
+def letters(count: int) -> list[str]:
+    """Give short names of runs: A to Z, then A1, B1 and so on."""
+    return [chr(ord("A") + i % 26) + (str(i // 26) if i >= 26 else "") for i in range(count)]
+
+
+def _runs(found: Comparison) -> Table:
+    group_of = {uid: group.label for group in found.groups for uid in group.uids}
+    rows = [
+        [
+            letter,
+            run.uid,
+            run.name,
+            "-" if run.seed is None else str(run.seed),
+            run.status,
+            str(run.iterations),
+            group_of.get(run.uid, "left out"),
+        ]
+        for letter, run in zip(letters(len(found.runs)), found.runs, strict=True)
+    ]
+    headers = ["run", "uid", "name", "seed", "status", "iterations", "taken as"]
+    return Table("The runs", headers, rows, right=(3, 5))
+
+
+def _differences(found: Comparison) -> Table:
+    rows = [
+        [path, *(_cut("(absent)" if (v := values[run.uid]) is None else v) for run in found.runs)]
+        for path, values in found.differences
+    ]
+    headers = ["spec", *letters(len(found.runs))]
+    return Table("What their specs say differently", headers, rows, empty="nothing")
+
+
+def _keys(found: Comparison) -> Table:
+    place = f"at {found.at}" if found.at.isdigit() else found.at
+    several = len(found.groups) > 1
+    rows = [
+        [
+            f"{one.key} {_ARROWS[one.sense]}".rstrip(),
+            *(_value(one, group) for group in found.groups),
+            *([lead_words(one.lead)] if several else []),
+        ]
+        for one in found.keys
+    ]
+    headers = [place, *(group.label for group in found.groups), *(["ahead"] if several else [])]
+    right = range(1, len(found.groups) + 1)
+    return Table("What they reached", headers, rows, right=right, empty="no key has a value")
+
+
+def _value(one: KeyComparison, group: Group) -> str:
+    spread = one.spreads.get(group.label)
+    if spread is None:
+        return "-"
+    return spread_words(spread) + _missing(spread, group)
+
+
+def _missing(spread: Spread, group: Group) -> str:
+    return "" if spread.count == len(group.runs) else f" ({spread.count} of {len(group.runs)})"
+
+
+def spread_words(spread: Spread) -> str:
+    """Write a mean and its standard error; a single value as it is."""
+    mean, error = words.number(spread.mean), spread.standard_error
+    return mean if error is None else f"{mean} \u00b1 {error:.2g}"
+
+
+def lead_words(lead: Lead) -> str:
+    """Say who is ahead by how much, or why that cannot be said."""
+    if lead.best is None:
+        return "equal" if lead.why == "equal" else ""
+    if lead.welch is None:
+        return f"{lead.best}; {lead.why}"
+    if math.isinf(lead.welch.ratio):
+        return f"{lead.best}; no spread"
+    return f"{lead.best} by {abs(lead.welch.ratio):.1f} se"
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST else f"{flat[: _LONGEST - 3]}..."

@@ -1,0 +1,171 @@
+"""The charts of pages: learning curves with one legend, and a league's lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxpot import formatting as words
+from jaxpot.views.charts import Curve, chart
+from jaxpot.views.charts.styles import CONFIG, styles_of
+from jaxpot.views.report.page import Figure, render
+
+if TYPE_CHECKING:
+    import duckdb
+
+_CURVE_HEIGHT = 210
+_STAY_HEIGHT = 13
+# The page's own styles decide the background, since it is dark at night.
+_PAGE_CONFIG = {**CONFIG, "background": "transparent"}
+_EVENTS = """
+SELECT iter, event, name FROM league WHERE uid = $1 AND name IS NOT NULL
+ORDER BY iter, list_position(['drop', 'release', 'add', 'archive', 'recall'], event), name
+"""
+_PLACES = ("league", "archive", "recalled")
+_COLOURS = ("#0072B2", "#56B4E9", "#D55E00")
+_ENTERS = {"add": "league", "archive": "archive", "recall": "recalled", "release": "archive"}
+_MOST_ENTRIES = 60
+
+
+class Curves(NamedTuple):
+    """Learning curves: one figure a key, and the label, colour and dashes of each line."""
+
+    legend: list[tuple[str, str, str]]
+    figures: list[Figure]
+
+
+class Stay(NamedTuple):
+    """An entry's time in one place, in iterations."""
+
+    name: str
+    place: str
+    start: int
+    end: int
+
+
+def curves_page(curves: Sequence[Curve], *, x_title: str, log_y: bool = False) -> str:
+    """Render a page of nothing but curves."""
+    shown = learning_curves(curves, x_title=x_title, log_y=log_y)
+    names = dict.fromkeys(run.name for curve in curves for run in curve.group.runs)
+    keys = dict.fromkeys(curve.key for curve in curves)
+    return render(
+        "curves.html", shown.figures, curves=shown, names=", ".join(names), keys=", ".join(keys)
+    )
+
+
+def learning_curves(curves: Sequence[Curve], *, x_title: str, log_y: bool = False) -> Curves:
+    """Draw curves, those of one key together."""
+    styles = styles_of(curves)
+    dashes = [" ".join(str(2 * n) for n in dash) if dash[1] else "" for dash in styles.dashes]
+    figures: list[Figure] = []
+    for number, key in enumerate(dict.fromkeys(curve.key for curve in curves)):
+        together = [curve for curve in curves if curve.key == key]
+        drawn = chart(together, styles, x_title=x_title, log_y=log_y, interactive=True)
+        described = f"{key} by {x_title}. {_ends(together)}"
+        fitted = _fitted(drawn, height=_CURVE_HEIGHT, described=described)
+        figures.append(Figure(f"curve-{number}", key, described, _gaps(together), fitted))
+    return Curves(list(zip(styles.labels, styles.colours, dashes, strict=True)), figures)
+
+
+def lineage(found: list[Stay], identifier: str) -> Figure:
+    """Draw a bar for each time that an entry was in the league, archived or recalled."""
+    drawn, left_out = lineage_chart(found)
+    count = len({stay.name for stay in found})
+    described = f"The times that {count} entries were in the league, archived or recalled"
+    fitted = _fitted(drawn, height={"step": _STAY_HEIGHT}, described=described)
+    small = f"The {left_out} oldest entries are left out." if left_out else ""
+    return Figure(identifier, "Lineage", described, small, fitted)
+
+
+def league_stays(connection: duckdb.DuckDBPyConnection, uid: str, end: int) -> list[Stay]:
+    """Give every stay in a run's league."""
+    return stays(connection.execute(_EVENTS, [uid]).fetchall(), end)
+
+
+def stays(events: Iterable[tuple[int, str, str]], end: int) -> list[Stay]:
+    """Turn a league's changes into stays.
+
+    Args:
+        events: Iteration, kind (add, archive, drop, recall, release) and entry, in order.
+        end: Iterations in all: where the stays end that no change ended.
+    """
+    now: dict[str, tuple[str, int]] = {}
+    found: list[Stay] = []
+    for iteration, event, name in events:
+        place, start = now.pop(name, ("", iteration))
+        if place and iteration > start:
+            found.append(Stay(name, place, start, iteration))
+        if event in _ENTERS:
+            now[name] = (_ENTERS[event], iteration)
+    found += [Stay(name, place, start, end) for name, (place, start) in now.items() if end > start]
+    return sorted(found, key=lambda stay: (stay.name, stay.start))
+
+
+def lineage_chart(found: list[Stay]) -> tuple[dict[str, Any], int]:
+    """Give the chart of a league over time, and how many of its oldest entries it leaves out."""
+    names = sorted({stay.name for stay in found})
+    shown = names[-_MOST_ENTRIES:]
+    values = [stay._asdict() for stay in found if stay.name in set(shown)]
+    fields = [{"field": name} for name in ("name", "place", "start", "end")]
+    colour = {"domain": list(_PLACES), "range": list(_COLOURS)}
+    spec: dict[str, Any] = {
+        "data": {"values": values},
+        "mark": {"type": "bar", "height": 7, "cornerRadius": 1},
+        "encoding": {
+            "y": {
+                "field": "name",
+                "type": "nominal",
+                "sort": shown,
+                "title": None,
+                "axis": {"labelLimit": 110, "grid": False, "ticks": False},
+            },
+            "x": {"field": "start", "type": "quantitative", "title": "iteration"},
+            "x2": {"field": "end"},
+            "color": {
+                "field": "place",
+                "type": "nominal",
+                "scale": colour,
+                "legend": {"title": None, "orient": "top", "symbolType": "square"},
+            },
+            "tooltip": fields,
+        },
+    }
+    return spec, len(names) - len(shown)
+
+
+def _fitted(
+    chart: dict[str, Any], *, height: int | dict[str, int], described: str
+) -> dict[str, Any]:
+    """Make a chart as wide as the page has room for, and give it its description in words."""
+    return {
+        **chart,
+        "description": described,
+        "width": "container",
+        "height": height,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "config": _PAGE_CONFIG,
+    }
+
+
+def _ends(curves: Sequence[Curve]) -> str:
+    """Say where curves end, for those who do not see them."""
+    ends = []
+    for curve in curves:
+        values = [point.y for point in curve.points if point.y is not None]
+        if values:
+            ends.append(f"{curve.group.label} ends at {words.number(values[-1])}")
+    return "; ".join(ends)
+
+
+def _gaps(curves: Sequence[Curve]) -> str:
+    gaps = [
+        f"{curve.group.label}: {curve.gaps} of {curve.total} points cannot be drawn"
+        for curve in curves
+        if curve.gaps
+    ]
+    gaps += [
+        f"{curve.group.label}: {curve.partial} iterations that not every seed has are left out"
+        for curve in curves
+        if curve.partial > 0
+    ]
+    return "; ".join(gaps)
