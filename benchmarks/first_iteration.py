@@ -25,7 +25,7 @@ GOAL = 2.5
 
 def first_of_runner(spec: Path, runs_dir: Path) -> None:
     """Runs until the first payload is there and ends the process."""
-    from jaxpot.loop import runner
+    from jaxpot.loop import run as runner
     from jaxpot.loop.observer import Observer
     from jaxpot.spec import load
 

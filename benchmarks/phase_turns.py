@@ -8,9 +8,9 @@ from typing import Any
 
 import jax
 
-from jaxpot.loop import compile_graph
 from jaxpot.loop.context import build_context
-from jaxpot.loop.lowering import split_state, start_values
+from jaxpot.loop.lower import split_state, start_values
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.plan import step_groups
 from jaxpot.loop.programs import Programs, group_inputs
 from jaxpot.loop.streams import root_key_data

@@ -24,7 +24,7 @@ from typing import Any
 
 import attrs
 
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.loop.environment import prepare
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.spec import Experiment, load
@@ -172,9 +172,9 @@ def run_program(experiment: Experiment, segment: int) -> None:
     prepare(experiment.runtime)
     import jax
 
-    from jaxpot.loop import compile_graph
     from jaxpot.loop.context import build_context
-    from jaxpot.loop.lowering import split_state
+    from jaxpot.loop.lower import split_state
+    from jaxpot.loop.phases import compile_graph
     from jaxpot.loop.programs import Programs
     from jaxpot.loop.streams import root_key_data
 
@@ -214,8 +214,7 @@ def run_runner(experiment: Experiment, segment: int, *, recorded: bool) -> None:
 
 def _record_nothing() -> None:
     """Puts a recorder and a journal that drop everything in the place of the real ones."""
-    from jaxpot.loop import session
-    from jaxpot.loop.recorder import Recorder
+    from jaxpot.loop import recorder, run
     from jaxpot.store.journal import Journal
 
     class SilentJournal(Journal):
@@ -225,7 +224,7 @@ def _record_nothing() -> None:
         def sync(self) -> None:
             """Does nothing."""
 
-    class SilentRecorder(Recorder):
+    class SilentRecorder(recorder.Recorder):
         def iteration(self, iteration: int, metrics: Any, digest: Any, **timed: Any) -> None:
             """Only counts."""
             self.last["iter"] = iteration
@@ -234,7 +233,7 @@ def _record_nothing() -> None:
         def digests(self, iteration: int, scope: str, values: Any) -> None:
             """Drops the digests."""
 
-    session.Journal, session.Recorder = SilentJournal, SilentRecorder  # type: ignore
+    run.Journal, recorder.Recorder = SilentJournal, SilentRecorder  # type: ignore
 
 
 def main() -> None:

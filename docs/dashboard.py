@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.spec import load
 from jaxpot.views.dashboard import Dashboard
 

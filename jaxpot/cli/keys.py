@@ -42,9 +42,10 @@ def command(
     key that the next iteration starts from.
     """
     experiment = load_prepared(spec, overrides=overrides, seed=seed).experiment
+    from jaxpot.loop.phases import compile_graph
     from jaxpot.loop.streams import key_report
 
-    found = key_report(experiment, iterations)
+    found = key_report(compile_graph(experiment), experiment.seed, iterations)
     emit(json_text(found) if as_json else _text(found))
 
 

@@ -41,7 +41,8 @@ def command(
     if as_json and mermaid:
         raise click.UsageError("--json and --mermaid exclude each other")
     loaded = load_prepared(spec, overrides=overrides)
-    from jaxpot.loop import compile_graph, plan
+    from jaxpot.loop import plan
+    from jaxpot.loop.phases import compile_graph
     from jaxpot.loop.shapes import plan_details
 
     graph = compile_graph(loaded.experiment)

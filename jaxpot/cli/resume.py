@@ -44,7 +44,7 @@ def command(
     recorded after the checkpoint are recorded again and superseded, not doubled. With --from, the
     checkpoints beyond the chosen one are deleted, and made again.
     """
-    from jaxpot.loop import runner
+    from jaxpot.loop import run as runner
 
     with display(plain=plain, quiet=quiet) as observers:
         result = runner.resume(

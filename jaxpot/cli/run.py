@@ -88,7 +88,7 @@ def command(
         )
         conclude_seeds(ctx, together, as_json=as_json)
         return
-    from jaxpot.loop import runner
+    from jaxpot.loop import run as runner
 
     with display(plain=plain, quiet=quiet) as observers:
         result = runner.run(

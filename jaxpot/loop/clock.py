@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SPENT = ("compile", "collect", "update", "iterate", "evaluate", "league", "record", "debug")
-SPENT += ("save", "wait")
-"""What seconds are spent on; `iterate` is collecting and updating where no iteration told them
-apart, `wait` is for the last save."""
+SPENT += ("phases", "save", "wait")
+"""What seconds are spent on. `iterate` is collecting and updating, where no stepped iteration tells
+them apart; `phases` are host phases of the user's own; `wait` is for the last save."""
 
 
 class Clock:

@@ -16,10 +16,13 @@ from jaxpot.evaluators.base import Evaluator, OpponentError
 from jaxpot.games.base import Environment
 from jaxpot.loop.phase import Implementation
 from jaxpot.models.base import Network
-from jaxpot.spec import Experiment, Fault, SpecError
+from jaxpot.spec import Experiment, Fault, League, SpecError
 from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import implementation, part_row
+
+NETWORK = ("params", "model_state")
+"""The state's fields that make the network: what the target follows and the league freezes."""
 
 Values = Mapping[str, Any]
 PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
@@ -131,3 +134,15 @@ def resolve(what: Implementation) -> Any:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UserError(f"cannot import {what!r}: {error}") from error
+
+
+def league_of(context: Context) -> League:
+    """Return the experiment's league.
+
+    Raises:
+        UserError: The graph has phases or fields of a league, and the experiment has none.
+    """
+    league = context.experiment.league
+    if league is None:
+        raise UserError("the graph has a league that the experiment does not configure")
+    return league

@@ -64,12 +64,23 @@ class PhaseGraph:
 
     @property
     def evaluators(self) -> tuple[Phase, ...]:
-        """The device phases that are programs of their own."""
+        """The device phases with a program of their own, which runs after an iteration."""
         return tuple(phase for phase in self.phases if phase.program == "own")
 
     @property
+    def before(self) -> tuple[Phase, ...]:
+        """What the host runs before it dispatches an iteration."""
+        return self.phases[: self.phases.index(self.traced[0])]
+
+    @property
+    def after(self) -> tuple[Phase, ...]:
+        """What the host runs, in this order, once it has an iteration's metrics."""
+        behind = self.phases[self.phases.index(self.traced[-1]) + 1 :]
+        return tuple(phase for phase in behind if phase.program != "between")
+
+    @property
     def between(self) -> tuple[Phase, ...]:
-        """The device phases that run between two iterations."""
+        """What the host runs between two iterations, after the checkpoint of the first."""
         return tuple(phase for phase in self.phases if phase.program == "between")
 
     def find(self, name: str) -> Phase | None:
@@ -89,27 +100,41 @@ class PhaseGraph:
         return found
 
     def with_phase(
-        self, phase: Phase, *, after: str, fields: tuple[Field, ...] = ()
+        self,
+        phase: Phase,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        fields: tuple[Field, ...] = (),
     ) -> "PhaseGraph":
-        """Returns the graph with one more phase, placed behind the phase called `after`.
+        """Return the graph with one more phase, directly after or before another one.
 
-        The phase may bring fields of its own, which the guard and the digest then cover.
+        Args:
+            phase: The phase.
+            after: Name of the phase that it follows.
+            before: Name of the phase that it precedes; give this or `after`.
+            fields: Fields that the phase brings; the guard and the digest cover them.
 
         Raises:
-            UserError: No phase is called `after`, or the result is not a valid graph.
+            UserError: There is no such place, or the result is not a valid graph.
         """
-        place = self.phases.index(self.phase(after)) + 1
-        if phase.where == "host" or phase.program == "between":
-            raise UserError(
-                f"phase {phase.name!r}: phases on the host and between two iterations are the "
-                "runner's own"
-            )
-        phases = (*self.phases[:place], phase, *self.phases[place:])
+        place = self.phases.index(self.phase(after or before or "")) + (after is not None)
         graph = attrs.evolve(
             self,
-            phases=tuple(_covering(each, fields) for each in phases),
+            phases=covering((*self.phases[:place], phase, *self.phases[place:]), fields),
             fields=self.fields + fields,
         )
+        check(graph)
+        return graph
+
+    def without_phase(self, name: str) -> "PhaseGraph":
+        """Return the graph without the phase `name`, and without its payload keys.
+
+        Raises:
+            UserError: There is no such phase, or another one needs it.
+        """
+        removed = self.phase(name)
+        graph = attrs.evolve(self, phases=tuple(p for p in self.phases if p is not removed))
         check(graph)
         return graph
 
@@ -169,28 +194,30 @@ def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
     ]
 
 
-def _covering(phase: Phase, fields: tuple[Field, ...]) -> Phase:
-    """Returns `phase` with new fields added to what it reads and writes, if they are its matter."""
-    match phase.covers:
-        case "digested":
-            names = tuple(field.name for field in fields if field.digested)
-            return attrs.evolve(phase, reads=phase.reads + names)
-        case "guarded":
-            names = tuple(field.name for field in fields if field.guarded)
-            previous = tuple(f"previous.{name}" for name in names)
+def covering(phases: tuple[Phase, ...], fields: tuple[Field, ...]) -> tuple[Phase, ...]:
+    """Return the phases, with `fields` added to those that cover digested or guarded fields."""
+    digested = tuple(field.name for field in fields if field.digested)
+    guarded = tuple(field.name for field in fields if field.guarded)
+    previous = tuple(f"previous.{name}" for name in guarded)
+    unchecked = tuple(field.name for field in fields if field.guarded and not field.finite)
+
+    def covered(phase: Phase) -> Phase:
+        if phase.covers == "digested":
+            return attrs.evolve(phase, reads=digested + phase.reads)
+        if phase.covers == "guarded":
             return attrs.evolve(
                 phase,
-                reads=phase.reads + names + previous,
-                writes=phase.writes + names,
-                unchecked=phase.unchecked + tuple(f.name for f in fields if not f.finite),
+                reads=guarded + previous + phase.reads,
+                writes=guarded + phase.writes,
+                unchecked=unchecked + phase.unchecked,
             )
-        case None:
-            return phase
+        return phase
+
+    return tuple(map(covered, phases))
 
 
 def _regime_name(phases: tuple[Phase, ...]) -> str:
-    collectors = [p.name.removeprefix("collect_") for p in phases if p.name.startswith("collect_")]
-    return "+".join(collectors) or "none"
+    return "+".join(phase.collects for phase in phases if phase.collects) or "none"
 
 
 def check(graph: PhaseGraph) -> None:
@@ -216,28 +243,51 @@ def check(graph: PhaseGraph) -> None:
                     )
             written |= set(phase.writes)
     for phase in graph.phases:
-        _check_phase(phase, outside, profiled=bool(graph.profile_every))
+        _check_phase(graph, phase, outside)
+    _check_order(graph)
 
 
-def _check_phase(phase: Phase, outside: set[str], *, profiled: bool) -> None:
+def _check_phase(graph: PhaseGraph, phase: Phase, outside: set[str]) -> None:
     place = f"phase {phase.name!r}"
     if phase.program == "iteration" and phase.cadence.every > 1:
         raise UserError(
             f"{place} is part of the iteration's program, which has no cadence: every = "
             f"{phase.cadence.every}; give it a program of its own"
         )
-    timed = phase.timer is not None and (profiled or phase.program == "own")
+    timed = phase.timer is not None and (graph.profile_every or phase.program != "iteration")
     if timed and phase.timer not in {key.name for key in phase.keys}:
         raise UserError(f"{place} has the timer {phase.timer!r}, which is none of its keys")
-    if phase.program in ("own", "between"):
-        unknown = [name for name in phase.reads if name not in outside]
-        if unknown:
-            raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
-        for key in phase.keys:
-            if Cadence(key.every, key.start, key.until) != phase.cadence:
-                raise UserError(
-                    f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
-                )
+    if phase.program == "iteration":
+        return
+    if phase not in (*graph.before, *graph.after, *graph.between):
+        raise UserError(
+            f"{place} runs on the host, and stands within the iteration's program; put it after "
+            f"{graph.traced[-1].name!r} or before {graph.traced[0].name!r}"
+        )
+    known = outside | ({"payload"} if phase.where == "host" else set())
+    unknown = [name for name in phase.reads if name not in known]
+    if unknown:
+        raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
+    for key in phase.keys if phase.program is not None or phase.implementation else ():
+        if Cadence(key.every, key.start, key.until) != phase.cadence:
+            raise UserError(
+                f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
+            )
+
+
+def _check_order(graph: PhaseGraph) -> None:
+    """Refuse phases of the user's whose keys would come too late for their payload."""
+    names = [phase.name for phase in graph.phases]
+    for name in ("transfer_metrics", "log_payload"):
+        if name not in names:
+            raise UserError(f"there is no phase {name!r}, without which nothing is recorded")
+    complete = names.index("log_payload")
+    for phase in (*graph.before, *graph.phases[complete + 1 :]):
+        if phase.keys:
+            raise UserError(
+                f"phase {phase.name!r} emits {phase.keys[0].name!r}, and does not run between "
+                "'transfer_metrics' and 'log_payload', which completes the payload"
+            )
 
 
 def _check_unique(what: str, names: list[str]) -> None:

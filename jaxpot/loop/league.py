@@ -8,18 +8,15 @@ import jax
 import numpy as np
 
 from jaxpot.league.table import EMPTY
-from jaxpot.loop import PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import activity_events, add_events, any_recalled, entries, standings
-from jaxpot.loop.lowering import inputs_of
+from jaxpot.loop.lower import inputs_of
+from jaxpot.loop.phase import Phase, State
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder
-from jaxpot.loop.state import State
 from jaxpot.spec.windows import ARCHIVE_ACTIVE
 from jaxpot.store.history import records
-
-_FREEZE = "league_freeze"
 
 
 class AlteredEntryError(Exception):
@@ -27,10 +24,9 @@ class AlteredEntryError(Exception):
 
 
 class LeagueKeeper:
-    """Freezes, records and checks the league of one attempt; idle where the graph has none.
+    """Freezes, records and checks the league of one attempt; idle where there is none.
 
     Args:
-        graph: The graph.
         programs: Its programs.
         recorder: Where standings and events go.
         clock: What the league's seconds are charged to.
@@ -41,7 +37,6 @@ class LeagueKeeper:
 
     def __init__(
         self,
-        graph: PhaseGraph,
         programs: Programs,
         recorder: Recorder,
         clock: Clock,
@@ -49,15 +44,11 @@ class LeagueKeeper:
         state: State,
         recorded: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
-        self._phase = graph.find(_FREEZE)
-        self._standings = graph.find("standings")
         self._programs = programs
         self._recorder = recorder
         self._clock = clock
         self._recorded = recorded
-        self._table: Any = None
-        if self._phase is not None:
-            self._table = _fetched(state["league"])
+        self._table: Any = _fetched(state["league"]) if "league" in state else None
 
     @property
     def conditions(self) -> frozenset[str]:
@@ -65,15 +56,12 @@ class LeagueKeeper:
         recalled = self._table is not None and any_recalled(self._table)
         return frozenset({ARCHIVE_ACTIVE}) if recalled else frozenset()
 
-    def fires(self, iteration: int) -> bool:
-        """Says whether the host has something to do with the league after `iteration`."""
-        return self._adds(iteration) or self._logs(iteration)
+    def add(self, phase: Phase, iteration: int, state: State) -> State:
+        """Add a copy of the agent after `iteration` by the program of `phase`.
 
-    def add(self, iteration: int, state: State) -> State:
-        """Adds a copy of the agent if one is due after `iteration`; returns the state then."""
-        phase = self._phase
-        if phase is None or not self._adds(iteration):
-            return state
+        Returns:
+            The state with it.
+        """
         with self._clock.spending("league"):
             before = _fetched(state["league"])
             if iteration + 1 in before.born[before.place != EMPTY]:
@@ -99,10 +87,9 @@ class LeagueKeeper:
             self._recorder.event(name, payload, iteration=iteration)
 
     def log(self, iteration: int, state: State) -> None:
-        """Records the standings if they are due after `iteration`, whose state is `state`."""
-        if self._logs(iteration):
-            self._table = _fetched(state["league"])
-            self._recorder.standings(iteration, standings(entries(self._table)))
+        """Record the standings after `iteration`."""
+        self._table = _fetched(state["league"])
+        self._recorder.standings(iteration, standings(entries(self._table)))
 
     def check(self, state: State) -> None:
         """Holds every entry's parameters to the digest that was taken when it was frozen.
@@ -110,7 +97,7 @@ class LeagueKeeper:
         Raises:
             AlteredEntryError: They differ: a bug, or faulty memory.
         """
-        if self._phase is None:
+        if self._table is None:
             return
         found = jax.device_get(self._programs.pool_digests()(state["pool"]))
         for entry in entries(_fetched(state["league"])):
@@ -120,12 +107,6 @@ class LeagueKeeper:
                     f"{entry.digest} and is {to_hex(found[entry.slot])}; resume from the newest "
                     "checkpoint, and report it if it comes again"
                 )
-
-    def _adds(self, iteration: int) -> bool:
-        return self._phase is not None and self._phase.cadence.fires(iteration)
-
-    def _logs(self, iteration: int) -> bool:
-        return self._standings is not None and self._standings.cadence.fires(iteration)
 
 
 def _fetched(table: Any) -> Any:

@@ -15,10 +15,10 @@ import numpy as np
 
 from jaxpot import formatting as words
 from jaxpot.errors import UserError
-from jaxpot.loop import PhaseGraph
 from jaxpot.loop.context import Context
-from jaxpot.loop.lowering import inputs_of, lower_phase, start_values
-from jaxpot.loop.state import State
+from jaxpot.loop.graph import PhaseGraph
+from jaxpot.loop.lower import inputs_of, lower_phase, start_values
+from jaxpot.loop.phase import State
 from jaxpot.loop.streams import IMPLEMENTATION
 
 FAILURES = (jax.errors.JaxRuntimeError, MemoryError)

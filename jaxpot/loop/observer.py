@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import attrs
 
-if TYPE_CHECKING:
-    from jaxpot.spec import Expect
-    from jaxpot.spec.payload import PayloadKey
+from jaxpot.spec import Expect, PayloadKey
 
 
 class Expecting(Protocol):

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from jaxpot.loop.compile import compile_graph
+from jaxpot.loop.phases import compile_graph
 from jaxpot.spec import (
     ArchiveCollector,
     ArchiveEvaluator,

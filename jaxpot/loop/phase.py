@@ -1,4 +1,4 @@
-"""Phases, fields and cadences: the vocabulary of a phase graph, as plain data."""
+"""Phases and fields: the vocabulary of a phase graph, as plain data."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -9,21 +9,18 @@ from jaxpot.spec.configs.league import AddSchedule
 from jaxpot.spec.payload import PayloadKey
 
 Implementation = str | Callable[..., Any]
-"""`"module:function"`, imported when the graph is lowered, or the function itself."""
+"""A function, or `"module:function"`, which is imported when it is needed."""
 
+State = dict[str, Any]
+"""The training state by field. Never changed in place: a program takes one and returns the next."""
 
 SHUFFLE, DROPOUT, SEARCH = "shuffle", "dropout", "search"
-"""Named random streams, beside `init` and each evaluator's own."""
+"""Named random streams, next to `init` and each evaluator's."""
 
 
 def stream_value(name: str) -> str:
-    """Returns what a phase's value is called that is the key of the stream `name`."""
+    """Return the name under which a phase is given the key of the stream `name`."""
     return f"stream.{name}"
-
-
-def carried_field(collector: str) -> str:
-    """Returns the name of the field that holds a collector's games from iteration to iteration."""
-    return f"{collector}_lanes"
 
 
 @attrs.frozen
@@ -35,11 +32,11 @@ class Cadence:
     until: int | None = None
 
     def fires(self, iteration: int) -> bool:
-        """Says whether the phase runs at `iteration`, counted from 0."""
+        """Return whether the phase runs at `iteration`, counted from 0."""
         return self.in_window(iteration) and (iteration + 1) % self.every == 0
 
     def in_window(self, iteration: int) -> bool:
-        """Says whether `iteration` lies in `[start, until)`."""
+        """Return whether `iteration` is in `[start, until)`."""
         return self.start <= iteration and (self.until is None or iteration < self.until)
 
     def __str__(self) -> str:
@@ -53,15 +50,16 @@ class Cadence:
 
 @attrs.frozen(kw_only=True)
 class Field:
-    """One named part of the training state, which lives from iteration to iteration.
+    """One named part of the training state, which is kept from iteration to iteration.
 
     Attributes:
-        name: What phases call it.
-        init: Implementation `(context, values) -> value`; `values` holds the fields before it.
+        name: The name that phases use.
+        init: Implementation `(context, values, root_key) -> value`; `values` has the fields before
+            it.
         digested: Whether the state's digest covers it.
-        guarded: Whether a non-finite update leaves it as it was.
+        guarded: Whether a non-finite update leaves it unchanged.
         finite: Whether a value in it that is not finite makes the update a non-finite one.
-        doc: What it is.
+        doc: A description in one sentence.
     """
 
     name: str
@@ -76,32 +74,44 @@ class Field:
 class Phase:
     """One step of an iteration.
 
-    A device phase is a pure function that is handed exactly the values it reads and must give
-    back exactly the values it writes and the metrics it declares; tracing enforces it. A phase
-    with a cadence of its own is a program of its own: `"own"`, as evaluators are, or `"between"`,
-    run after the iteration is saved. The others are traced together into the iteration's program,
-    in order.
+    A device phase is a pure function. It is given exactly the values that it reads, and must return
+    exactly the values that it writes and the metrics that it declares; tracing enforces both. The
+    phases of the iteration are traced together into one program, in order. A device phase with a
+    cadence is a program that the host runs: an evaluator (`"own"`), or a phase that runs
+    between two iterations, after the checkpoint (`"between"`).
+
+    A host phase is Python. Those in front of all device phases run before the iteration is
+    dispatched; the others run, in the graph's order, once its metrics are fetched.
 
     Attributes:
         name: Unique name; programs, timers and `plan` use it.
-        where: `"device"` for traced phases, `"host"` for the runner's own.
-        program: `"iteration"`, `"own"` or `"between"`; host phases have none.
+        where: `"device"` for traced phases, `"host"` for Python.
+        program: `"iteration"`, `"own"` or `"between"`. Host phases have none, unless they belong
+            between two iterations.
         cadence: When it runs.
-        when: A condition of the run's state on which it runs; what holds changes at evaluations
-            only, and makes a regime.
-        reads: Values it is given: fields, and what earlier phases of the iteration wrote.
+        when: A condition of the run's state without which it does not run. It changes only at
+            evaluations, and makes a regime.
+        reads: Values that it is given: fields, and what earlier phases of the iteration wrote.
         reads_if_present: Values that it is given where an earlier phase of this regime wrote them.
-        writes: Values it gives back.
-        covers: Which fields a phase is about by their marks, so that a field that is added to the
-            graph joins what it reads (`"digested"`) or also writes (`"guarded"`).
-        unchecked: Of those that the guard writes, the fields in which any float is allowed.
-        streams: Named random streams, each handed over as the value `stream_value(name)`.
-        timer: Payload key of its time, None for none.
+        writes: Values that it returns.
+        covers: `"digested"` to read every digested field, `"guarded"` to read and write every
+            guarded one, those that are added to the graph later included.
+        unchecked: Fields that the guard covers and that may hold any float.
+        streams: Named random streams; the key of each is the value `stream_value(name)`.
+        timer: Payload key of its time; None for no timer.
         keys: Payload keys that it emits; a device phase returns their values.
-        helpers: Programs that it compiles beside its own, by name.
-        implementation: `(context, phase) -> function`, and that `(values) -> (writes,
-            metrics)`.
-        doc: What it does, in a sentence.
+        helpers: Programs that it compiles next to its main one, by name.
+        collects: For a collector, its name under `[collect]`. It is part of the regimes' names, and
+            its time counts as collecting.
+        waits: Whether the host must run it before it dispatches the next iteration: it needs the
+            state at its iteration.
+        implementation: `(context, phase) -> function`, with `function(values) -> (writes,
+            metrics)`. On the device it is traced; on the host it is given numpy arrays, and may
+            also read `payload`, the metrics so far.
+        host: How the host runs it: `(attempt, phase) -> function`, with `function(row) -> None`.
+            None for phases of the iteration's program, and for the default: run the
+            implementation, keep what it writes to the state, and log its metrics.
+        doc: What it does, in one sentence.
     """
 
     name: str
@@ -118,5 +128,8 @@ class Phase:
     timer: str | None = None
     keys: tuple[PayloadKey, ...] = ()
     helpers: tuple[str, ...] = ()
+    collects: str | None = None
+    waits: bool = False
     implementation: Implementation | None = None
+    host: Implementation | None = None
     doc: str = ""

@@ -29,9 +29,10 @@ def programs(graph: PhaseGraph) -> list[str]:
         if _fires_in(regime, graph.profile_every):
             names += [f"step[{regime.name}]/{last.name}" for last, _ in step_groups(regime)]
             names += [f"step[{regime.name}]/pack", f"phase_digests[{regime.name}]"]
-    for phase in (*graph.evaluators, *graph.between):
+    between = [phase for phase in graph.between if phase.where == "device"]
+    for phase in (*graph.evaluators, *between):
         names += [phase.name, *phase.helpers]
-    if graph.between:
+    if between:
         names.append(POOL_DIGESTS)
     # Two windows may have the same regime, and two evaluators of a kind share their helpers.
     return list(dict.fromkeys(names))
@@ -163,7 +164,8 @@ def _section(title: str, lines: Sequence[str]) -> str:
 def _phase_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
     rows = [("phase", "where", "cadence", "stream", "timer")]
     for phase in graph.phases:
-        where = phase.where if phase.program in (None, "iteration") else "device, own program"
+        own = phase.where == "device" and phase.program != "iteration"
+        where = "device, own program" if own else phase.where
         cadence = f"{phase.cadence}, while {phase.when}" if phase.when else str(phase.cadence)
         rows.append(
             (phase.name, where, cadence, ", ".join(phase.streams) or "-", phase.timer or "-")

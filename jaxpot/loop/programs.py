@@ -6,15 +6,13 @@ from typing import Any
 
 import jax
 
-from jaxpot.algorithms.base import Batch, Rollout
-from jaxpot.loop import Phase, PhaseGraph, Regime
 from jaxpot.loop.context import Context
 from jaxpot.loop.digest import combine, leaf_digests
-from jaxpot.loop.lowering import Values, finish, inputs_of, lower_iteration, lower_phase
+from jaxpot.loop.graph import PhaseGraph, Regime
+from jaxpot.loop.lower import Values, finish, init_state, inputs_of, lower_iteration, lower_phase
 from jaxpot.loop.memory import check_program
-from jaxpot.loop.picking import pick_samples
-from jaxpot.loop.plan import POOL_DIGESTS, SAMPLES, step_groups
-from jaxpot.loop.state import State, init_state
+from jaxpot.loop.phase import Phase, State
+from jaxpot.loop.plan import POOL_DIGESTS, step_groups
 from jaxpot.loop.streams import IMPLEMENTATION
 
 OnCompile = Callable[[str, float | None], None]
@@ -71,13 +69,29 @@ class Programs:
         """How often each program that was used has been compiled."""
         return {name: program.compiles for name, program in self._programs.items()}
 
+    def named(
+        self, name: str, make: Callable[[], Callable[..., Any]], *, donate: bool = False
+    ) -> Program:
+        """Return the program `name`, of the function that `make` builds where it is new.
+
+        Args:
+            name: The name; `plan` lists it too.
+            make: Builds the function.
+            donate: Whether the program may reuse the buffers of its first argument.
+        """
+        if name not in self._programs:
+            self._programs[name] = Program(
+                name, make(), donate=donate, on_compile=lambda *args: self.on_compile(*args)
+            )
+        return self._programs[name]
+
     def init(self) -> Program:
         """Makes the state: `(root_key) -> (state, digest)`."""
 
         def init(root_key: Any) -> tuple[State, Any]:
             return self._fresh(root_key, None)
 
-        return self._program("init", lambda: init)
+        return self.named("init", lambda: init)
 
     def init_from(self) -> Program:
         """Makes the state around a given network: `(root_key, network) -> (state, digest)`."""
@@ -85,14 +99,14 @@ class Programs:
         def init_from(root_key: Any, network: Values) -> tuple[State, Any]:
             return self._fresh(root_key, network)
 
-        return self._program("init_from", lambda: init_from)
+        return self.named("init_from", lambda: init_from)
 
     def iteration(self, regime: Regime) -> Program:
         """Runs one iteration: `(changing, fixed, root_key) -> (changed, output)`.
 
         The fields that change are donated.
         """
-        return self._program(
+        return self.named(
             f"iteration[{regime.name}]",
             lambda: lower_iteration(self._graph, regime, self._context),
             donate=True,
@@ -106,14 +120,14 @@ class Programs:
         return [
             (
                 timed,
-                self._program(f"step[{regime.name}]/{timed.name}", lambda g=group: self._group(g)),
+                self.named(f"step[{regime.name}]/{timed.name}", lambda g=group: self._group(g)),
             )
             for timed, group in step_groups(regime)
         ]
 
     def evaluation(self, phase: Phase) -> Program:
         """Runs an evaluator: `(values) -> (writes, metrics)`."""
-        return self._program(phase.name, lambda: lower_phase(phase, self._context))
+        return self.named(phase.name, lambda: lower_phase(phase, self._context))
 
     def between(self, phase: Phase) -> Program:
         """Runs a phase between two iterations: `(changing, given) -> writes`.
@@ -125,7 +139,7 @@ class Programs:
             function = lower_phase(phase, self._context)
             return lambda changing, given: function(changing | given)[0]
 
-        return self._program(phase.name, make, donate=True)
+        return self.named(phase.name, make, donate=True)
 
     def pool_digests(self) -> Program:
         """Digests every network of the league's pool: `(pool) -> [S, 2] uint32`."""
@@ -135,7 +149,7 @@ class Programs:
             return combine(leaves, paths)
 
         # One slot after the other: all at once would hold the digest's words for the whole pool.
-        return self._program(POOL_DIGESTS, lambda: lambda pool: jax.lax.map(network_digest, pool))
+        return self.named(POOL_DIGESTS, lambda: lambda pool: jax.lax.map(network_digest, pool))
 
     def phase_digests(self, regime: Regime) -> Program:
         """Digests what every timed phase wrote: `({phase: writes}) -> {phase: [2] uint32}`."""
@@ -147,15 +161,7 @@ class Programs:
                 digests[name] = combine(leaves, paths)
             return digests
 
-        return self._program(f"phase_digests[{regime.name}]", lambda: phase_digests)
-
-    def samples(self, regime: Regime, count: int) -> Program:
-        """Picks the first rows of each collector: `(rollouts, batch, network) -> samples`."""
-
-        def samples(rollouts: list[Rollout], batch: Batch, network: Values) -> list[Any]:
-            return pick_samples(self._context, rollouts, batch, network, count=count)
-
-        return self._program(f"{SAMPLES}[{regime.name}]", lambda: samples)
+        return self.named(f"phase_digests[{regime.name}]", lambda: phase_digests)
 
     def finish(self, regime: Regime) -> Program:
         """Packs a stepped iteration's values: `(values, metrics) -> (changed, output)`."""
@@ -163,7 +169,7 @@ class Programs:
         def pack(values: Values, metrics: Values) -> Any:
             return finish(self._graph, regime, values, metrics)
 
-        return self._program(f"step[{regime.name}]/pack", lambda: pack)
+        return self.named(f"step[{regime.name}]/pack", lambda: pack)
 
     def _fresh(self, root_key: Any, network: Values | None) -> tuple[State, Any]:
         key = jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION)
@@ -187,15 +193,6 @@ class Programs:
             return written, metrics
 
         return run
-
-    def _program(
-        self, name: str, make: Callable[[], Callable[..., Any]], *, donate: bool = False
-    ) -> Program:
-        if name not in self._programs:
-            self._programs[name] = Program(
-                name, make(), donate=donate, on_compile=lambda *told: self.on_compile(*told)
-            )
-        return self._programs[name]
 
 
 def group_inputs(phases: tuple[Phase, ...], values: Values) -> Values:

@@ -1,4 +1,4 @@
-"""Where a run comes from: commit, versions, host, instruction set. Reads; never imports jax."""
+"""Where a run comes from: its spec, commit, versions, host, device, instruction set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from jaxpot.loop.record import ROWS, RunRecord
+from jaxpot.loop.variables import recorded_settings
+from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
+from jaxpot.store.journal import JOURNAL_VERSION
 
 PACKAGES = (
     "attrs",
@@ -212,3 +217,83 @@ def _max_isa(xla_flags: str) -> str | None:
         if name == "--xla_cpu_max_isa":
             given = value.upper()
     return given
+
+
+def header(experiment: Experiment) -> dict[str, Any]:
+    """Return the first record of a new run's journal, without its uid."""
+    from jaxpot.loop.streams import CONTRACT
+
+    return {
+        "journal_version": JOURNAL_VERSION,
+        "name": experiment.name,
+        **_spec(experiment),
+        "spec_version": SPEC_VERSION,
+        "seed": experiment.seed,
+        "iterations": experiment.iterations,
+        "tags": list(experiment.tags),
+        "contract": CONTRACT,
+        "rows": ROWS,
+        "parent": None,
+    }
+
+
+def changed_spec(record: RunRecord, experiment: Experiment) -> dict[str, Any]:
+    """Return the spec as an attempt records it; nothing where the run has that spec already."""
+    return {} if record.spec == resolved(experiment) else _spec(experiment)
+
+
+def _spec(experiment: Experiment) -> dict[str, Any]:
+    spec = resolved(experiment)
+    return {
+        "spec": spec,
+        "spec_toml": to_toml(spec),
+        "spec_digest": spec_digest(experiment),
+        "training_digest": training_digest(experiment),
+    }
+
+
+def surroundings() -> dict[str, Any]:
+    """Return where an attempt runs: commit, versions, host, device, instruction set, threads."""
+    import jax
+
+    from jaxpot.loop.streams import CONTRACT
+
+    device = jax.devices()[0]
+    return provenance() | {
+        "platform": device.platform,
+        "device_kind": device.device_kind,
+        "device_count": 1,
+        "environ": recorded_settings(os.environ, jax.config.values),
+        "contract": CONTRACT,
+        "rows": ROWS,
+    }
+
+
+def environment_changes(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
+    """Return warnings on what differs from where the run's last attempt ran.
+
+    What the journal does not say is passed over.
+    """
+    if record is None or record.attempt == 0:
+        return []
+    before = record.provenance
+    texts = [
+        f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
+        for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
+        if before.get(what) not in (None, here[what])
+    ]
+    then, now = before.get("environ", here["environ"]), here["environ"]
+    texts += [
+        f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
+        "differ from here on"
+        for name in sorted(then.keys() | now.keys())
+        if then.get(name) != now.get(name)
+    ]
+    new = here["versions"]
+    old = before.get("versions") or new
+    texts += [
+        f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
+        for package in sorted(old.keys() | new.keys())
+        if old.get(package) != new.get(package)
+    ]
+    return texts

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jaxpot.loop import PhaseGraph
 from jaxpot.loop.digest import to_hex
+from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer
 
 CUMULATIVE = {"num_rollouts": "iteration/rollouts", "num_episodes": "iteration/episodes"}
@@ -170,6 +170,18 @@ class Recorder:
         """Records a warning and shows it."""
         self.event("warning", {"text": text})
         self._observer.warning(text)
+
+    def show_warning(self, text: str) -> None:
+        """Show a warning without recording it."""
+        self._observer.warning(text)
+
+    def compile(self, program: str, seconds: float | None) -> None:
+        """Show that a program is about to compile (None), or record that it has compiled."""
+        if seconds is None:
+            self._observer.compiling(program)
+            return
+        self.event("compile", {"program": program, "seconds": seconds})
+        self._observer.compiled(program, seconds)
 
     def end(self, *, status: str, reason: str, iterations: int) -> None:
         """Appends the end of the attempt."""

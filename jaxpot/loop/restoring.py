@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -10,11 +10,9 @@ from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.checkpoints.selector import checkpoint_at
 from jaxpot.errors import UserError
+from jaxpot.loop.phase import State
 from jaxpot.loop.record import RunRecord
 from jaxpot.store.runs import find
-
-if TYPE_CHECKING:
-    from jaxpot.loop.state import State
 
 _CHANGED = (
     "The code of a part has changed since it was saved; resume with the code of then, or start a "
@@ -77,7 +75,7 @@ class Restored:
         warnings: What was damaged and passed over, and what is superseded, in words.
     """
 
-    state: "State | None" = None
+    state: State | None = None
     parent: Parent | None = None
     iteration: int = 0
     counters: dict[str, int] = attrs.field(factory=dict)
@@ -111,7 +109,7 @@ def choose(folder: Path, word: str, record: RunRecord) -> CheckpointInfo:
     return info
 
 
-def restore_chosen(folder: Path, info: CheckpointInfo, shapes: "State") -> Restored:
+def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
     """Restores a checkpoint of the run in `folder`.
 
     Raises:
@@ -126,7 +124,7 @@ def restore_chosen(folder: Path, info: CheckpointInfo, shapes: "State") -> Resto
     return attrs.evolve(restored, chosen=True, supersedes=True)
 
 
-def restore_newest(folder: Path, shapes: "State", record: RunRecord) -> Restored:
+def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
     """Restores the newest whole checkpoint of the run in `folder`; a fresh start without one.
 
     A fresh start is from the run's parent, if it had one.
@@ -164,7 +162,7 @@ def find_parent(runs_dir: Path, text: str) -> Path:
     return checkpoints.select_checkpoint(find(runs_dir, run).path, selector or "latest").path
 
 
-def restore_parent(runs_dir: Path, path: Path, shapes: "State") -> Parent:
+def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
     """Restores the network of a checkpoint for a fresh state.
 
     Raises:
@@ -195,7 +193,7 @@ def restore_parent(runs_dir: Path, path: Path, shapes: "State") -> Parent:
     )
 
 
-def _recorded_parent(folder: Path, shapes: "State", record: RunRecord) -> Parent | None:
+def _recorded_parent(folder: Path, shapes: State, record: RunRecord) -> Parent | None:
     """Restores the parent that a run's header names, and no other."""
     if record.parent is None:
         return None
@@ -211,7 +209,7 @@ def _recorded_parent(folder: Path, shapes: "State", record: RunRecord) -> Parent
     return parent
 
 
-def _restored(folder: Path, info: CheckpointInfo, shapes: "State") -> Restored:
+def _restored(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
     try:
         state, metadata = checkpoints.restore(info.path, shapes)
     except checkpoints.StateMismatch as error:

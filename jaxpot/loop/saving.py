@@ -3,18 +3,20 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 
 from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
 from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
-from jaxpot.loop import Cadence, PhaseGraph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.entries import listing
+from jaxpot.loop.graph import PhaseGraph
+from jaxpot.loop.league import LeagueKeeper
+from jaxpot.loop.phase import Cadence, State
 from jaxpot.loop.recorder import Recorder
-from jaxpot.loop.state import State
 from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
+from jaxpot.store.journal import Journal
 
 
 def settle(
@@ -50,22 +52,6 @@ def settle(
     return left
 
 
-class Durable(Protocol):
-    """A journal that can be forced to the disk."""
-
-    def sync(self) -> None:
-        """Waits until everything appended is on the disk."""
-        ...
-
-
-class Checked(Protocol):
-    """A league that can be held to what was frozen."""
-
-    def check(self, state: State) -> None:
-        """Raises where an entry has changed."""
-        ...
-
-
 class Saver:
     """Decides after each iteration what to save, and hands it to the writer."""
 
@@ -74,7 +60,7 @@ class Saver:
         policy: Checkpoint,
         graph: PhaseGraph,
         writer: CheckpointWriter,
-        journal: Durable,
+        journal: Journal,
         clock: Clock,
         *,
         metadata: Mapping[str, Any],
@@ -97,7 +83,7 @@ class Saver:
         """Says whether something may be saved after `iteration`."""
         return bool(self._due(iteration))
 
-    def after(self, iteration: int, state: State, recorder: Recorder, league: "Checked") -> None:
+    def after(self, iteration: int, state: State, recorder: Recorder, league: LeagueKeeper) -> None:
         """Saves what is due after `iteration`, whose payload is complete.
 
         Raises:
@@ -111,7 +97,7 @@ class Saver:
             self._save(frozenset(due), iteration + 1, state, recorder, league)
 
     def last(
-        self, kind: str, done: int, state: State, recorder: Recorder, league: "Checked"
+        self, kind: str, done: int, state: State, recorder: Recorder, league: LeagueKeeper
     ) -> None:
         """Saves the state that an attempt ends with, unless it is saved already, and waits.
 
@@ -139,7 +125,7 @@ class Saver:
         done: int,
         state: State,
         recorder: Recorder,
-        league: "Checked",
+        league: LeagueKeeper,
     ) -> None:
         score = None
         if "best" in types and self._policy.best is not None:

@@ -5,25 +5,22 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.loop.record import read_record
 from jaxpot.signals import StopRequest
-from jaxpot.spec import Experiment
+from jaxpot.spec import Experiment, Loaded
 from jaxpot.spec.configs.experiment import MAX_SEED
 from jaxpot.statistics import Spread, spread_of
 from jaxpot.store.gates import SEEDS
 from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.runs import RunLock
-
-if TYPE_CHECKING:
-    from jaxpot.spec import Loaded
 
 _COMPLETE = ("completed", "gate_missed")
 _WHOLE = (*_COMPLETE, "stopped")
@@ -60,7 +57,7 @@ class SeedsResult:
 
 
 def run_seeds(
-    what: "Loaded | Experiment",
+    what: Loaded | Experiment,
     *,
     seeds: int,
     runs_dir: Path,
@@ -78,7 +75,7 @@ def run_seeds(
         seeds: How many.
         runs_dir: Folder of all runs; made if it is not there.
         iterations: Stop each after that many; above the spec's own it changes the spec.
-        init_from: Whose network each starts with, as of `jaxpot.loop.runner.run`.
+        init_from: Whose network each starts with, as of `jaxpot.loop.run.run`.
         watch: Gives the observer of the run under a seed, for as long as that runs.
         ingest: Whether a child process fills the database on the way.
 

@@ -6,18 +6,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.loop.context import Context, build_context
-from jaxpot.loop.digest import leaf_paths
-from jaxpot.loop.lowering import (
+from jaxpot.loop.graph import PhaseGraph
+from jaxpot.loop.lower import (
     evaluation_inputs,
+    init_state,
     inputs_of,
     lower_iteration,
     lower_phase,
     split_state,
     start_values,
 )
-from jaxpot.loop.state import State, init_state
+from jaxpot.loop.phase import State
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.streams import IMPLEMENTATION
 from jaxpot.spec import Experiment
 
@@ -31,11 +32,6 @@ def abstract_state(graph: PhaseGraph, context: Context) -> State:
         return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
 
     return jax.eval_shape(init, _ROOT_KEY)
-
-
-def digest_paths(graph: PhaseGraph, shapes: State) -> tuple[str, ...]:
-    """Returns the paths of the leaves that the state's digest covers, in its order."""
-    return leaf_paths({f.name: shapes[f.name] for f in graph.fields if f.digested})
 
 
 def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
@@ -76,6 +72,8 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
             given = evaluation_inputs(phase, context.constants(phase.name), state, _ROOT_KEY, now)
             jax.eval_shape(lower_phase(phase, context), given)
     for phase in graph.between:
+        if phase.where == "host":
+            continue
         jax.eval_shape(lower_phase(phase, context), inputs_of(phase, state))
 
 

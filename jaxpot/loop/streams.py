@@ -12,8 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.loop import PhaseGraph, compile_graph
-from jaxpot.spec import Experiment
+from jaxpot.loop.graph import PhaseGraph
 
 CONTRACT = "v1"
 IMPLEMENTATION = "threefry2x32"
@@ -71,7 +70,7 @@ def stream_names(graph: PhaseGraph) -> tuple[str, ...]:
     return ("init", *dict.fromkeys(drawn))
 
 
-def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:
+def key_report(graph: PhaseGraph, seed: int, iterations: int) -> dict[str, Any]:
     """Returns every stream's key data for the first `iterations` iterations, as plain data.
 
     `chain` is `key_{t+1}`; `init` is drawn once, at `t = 0`, and is listed there alone.
@@ -80,8 +79,8 @@ def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:
     def words(key: Array) -> list[int]:
         return [int(word) for word in jax.random.key_data(key)]
 
-    streams = stream_names(compile_graph(experiment))
-    root = root_key(experiment.seed)
+    streams = stream_names(graph)
+    root = root_key(seed)
     chain = root
     rows = []
     for t in range(iterations):
@@ -95,4 +94,4 @@ def key_report(experiment: Experiment, iterations: int) -> dict[str, Any]:
                 "streams": {name: words(stream_key(root, name, t)) for name in names},
             }
         )
-    return {"contract": CONTRACT, "seed": experiment.seed, "iterations": rows}
+    return {"contract": CONTRACT, "seed": seed, "iterations": rows}

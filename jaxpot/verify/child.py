@@ -48,7 +48,7 @@ def main() -> None:
 def _train(request: Mapping[str, Any]) -> dict[str, Any]:
     """Runs or resumes once, or several times in this process, and says where the records lie."""
     import jaxpot
-    from jaxpot.loop import runner
+    from jaxpot.loop import run as runner
 
     results = []
     for runs_dir in map(Path, request["runs_dirs"]):
@@ -97,9 +97,9 @@ def _set_chunk(request: Mapping[str, Any]) -> None:
         from jaxpot.spec import from_resolved
 
         prepare(from_resolved(request["spec"]).runtime, nproc=request["nproc"])
-        from jaxpot.loop import attempt
+        from jaxpot.loop import train
 
-        attempt._MAX_CHUNK = request["chunk"]
+        train._MAX_CHUNK = request["chunk"]
 
 
 def _observer(kill_at: int | None) -> Observer | None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import train
 

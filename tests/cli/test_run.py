@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.loop import environment, runner, seeds
+from jaxpot.loop import environment, seeds
+from jaxpot.loop import run as runner
 from jaxpot.loop.seeds import SeedsResult
 from jaxpot.statistics import Spread
 from tests.trackers.stream import Clock, play, result

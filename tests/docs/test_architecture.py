@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from jaxpot.loop import compile_graph, plan
+from jaxpot.loop import plan
 from jaxpot.loop.clock import SPENT
+from jaxpot.loop.phases import compile_graph
 from jaxpot.spec import resolved, to_toml
 from jaxpot.store import records
 from jaxpot.testing.tiny import tiny_experiment

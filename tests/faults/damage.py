@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.store import Store, database
 from tests.faults.quiet import quietly
@@ -57,7 +57,7 @@ class Listening(Observer):
 @contextmanager
 def compiled_once() -> Iterator[None]:
     """Lets every attempt of one spec in this process use one set of programs."""
-    from jaxpot.loop import training
+    from jaxpot.loop import train as training
     from jaxpot.loop.programs import Programs
 
     made: list[Programs] = []

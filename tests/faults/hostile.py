@@ -19,7 +19,7 @@ from jaxpot.checkpoints.layout import LEAGUE, MANIFEST, METADATA
 from jaxpot.checkpoints.metadata import FORMAT_VERSION, canonical
 from jaxpot.checkpoints.writer import CheckpointWriter
 from jaxpot.errors import UserError
-from jaxpot.loop import runner
+from jaxpot.loop import run as runner
 from jaxpot.spec import Best, Checkpoint, from_resolved, resolved, to_toml
 from tests.faults.mutate import NASTY, damaged_bytes, damaged_tree
 from tests.faults.processes import ROOT
@@ -212,7 +212,7 @@ def _resumes(outside: Outside, work: Path) -> tuple[Any, Callable[[Any], None], 
     def case(data: bytes) -> None:
         (folder / "journal.jsonl").write_bytes(data)
         # What the run's own spec names is named by who resumes the run.
-        with mock.patch("jaxpot.loop.session.Session.build", built):
+        with mock.patch("jaxpot.loop.run.build", built):
             for extra in ([], ["--from", "latest"], ["--iterations", "99"]):
                 answers("--runs-dir", str(runs_dir), "resume", folder.name, *extra)
 
@@ -503,8 +503,8 @@ def _saved(work: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _shapes(run_dir: Path) -> tuple[Any, Any]:
-    from jaxpot.loop import compile_graph
     from jaxpot.loop.context import build_context
+    from jaxpot.loop.phases import compile_graph
     from jaxpot.loop.record import read_record
     from jaxpot.loop.shapes import abstract_state
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from jaxpot.evaluators import archive
 from jaxpot.league import empty_pool, empty_table, gather
-from jaxpot.loop import compile_graph
 from jaxpot.loop.context import build_context
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import activity_events, add_events, entries
-from jaxpot.loop.lowering import inputs_of, lower_phase
+from jaxpot.loop.lower import inputs_of, lower_phase
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
 from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
@@ -138,7 +138,7 @@ class PlayedLeague:
             self._compiled[name] = jax.jit(lower_phase(phase, self.context))
         key = jax.random.key(int(self.rng.integers(2**31)))
         values = self.state | {
-            f"key.{name.removeprefix('collect_')}": key,
+            f"key.{phase.collects}": key,
             "root_key": jax.random.key_data(key),
             "now": self.state["iteration"],
         }

@@ -4,7 +4,7 @@ import attrs
 import jax
 import pytest
 
-from jaxpot.loop import training
+from jaxpot.loop import train as training
 from jaxpot.loop.programs import Programs
 from jaxpot.spec import Checkpoint, resolved, to_json
 from tests.compiled import SHARED

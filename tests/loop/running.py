@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from jaxpot.loop import PhaseGraph, runner
+from jaxpot.loop import run as runner
+from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import RunResult
 from jaxpot.loop.record import payloads
 from jaxpot.spec import Experiment

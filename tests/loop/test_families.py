@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxpot.loop import compile_graph
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.plan import programs
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.spec import from_resolved, load, resolved
 from jaxpot.spec.registry import REGISTRIES
 from jaxpot.testing.tiny import merged

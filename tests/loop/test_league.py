@@ -9,11 +9,13 @@ import pytest
 from jaxpot.checkpoints import list_checkpoints
 from jaxpot.checkpoints.arrays import read_arrays
 from jaxpot.checkpoints.verify import read_metadata
-from jaxpot.loop import Phase, compile_graph, plan
+from jaxpot.loop import plan
 from jaxpot.loop.context import build_context
-from jaxpot.loop.lowering import split_state
+from jaxpot.loop.lower import split_state
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.loop.shapes import abstract_state
 from jaxpot.loop.streams import root_key_data
 from jaxpot.testing.tiny import tiny_experiment

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from jaxpot.checkpoints.verify import read_metadata
-from jaxpot.loop import Phase, compile_graph
-from jaxpot.loop.runner import resume
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.phases import compile_graph
+from jaxpot.loop.run import resume
 from tests.loop.leagues import league_events, league_experiment, standings
 from tests.loop.running import trace, train
 

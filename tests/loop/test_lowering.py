@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.loop import Field, Phase, compile_graph, plan
+from jaxpot.loop import plan
 from jaxpot.loop.context import build_context
-from jaxpot.loop.lowering import PhaseError
+from jaxpot.loop.lower import PhaseError
+from jaxpot.loop.phase import Field, Phase
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import trace_programs
 from jaxpot.spec import PayloadKey
 from jaxpot.testing.tiny import tiny_experiment

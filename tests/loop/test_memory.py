@@ -9,7 +9,7 @@ from jaxpot.errors import UserError
 from jaxpot.loop import memory
 from jaxpot.loop.memory import Free, failure_text
 from jaxpot.loop.programs import Program
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.spec import load
 from tests.loop.running import train
 from tests.loop.test_variables import SPEC

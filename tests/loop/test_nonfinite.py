@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.loop import Phase, compile_graph
-from jaxpot.loop.runner import resume
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.phases import compile_graph
+from jaxpot.loop.run import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train, train_graph
 

@@ -7,7 +7,7 @@ import pytest
 
 from jaxpot.cli.main import invoke
 from jaxpot.errors import UserError
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.spec import resolved, to_toml
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, trace, train

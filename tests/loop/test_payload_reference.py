@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from jaxpot.loop.compile import compile_graph
 from jaxpot.loop.payload_reference import reference
+from jaxpot.loop.phases import compile_graph
 from jaxpot.spec import AlphaZero, payload_keys
 from jaxpot.testing.tiny import tiny_experiment
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxpot.loop import compile_graph, plan
+from jaxpot.loop import plan
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import plan_details
 from jaxpot.spec import load
 from jaxpot.testing.tiny import tiny_experiment

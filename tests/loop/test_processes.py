@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.spec import load
 from jaxpot.store import Store
 from jaxpot.store.history import records

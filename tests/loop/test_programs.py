@@ -7,8 +7,10 @@ import numpy as np
 import pgx.tic_tac_toe  # noqa: F401 - its import deals constants, a program each
 import pytest
 
-from jaxpot.loop import attempt, compile_graph, plan
-from jaxpot.loop.lowering import metric_names
+from jaxpot.loop import plan
+from jaxpot.loop import train as training
+from jaxpot.loop.lower import metric_names
+from jaxpot.loop.phases import compile_graph
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import league_experiment
 from tests.loop.running import events, rows, train
@@ -46,14 +48,14 @@ PLAIN = tiny_experiment(
     ("experiment", "compiled_by"), [(PLAIN, 4), (league_experiment(), 20)], ids=["plain", "league"]
 )
 def test_the_hot_loop_moves_nothing_by_itself(tmp_path, monkeypatch, experiment, compiled_by):
-    run = attempt.Attempt.run
+    loop = training.train
 
-    def guarded(self, target):
-        run(self, compiled_by)  # compile first: constants are moved then
+    def guarded(attempt, goal):
+        loop(attempt, compiled_by)  # compile first: constants are moved then
         with jax.transfer_guard("disallow"):
-            run(self, target)
+            loop(attempt, goal)
 
-    monkeypatch.setattr(attempt.Attempt, "run", guarded)
+    monkeypatch.setattr(training, "train", guarded)
     assert train(experiment, tmp_path).iterations == experiment.iterations
 
 

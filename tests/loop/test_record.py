@@ -3,8 +3,8 @@
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.loop import runner
-from jaxpot.loop.heading import header
+from jaxpot.loop import run as runner
+from jaxpot.loop.provenance import header
 from jaxpot.loop.record import ROWS, read_record
 from jaxpot.store.journal import Journal
 from jaxpot.testing.tiny import tiny_experiment

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from jaxpot.algorithms import alphazero
-from jaxpot.loop import compile_graph
-from jaxpot.loop.batch import concatenate_batches, init_replay, kept_rows, replay
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
-from jaxpot.loop.runner import resume
+from jaxpot.loop.phases import compile_graph
+from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
+from jaxpot.loop.phases.replay import build as replay
+from jaxpot.loop.phases.replay import init_replay, kept_rows
+from jaxpot.loop.run import resume
 from jaxpot.testing.tiny import tiny_experiment
 from tests.compiled import few_optimisations
 from tests.games.bits import NUM_VIEWS, Bits

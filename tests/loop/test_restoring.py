@@ -11,10 +11,10 @@ from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.checkpoints.arrays import read_arrays
 from jaxpot.errors import UserError
-from jaxpot.loop import training
+from jaxpot.loop import train as training
 from jaxpot.loop.digest import combine, leaf_digests, to_hex
 from jaxpot.loop.record import read_record
-from jaxpot.loop.runner import resume
+from jaxpot.loop.run import resume
 from jaxpot.store.history import read_header, records
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import league_events, league_experiment, standings
@@ -316,10 +316,10 @@ def test_the_digest_of_the_start_is_the_states(done, monkeypatch):
         paths, leaves = leaf_digests(values)
         return combine(leaves, paths)
 
-    def spy(session, recorder, *arguments, **more):
-        attempt = start(session, recorder, *arguments, **more)
-        digested = {f.name: attempt.state[f.name] for f in session.graph.fields if f.digested}
-        digests.append((recorder.digest, to_hex(digest_of(digested))))
+    def spy(*arguments):
+        attempt = start(*arguments)
+        digested = {f.name: attempt.state[f.name] for f in attempt.graph.fields if f.digested}
+        digests.append((attempt.recorder.digest, to_hex(digest_of(digested))))
         return attempt
 
     monkeypatch.setattr(training, "_start", spy)

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.loop import state
-from jaxpot.loop.runner import resume
+from jaxpot.loop.phases import training
+from jaxpot.loop.run import resume
 from jaxpot.spec import SpecError
 from jaxpot.store.history import records
 from jaxpot.store.runs import RunLock
@@ -100,12 +100,12 @@ def test_milestones_and_best_ones_resume_as_well(plain, tmp_path, left):
 
 def test_a_state_that_no_longer_fits_is_refused(tmp_path, monkeypatch):
     stopped = train(tiny_experiment(), tmp_path, iterations=3)
-    made = state.init_network
+    made = training.init_params
 
     def grown(context, values, root_key):
         return {**made(context, values, root_key), "more": jnp.zeros(2)}
 
-    monkeypatch.setattr(state, "init_network", grown)
+    monkeypatch.setattr(training, "init_params", grown)
     with pytest.raises(UserError, match=r"(?s)params/more.*code of a part has changed"):
         resume(tmp_path, stopped.uid, ingest=False)
 

@@ -10,7 +10,8 @@ import numpy as np
 import pyspiel
 import pytest
 
-from jaxpot.loop import Phase, compile_graph, samples
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.phases import compile_graph, samples
 from jaxpot.loop.plan import programs
 from jaxpot.spec import Debug, PayloadKey
 from jaxpot.store.samples import dumps, read_samples
@@ -177,7 +178,7 @@ def test_they_are_the_rows_that_training_was_given(tmp_path):
 
 
 def test_a_resumed_run_writes_the_same_samples(result, tmp_path):
-    from jaxpot.loop import runner
+    from jaxpot.loop import run as runner
 
     stopped = train(
         tiny_experiment(overrides=WHOLE, iterations=4, debug={"every": 2, "samples": COUNT}),

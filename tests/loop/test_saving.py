@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from jaxpot.league.table import ARCHIVE, LEAGUE, empty_table
-from jaxpot.loop import compile_graph
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.runner import resume
+from jaxpot.loop.phases import compile_graph
+from jaxpot.loop.run import resume
 from jaxpot.loop.saving import Saver
 from jaxpot.store.history import records
 from jaxpot.testing.tiny import tiny_experiment

@@ -9,11 +9,11 @@ import pytest
 
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.rows import by_lane, predict
-from jaxpot.loop import compile_graph
-from jaxpot.loop.batch import concatenate_batches
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
+from jaxpot.loop.phases import compile_graph
+from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
 from jaxpot.testing.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")

@@ -4,8 +4,9 @@ import jax
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.loop import compile_graph, plan
+from jaxpot.loop import plan
 from jaxpot.loop.context import build_context
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import abstract_state, check_shapes, plan_details
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import train

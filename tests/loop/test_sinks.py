@@ -5,7 +5,9 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from jaxpot.loop import delivery, runner, session
+from jaxpot.loop import delivery
+from jaxpot.loop import run as runner
+from jaxpot.loop import run as session
 from jaxpot.loop.delivery import SinkState
 from jaxpot.loop.observer import Observers
 from jaxpot.spec import SpecError

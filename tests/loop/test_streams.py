@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.streams import (
     advance_chain,
     key_report,
@@ -54,8 +55,8 @@ def test_streams_depend_on_nothing_but_seed_name_and_iteration():
 
 
 def test_the_report_of_every_stream(snapshot):
-    assert key_report(tiny_experiment(), 3) == snapshot
+    assert key_report(compile_graph(tiny_experiment()), 42, 3) == snapshot
 
 
 def test_the_report_at_the_largest_seed(snapshot):
-    assert key_report(tiny_experiment(seed=2**32 - 1), 1) == snapshot
+    assert key_report(compile_graph(tiny_experiment()), 2**32 - 1, 1) == snapshot

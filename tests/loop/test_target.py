@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.loop import compile_graph, phases
-from jaxpot.loop.context import build_context
+from jaxpot.loop import phases
+from jaxpot.loop.context import NETWORK, build_context
 from jaxpot.loop.games import no_games
-from jaxpot.loop.lowering import inputs_of, lower_phase, split_state
+from jaxpot.loop.lower import inputs_of, lower_phase, split_state
+from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
-from jaxpot.loop.state import NETWORK
 from jaxpot.loop.streams import root_key_data
 from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
@@ -48,7 +48,7 @@ def updater(tau, every):
     experiment = experiment_of(tau=tau, every=every)
     context = build_context(experiment, Path("runs"))
     _, phase = phase_of(experiment, "target_update")
-    return jax.jit(phases.target_update(context, phase))
+    return jax.jit(phases.target_update.build(context, phase))
 
 
 def network(seed):

@@ -11,7 +11,7 @@ import jax
 import pytest
 
 from jaxpot.loop import variables
-from jaxpot.loop.heading import moved
+from jaxpot.loop.provenance import environment_changes
 from jaxpot.spec import load
 from jaxpot.verify.rerun import Settings
 from tests.loop.running import train
@@ -144,10 +144,10 @@ def test_resume_warns_where_a_setting_has_changed(spec, tmp_path):
     record = read_record(train(load(spec).experiment, tmp_path).run_dir)
     here = record.provenance
     assert here["environ"] == {}
-    assert moved(record, here) == []
+    assert environment_changes(record, here) == []
     now = here | {"environ": {"JAX_NUM_CPU_DEVICES": "2"}}
-    assert moved(record, now) == [
+    assert environment_changes(record, now) == [
         "JAX_NUM_CPU_DEVICES was unset and is 2: the bits may differ from here on"
     ]
     del record.provenance["environ"]  # a record of an older jaxpot says nothing
-    assert moved(record, now) == []
+    assert environment_changes(record, now) == []

@@ -9,10 +9,10 @@ import numpy as np
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.loop import Phase, PhaseGraph, Regime
-from jaxpot.loop.context import Context, resolve
-from jaxpot.loop.phase import stream_value
-from jaxpot.loop.state import State
+from jaxpot.loop.context import Context, PhaseFunction, resolve
+from jaxpot.loop.digest import leaf_paths
+from jaxpot.loop.graph import PhaseGraph, Regime
+from jaxpot.loop.phase import Phase, State, stream_value
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key
 from jaxpot.spec import PayloadKey
 
@@ -90,9 +90,7 @@ def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Valu
     Raises:
         PhaseError: When traced, if the phase does not keep to its declaration.
     """
-    if phase.implementation is None:
-        raise PhaseError(f"phase {phase.name!r} has no implementation")
-    function = resolve(phase.implementation)(context, phase)
+    function = build_phase(phase, context)
     emitted = {key.name for key in device_keys(phase)}
 
     def run(given: Values) -> tuple[Values, Values]:
@@ -103,14 +101,30 @@ def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Valu
             for name in phase.streams:
                 values[stream_value(name)] = stream_key(root, name, now)
         writes, metrics = function(Given(phase, values))
-        _require_same(phase, "writes", set(writes), set(phase.writes))
-        _require_same(phase, "emits", set(metrics), emitted)
+        require_same(phase, "writes", set(writes), set(phase.writes))
+        require_same(phase, "emits", set(metrics), emitted)
         return writes, metrics
 
     return run
 
 
-def _require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) -> None:
+def build_phase(phase: Phase, context: Context) -> PhaseFunction:
+    """Build the function of a phase.
+
+    Raises:
+        PhaseError: It has no implementation.
+    """
+    if phase.implementation is None:
+        raise PhaseError(f"phase {phase.name!r} has no implementation")
+    return resolve(phase.implementation)(context, phase)
+
+
+def require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) -> None:
+    """Hold what a phase writes or emits to its declaration.
+
+    Raises:
+        PhaseError: There is more or less than it declares.
+    """
     if actual != declared:
         more, less = sorted(actual - declared), sorted(declared - actual)
         parts = [f"undeclared: {', '.join(more)}"] if more else []
@@ -217,3 +231,29 @@ def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State,
     names = changing(graph, regime)
     rest = {name: value for name, value in state.items() if name not in names}
     return {name: state[name] for name in names}, rest
+
+
+def init_state(
+    graph: PhaseGraph, context: Context, root_key: Array, network: Mapping[str, Any] | None = None
+) -> State:
+    """Makes the state before iteration 0: a pure, traceable function of the root key.
+
+    Args:
+        graph: The graph, whose fields they are.
+        context: The parts.
+        root_key: The run's key.
+        network: The fields of `NETWORK`, where they are given and not drawn; what is made from them
+            (the optimizer's state, the target) is made from those.
+    """
+    state: State = {}
+    for field in graph.fields:
+        if network is not None and field.name in network:
+            state[field.name] = network[field.name]
+        else:
+            state[field.name] = resolve(field.init)(context, state, root_key)
+    return state
+
+
+def digest_paths(graph: PhaseGraph, state: State) -> tuple[str, ...]:
+    """Return the paths of the leaves that the state's digest covers, in its order."""
+    return leaf_paths({field.name: state[field.name] for field in graph.fields if field.digested})

@@ -1,0 +1,98 @@
+"""The phases of an iteration, one file each, and the order in which they run.
+
+A file declares its phases and the fields that it owns, and has the function that each phase runs:
+on the device `(context, phase) -> (values) -> (writes, metrics)`, on the host
+`(attempt, phase) -> (row) -> None`.
+"""
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.loop.graph import PhaseGraph, check, covering
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.phases import (
+    advance_iteration,
+    advance_keys,
+    collect,
+    concatenate_batches,
+    digest,
+    evaluation,
+    guard,
+    league_freeze,
+    league_sizes,
+    log_payload,
+    persistence,
+    replay,
+    samples,
+    standings,
+    target_update,
+    tick,
+    training,
+    transfer_metrics,
+)
+from jaxpot.spec import Experiment, PayloadKey, payload_keys
+
+ORDER = (
+    samples,
+    advance_keys,
+    league_sizes,
+    collect,
+    concatenate_batches,
+    replay,
+    training,
+    target_update,
+    advance_iteration,
+    guard,
+    digest,
+    transfer_metrics,
+    evaluation,
+    log_payload,
+    standings,
+    persistence,
+    league_freeze,
+    tick,
+)
+"""The order of an iteration, which is a contract: later phases rely on what earlier ones did."""
+
+FIELD_ORDER = (
+    training,
+    advance_keys,
+    advance_iteration,
+    guard,
+    target_update,
+    league_freeze,
+    collect,
+    replay,
+)
+"""The order in which a state's fields are made; others are made from the network."""
+
+
+def compile_graph(experiment: Experiment) -> PhaseGraph:
+    """Compile an experiment into its phase graph, which is plain data.
+
+    Raises:
+        UserError: The payload keys of a part are not known, or belong to no phase.
+    """
+    declared: dict[str, list[PayloadKey]] = {}
+    for key in payload_keys(experiment):
+        declared.setdefault(key.phase, []).append(key)
+
+    def with_keys(phase: Phase) -> Phase:
+        return attrs.evolve(phase, keys=tuple(declared.pop(phase.name, ())))
+
+    fields = tuple(field for module in FIELD_ORDER for field in module.fields(experiment))
+    phases = [with_keys(phase) for module in ORDER for phase in module.phases(experiment)]
+    for name, keys in declared.items():
+        raise UserError(
+            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
+            f"{', '.join(each.name for each in phases)}"
+        )
+    graph = PhaseGraph(
+        iterations=experiment.iterations,
+        fields=fields,
+        phases=covering(tuple(phases), fields),
+        profile_every=experiment.runtime.profile_every,
+        sample_every=experiment.debug.every if experiment.debug is not None else 0,
+    )
+    check(graph)
+    return graph

@@ -1,0 +1,29 @@
+"""Go on to the next iteration."""
+
+from jaxpot.loop.phase import Phase
+from jaxpot.loop.train import Attempt, HostFunction, Row
+from jaxpot.spec import Experiment
+
+
+def phases(experiment: Experiment) -> tuple[Phase, ...]:
+    """Declare the phase."""
+    del experiment
+    return (
+        Phase(
+            name="tick",
+            where="host",
+            program="between",
+            host=build,
+            doc="Goes on to the next iteration.",
+        ),
+    )
+
+
+def build(attempt: Attempt, phase: Phase) -> HostFunction:
+    """Build the phase."""
+    del phase
+
+    def run(row: Row) -> None:
+        attempt.iteration = row.iteration + 1
+
+    return run

@@ -1,0 +1,444 @@
+"""Start and resume runs: from a spec, or a run's folder, to the result of an attempt.
+
+jax is imported only once the process is prepared for it, so nothing here imports it at the top.
+"""
+
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from jaxpot.errors import UserError
+from jaxpot.loop.clock import Clock
+from jaxpot.loop.delivery import Deliveries
+from jaxpot.loop.environment import collector_paused, ignored, prepare
+from jaxpot.loop.gates import judge, reason_of, status_of, too_few
+from jaxpot.loop.graph import PhaseGraph
+from jaxpot.loop.observer import Observer, Observers, RunInfo, RunResult
+from jaxpot.loop.phase import State
+from jaxpot.loop.provenance import changed_spec, environment_changes, header, surroundings
+from jaxpot.loop.record import RunRecord, read_record
+from jaxpot.loop.restoring import (
+    START,
+    Restored,
+    choose,
+    find_parent,
+    restore_chosen,
+    restore_newest,
+    restore_parent,
+)
+from jaxpot.signals import StopRequest
+from jaxpot.spec import (
+    Experiment,
+    ImportedPart,
+    Loaded,
+    SpecError,
+    from_resolved,
+    missing_extras,
+    resolved,
+    validate,
+)
+from jaxpot.spec.resolve import plain
+from jaxpot.store import start_child
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
+from jaxpot.store.runs import RunLock, create_run, find
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Built:
+    """An experiment with its parts built and its state's shapes traced.
+
+    Attributes:
+        experiment: The experiment.
+        graph: Its phase graph.
+        context: Its parts, a `jaxpot.loop.context.Context`.
+        shapes: The state, as shapes and dtypes.
+    """
+
+    experiment: Experiment
+    graph: PhaseGraph
+    context: Any
+    shapes: State
+
+
+def run(
+    what: Loaded | Experiment,
+    *,
+    runs_dir: Path,
+    iterations: int | None = None,
+    init_from: str | None = None,
+    opponents: Mapping[str, Mapping[str, Any]] | None = None,
+    observer: Observer | None = None,
+    graph: PhaseGraph | None = None,
+    ingest: bool = True,
+) -> RunResult:
+    """Start a new run, and train until it ends, is stopped, or fails.
+
+    Args:
+        what: What `jaxpot.spec.source.load` gave, or an experiment.
+        runs_dir: Folder of all runs; it is made if it is missing.
+        iterations: Stop after that many in all; above the spec's own it changes the spec.
+        init_from: The checkpoint whose network to start with: `RUN`, `RUN:SELECTOR` or a path. When
+            None the network is drawn from the seed.
+        opponents: The evaluators' opponents as another run recorded them. When None they are what
+            the experiment's selectors name now.
+        observer: Is shown the run as it goes.
+        graph: The experiment's graph, changed; when None, compiled from the experiment.
+        ingest: Whether other processes fill the database and the sinks meanwhile.
+
+    Raises:
+        UserError: The experiment cannot be built, or the network to start with is missing or has
+            another shape. Nothing is written then.
+    """
+    given = what if isinstance(what, Experiment) else what.experiment
+    experiment = _extended(given, iterations)
+    with nullcontext() if isinstance(what, Experiment) else what.placing():
+        _require_extras(experiment, ingest=ingest)
+    found = None if init_from is None else find_parent(runs_dir, init_from)
+    with collector_paused(), StopRequest() as stop:
+        prepare(experiment.runtime)
+        with nullcontext() if isinstance(what, Experiment) else what.placing():
+            built = build(experiment, graph, runs_dir=runs_dir, opponents=opponents)
+        restored, heading = START, header(experiment)
+        if found is not None:
+            parent = restore_parent(runs_dir, found, built.shapes)
+            restored, heading = Restored(parent=parent), heading | parent.heading
+        with create_run(runs_dir, heading) as (_, folder):
+            return _attempt(
+                built,
+                folder,
+                restored,
+                observer=observer or Observers(),
+                stop=stop,
+                target=iterations,
+                ingest=ingest,
+            )
+
+
+def resume(
+    runs_dir: Path,
+    selector: str,
+    *,
+    iterations: int | None = None,
+    checkpoint: str | None = None,
+    observer: Observer | None = None,
+    graph: PhaseGraph | None = None,
+    ingest: bool = True,
+) -> RunResult:
+    """Continue a run as a new attempt, from its newest whole checkpoint or from the start.
+
+    Where nothing is left to do, the recorded result is returned, unless a checkpoint is chosen.
+
+    Args:
+        runs_dir: Folder of all runs.
+        selector: A run's uid, the start of one, a name, a tag, or `latest`.
+        iterations: Stop after that many in all; above the spec's own it changes the spec.
+        checkpoint: The checkpoint to start from: `latest`, `best`, `milestone:N`, a number of
+            iterations, or a path. Later ones are deleted, and made again.
+        observer: Is shown the run as it goes.
+        graph: The experiment's graph, changed; when None, compiled from the experiment.
+        ingest: Whether other processes fill the database and the sinks meanwhile.
+
+    Raises:
+        UserError: There is no such run or checkpoint, the run is running, or its iterations are
+            past `iterations`.
+    """
+    found = find(runs_dir, selector)
+    with collector_paused(), StopRequest() as stop, RunLock(found.path):
+        record = read_record(found.path)
+        experiment = _extended(from_resolved(record.spec), iterations)
+        planned = experiment.iterations
+        target = planned if iterations is None else min(iterations, planned)
+        chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
+        if chosen is None and record.finished and record.done >= target:
+            return recorded_result(found.uid, found.path, experiment, record, target)
+        record.require_rows()
+        _require_extras(experiment, ingest=ingest)
+        prepare(experiment.runtime, nproc=record.nproc)
+        # Users' own parts may import jax, so they wait until it is prepared.
+        imported = from_resolved(resolved(experiment), import_user_code=True)
+        built = build(imported, graph, runs_dir=runs_dir, opponents=record.opponents)
+        if chosen is not None:
+            restored = restore_chosen(found.path, chosen, built.shapes)
+        else:
+            restored = restore_newest(found.path, built.shapes, record)
+        return _attempt(
+            built,
+            found.path,
+            restored,
+            record,
+            observer=observer or Observers(),
+            stop=stop,
+            target=iterations,
+            ingest=ingest,
+        )
+
+
+def build(
+    experiment: Experiment,
+    graph: PhaseGraph | None = None,
+    *,
+    runs_dir: Path,
+    opponents: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Built:
+    """Build every part and trace the state's shapes; compile and write nothing.
+
+    With a part of the user's own, every program is traced, so that a part that does not keep to its
+    declaration is refused before anything is written.
+
+    Raises:
+        UserError: A part refuses its config, parts do not fit one another, or the memory is too
+            small.
+    """
+    from jaxpot.loop.context import build_context, parts_of
+    from jaxpot.loop.memory import check_fits
+    from jaxpot.loop.phases import compile_graph
+    from jaxpot.loop.shapes import abstract_state, trace_programs
+
+    if graph is None:
+        graph = compile_graph(experiment)
+    else:
+        graph = attrs.evolve(graph, iterations=experiment.iterations)
+    context = build_context(experiment, runs_dir, opponents or {})
+    if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
+        trace_programs(graph, context)
+    shapes = abstract_state(graph, context)
+    check_fits(graph, context, shapes)
+    return Built(experiment=experiment, graph=graph, context=context, shapes=shapes)
+
+
+def _attempt(
+    built: Built,
+    folder: Path,
+    restored: Restored,
+    record: RunRecord | None = None,
+    *,
+    observer: Observer,
+    stop: StopRequest,
+    target: int | None,
+    ingest: bool,
+) -> RunResult:
+    """Run one attempt: open the journal, train, judge the gates, record how it ended."""
+    experiment, planned = built.experiment, built.experiment.iterations
+    goal = planned if target is None else min(target, planned)
+    if restored.iteration > goal:
+        raise UserError(too_few(folder.name, restored.iteration, goal))
+    with Journal(folder / JOURNAL_NAME) as journal:
+        here = surroundings()
+        recorder = _open(built, folder, journal, restored, record, here, observer, goal)
+        child = start_child(folder.parent) if ingest else None
+        sinks = experiment.sinks if ingest else {}
+        deliveries = Deliveries(folder, {name: plain(sink) for name, sink in sinks.items()})
+        clock = Clock()
+        from jaxpot.loop.train import run_attempt
+
+        try:
+            outcome = run_attempt(
+                experiment,
+                built.graph,
+                built.context,
+                recorder,
+                journal,
+                restored,
+                folder=folder,
+                goal=goal,
+                clock=clock,
+                stop=stop,
+                versions=here["versions"],
+                unsettled=record.unsettled if record else (),
+            )
+            result = _conclude(experiment, folder, journal, recorder, outcome, clock.report())
+        except BaseException as error:
+            # A bug, or a second Ctrl-C: it is recorded, and the error goes on to the caller.
+            stopped = isinstance(error, KeyboardInterrupt | SystemExit)
+            status = "interrupted" if stopped else "failed"
+            with suppress(JournalError):
+                recorder.end(status=status, reason=repr(error), iterations=recorder.done)
+                journal.sync()
+            raise
+        else:
+            # Wait a moment for the sinks, and say once how each was left.
+            for state in deliveries.stop():
+                with suppress(JournalError):
+                    recorder.event("sink", attrs.asdict(state))
+                if (text := state.warning(folder.name)) is not None:
+                    observer.warning(text)
+        finally:
+            deliveries.let_go()
+            undone = child.stop() if child is not None else None
+        if undone:
+            observer.warning(f"the database lags behind the journal: {undone}")
+        observer.finished(result)
+        return result
+
+
+def _open(
+    built: Built,
+    folder: Path,
+    journal: Journal,
+    restored: Restored,
+    record: RunRecord | None,
+    here: dict[str, Any],
+    observer: Observer,
+    goal: int,
+) -> Any:
+    """Write what the journal has of an attempt before its first iteration.
+
+    Returns:
+        The attempt's `jaxpot.loop.recorder.Recorder`.
+    """
+    from jaxpot.loop.recorder import Recorder
+
+    experiment, graph = built.experiment, built.graph
+    number = record.attempt + 1 if record else 1
+    journal.append(
+        {
+            "kind": "attempt",
+            "attempt": number,
+            "start_iter": restored.iteration,
+            "iterations": goal,
+            **({"from": restored.path} if restored.chosen else {}),
+            **(changed_spec(record, experiment) if record else {}),
+            **here,
+        }
+    )
+    keys = [attrs.asdict(key) for key in graph.keys]
+    journal.append({"kind": "keys", "attempt": number, "keys": keys})
+    recorder = Recorder(
+        graph,
+        journal,
+        observer,
+        attempt=number,
+        counters=restored.counters,
+        last=record.last(below=restored.iteration) if record else {},
+        digest=restored.digest,
+        checkpoint=restored.path,
+        longest_game=-(-built.context.env.max_steps // experiment.collect.num_steps),
+    )
+    observer.started(
+        RunInfo(
+            uid=folder.name,
+            name=experiment.name,
+            run_dir=folder,
+            attempt=number,
+            start_iter=restored.iteration,
+            target_iterations=goal,
+            keys=graph.keys,
+            device=here["device_kind"],
+            nproc=here["nproc"],
+            experiment=experiment,
+        )
+    )
+    if restored.parent is not None:
+        recorder.event("init_from", restored.parent.source)
+    unknown = [here["git_problem"]] if here["git_problem"] else []
+    changes = environment_changes(record, here)
+    for text in (*restored.warnings, *changes, *unknown, *ignored()):
+        recorder.warn(text)
+    for name, evaluator in built.context.evaluators.items():
+        if (source := getattr(evaluator, "source", None)) is not None:
+            recorder.event("opponent", {"evaluator": name, **source})
+    return recorder
+
+
+def _conclude(
+    experiment: Experiment,
+    folder: Path,
+    journal: Journal,
+    recorder: Any,
+    outcome: Any,
+    spent: dict[str, float],
+) -> RunResult:
+    """Judge the gates, and record the attempt's result.
+
+    Args:
+        experiment: The experiment.
+        folder: The run's folder.
+        journal: The run's journal.
+        recorder: Writes to it.
+        outcome: A `jaxpot.loop.train.Outcome`.
+        spent: Seconds by what they went on.
+    """
+    complete = outcome.status is None and outcome.done >= experiment.iterations
+    gates = judge(experiment, folder, complete=complete)
+    status, exit_code, reason = outcome.status, outcome.exit_code, outcome.reason
+    if status is None:
+        status = status_of(gates, complete=complete)
+        exit_code = 1 if status == "gate_missed" else 0
+        reason = reason_of(status, outcome.done, experiment.iterations, gates)
+    try:
+        for gate in gates:
+            recorder.event("expect", gate)
+        recorder.event("time", spent)
+        recorder.end(status=status, reason=reason, iterations=outcome.done)
+        journal.sync()
+    except JournalError as error:
+        status, exit_code, reason = "failed", 1, str(error)
+    return RunResult(
+        uid=folder.name,
+        name=experiment.name,
+        status=status,
+        iterations=outcome.done,
+        attempt=recorder.attempt,
+        digest=recorder.digest,
+        metrics=recorder.last,
+        checkpoint=recorder.checkpoint,
+        expect=gates,
+        time=spent,
+        exit_code=exit_code,
+        reason=reason,
+        run_dir=folder,
+    )
+
+
+def recorded_result(
+    uid: str, folder: Path, experiment: Experiment, record: RunRecord, target: int
+) -> RunResult:
+    """Returns the result of a run that has nothing left to do, from its journal alone.
+
+    Raises:
+        UserError: More iterations are done than were asked for.
+    """
+    if record.done > target:
+        raise UserError(too_few(uid, record.done, target))
+    complete = record.done >= experiment.iterations
+    expect = judge(experiment, folder, complete=complete)
+    status = status_of(expect, complete=complete)
+    return RunResult(
+        uid=uid,
+        name=experiment.name,
+        status=status,
+        iterations=record.done,
+        attempt=record.attempt,
+        digest=record.digest,
+        metrics=record.last(),
+        checkpoint=record.checkpoint,
+        expect=expect,
+        time=record.time,
+        exit_code=1 if status == "gate_missed" else 0,
+        reason=f"all {record.done} iterations were done already",
+        run_dir=folder,
+    )
+
+
+def _require_extras(experiment: Experiment, *, ingest: bool) -> None:
+    missing = missing_extras(experiment) if ingest else []
+    if missing:
+        raise SpecError(missing)
+
+
+def _extended(experiment: Experiment, iterations: int | None) -> Experiment:
+    """Returns the experiment with its iterations raised to `iterations`, if they are fewer.
+
+    Raises:
+        SpecError: The longer experiment breaks a rule: a gate on the last iteration, say.
+    """
+    if iterations is None or iterations <= experiment.iterations:
+        return experiment
+    longer = attrs.evolve(experiment, iterations=iterations)
+    faults = validate(longer)
+    if faults:
+        raise SpecError(faults)
+    return longer
