@@ -17,14 +17,13 @@ import attrs
 
 from jaxpot.checkpoints import (
     CheckpointWriter,
-    commit,
     list_checkpoints,
     newest_whole,
     verify,
     writer,
 )
-from jaxpot.checkpoints.best import read_manifest
 from jaxpot.checkpoints.metadata import Leaf
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.spec import Best, Checkpoint
 
 STEPS = ("fsync", "rename", "link", "mkdir", "unlink", "rmdir")
@@ -108,7 +107,7 @@ def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
     left = [path.name for path in base.rglob(".*")]
     assert not left, left
     best = {info.iteration for info in infos if info.place == "best"}
-    assert set(read_manifest(base / "best")) == best
+    assert set(read_manifest(base / "best")[1]) == best
     assert len(best) <= 1
 
     known: dict[str, str] = {}
@@ -126,7 +125,7 @@ def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
 
 def main(folder: Path) -> None:
     """Crashes at each step until one run gets to its end."""
-    commit.write_arrays = write_text  # type: ignore[assignment]
+    writer.write_arrays = write_text  # type: ignore[assignment]
     writer.copy_to_host = lambda state: state
     os.fsync = lambda _: None  # a killed process loses nothing of what it wrote, synced or not
     for step in itertools.count(1):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from jaxpot.checkpoints import list_checkpoints, newest_whole, verify
-from jaxpot.checkpoints.best import read_manifest
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.spec import Best
 
 from .conftest import Run
@@ -61,6 +61,6 @@ def test_killed_at_random_moments(run: Run) -> None:
         for info in list_checkpoints(run.run_dir):
             assert verify(info.path).iteration == info.iteration
         best = [i.iteration for i in list_checkpoints(run.run_dir) if i.place == "best"]
-        assert sorted(read_manifest(run.base / "best")) == best
+        assert sorted(read_manifest(run.base / "best")[1]) == best
         assert not list(run.base.rglob(".*"))
         newest = found.iteration

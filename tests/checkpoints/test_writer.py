@@ -22,7 +22,7 @@ from jaxpot.checkpoints import (
     restore,
     verify,
 )
-from jaxpot.checkpoints import commit as commit_module
+from jaxpot.checkpoints import writer as writer_module
 from jaxpot.spec import Best
 
 from .conftest import LISTING, PERIODIC, Run, a_state, with_league
@@ -158,14 +158,14 @@ def test_save_does_not_wait_for_the_disk_but_for_the_save_before(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_write, begun = threading.Event(), threading.Event()
-    write = commit_module.write_arrays
+    write = writer_module.write_arrays
 
     def slow(*args: Any) -> None:
         begun.set()
         assert may_write.wait(30)
         write(*args)
 
-    monkeypatch.setattr(commit_module, "write_arrays", slow)
+    monkeypatch.setattr(writer_module, "write_arrays", slow)
     writer = run.writer()
     writer.save(a_state(1), iteration=1, types=PERIODIC, metadata={})
     assert begun.wait(30)
@@ -278,7 +278,7 @@ def test_a_failure_is_raised_once_by_wait(run: Run, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device")
 
-    monkeypatch.setattr(commit_module, "write_arrays", broken)
+    monkeypatch.setattr(writer_module, "write_arrays", broken)
     writer = run.writer()
     writer.save(a_state(), iteration=1, types=PERIODIC, metadata={})
     with pytest.raises(CheckpointError, match="the disk is full"):
@@ -304,7 +304,7 @@ def test_arrays_that_read_back_otherwise_are_not_committed(
     monkeypatch.setattr(arrays, "read_arrays", negative_zero)
     writer = run.writer()
     writer.save({"w": np.zeros(2, np.float32)}, iteration=1, types=PERIODIC, metadata={})
-    with pytest.raises(CheckpointError, match="w: reads back as something else than was written"):
+    with pytest.raises(CheckpointError, match="w: reads back different from what was written"):
         writer.wait()
     writer.close()
     assert run.names() == []
@@ -320,7 +320,7 @@ def test_a_record_that_cannot_be_taken(run: Run) -> None:
     with pytest.raises(CheckpointError, match="the disk is full") as caught:
         writer.wait()
     assert caught.value.__notes__ == [
-        "Nor could this be recorded: [Errno 28] No space left on device"
+        "This could not be recorded either: [Errno 28] No space left on device"
     ]
     writer.close()
 
@@ -333,8 +333,8 @@ def test_a_record_that_cannot_be_taken(run: Run) -> None:
             "two leaves of the state have the path 'a/b'",
         ),
         ({"w": 3}, "w: a int is not an array"),
-        ({"w": np.array(["x"])}, "w: arrays of dtype <U1 are not saved"),
-        ({"w": np.array([None])}, "w: arrays of dtype object are not saved"),
+        ({"w": np.array(["x"])}, "w: arrays of dtype <U1 cannot be saved"),
+        ({"w": np.array([None])}, "w: arrays of dtype object cannot be saved"),
     ],
 )
 def test_what_is_no_state_is_refused(run: Run, state: Any, reason: str) -> None:

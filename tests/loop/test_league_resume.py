@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.checkpoints.verify import read_metadata
+from jaxpot.checkpoints import read_metadata
 from jaxpot.loop import Phase, compile_graph
 from jaxpot.loop.runner import resume
 from tests.loop.leagues import league_events, league_experiment, standings

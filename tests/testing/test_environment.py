@@ -90,7 +90,7 @@ def test_a_property_that_forgets_the_lanes_is_named():
         return OneLaneState(**vars(state))
 
     assert faults_of(Altered(dealt=one_lane, stepped=one_lane)) == (
-        "state.legal_action_mask of a batch of states has not the batch as its first axis",
+        "state.legal_action_mask of a batch of states does not have the batch as its first axis",
     )
 
 
@@ -182,7 +182,7 @@ def test_every_wrong_array_is_named():
         "observe gives no ['less'], which observation_shape has",
     )
     assert faults_of(Structured(observation_shape={"heap": (1,)}, observation_dtype="int32")) == (
-        "observation_shape and observation_dtype are nested otherwise",
+        "observation_shape and observation_dtype have different structures",
     )
     assert faults_of(
         Structured(observation_shape={"heap": (1,)}, observation_dtype={"heap": "int32"})

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -35,11 +36,11 @@ def asked(monkeypatch, done):
 
     seen = Asked()
 
-    def train(trial, runs_dir, request):
-        seen.append((request["action"], trial.iterations, trial.settings.nproc))
+    def train(request, settings):
+        seen.append((request["action"], request["iterations"], settings.nproc))
         if request["action"] == "resume":
             return
-        folder = runs_dir / done.uid
+        folder = Path(request["runs_dirs"][0]) / done.uid
         shutil.copytree(done.run_dir, folder)
         if seen.change is not None and len(seen) > 1:
             path = folder / "journal.jsonl"
@@ -48,7 +49,7 @@ def asked(monkeypatch, done):
                 seen.change(record)
             path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
-    monkeypatch.setattr(reproducibility._Trial, "_train", train)
+    monkeypatch.setattr(reproducibility, "_train", train)
     return seen
 
 
@@ -87,7 +88,7 @@ def test_what_a_resumed_run_does_otherwise_is_told(asked):
 
 @pytest.mark.parametrize("stops", [[0], [3], [1, 4], []])
 def test_a_stop_that_stops_nothing_is_refused(asked, stops):
-    with pytest.raises(UserError, match="must lie between the first and the last of 3 iterations"):
+    with pytest.raises(UserError, match="must be between the first and the last of 3 iterations"):
         assert_resumable(TINY, stops=stops)
     assert asked == []
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.verify.states import LeafDifference, compare_leaf
+from jaxpot.verify.divergence import LeafDifference, compare_leaf
 
 
 def test_equal_bits_are_no_difference():
