@@ -116,16 +116,11 @@ def decode(raw: bytes) -> Metadata:
         ValueError: `encode` did not write this text; the message says why.
     """
     try:
-        return _decode(raw)
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _decode(raw: bytes) -> Metadata:
-    try:
         body = json.loads(raw)
     except ValueError:
         raise ValueError("is not JSON") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     if not isinstance(body, dict):
         raise ValueError("is not a JSON object")
     version = body.get("format_version")
@@ -134,10 +129,13 @@ def _decode(raw: bytes) -> Metadata:
     checksum = body.pop(_CHECKSUM, None)
     try:
         expected = hashlib.sha256(canonical(body)).hexdigest()
+        written = canonical({**body, _CHECKSUM: expected})
     except ValueError:
         raise ValueError("is not plain JSON") from None
-    # The second check refuses other spellings of the same data: spaces, order, repeated keys.
-    if checksum != expected or canonical({**body, _CHECKSUM: expected}) != raw:
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    # Comparing the text refuses other spellings of the same data: spaces, order, repeated keys.
+    if checksum != expected or written != raw:
         raise ValueError("its own checksum does not match")
     del body["format_version"]
     try:

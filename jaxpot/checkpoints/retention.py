@@ -22,6 +22,7 @@ from jaxpot.checkpoints.layout import (
     list_checkpoints,
     place_dir,
 )
+from jaxpot.checkpoints.metadata import Metadata
 from jaxpot.checkpoints.read import read_metadata
 from jaxpot.checkpoints.select import (
     BestEntry,
@@ -35,6 +36,16 @@ from jaxpot.checkpoints.select import (
 from jaxpot.spec import Best, Checkpoint
 
 Record = Callable[[dict[str, Any]], None]
+
+FACTS = (
+    "bytes",  # of all its files
+    "digest",  # the state's, from the metadata given to `save`
+    "sha256",  # of its metadata.json, which names the hash of every other file
+    "score",  # that a best one is ranked by
+    "seconds",  # since the background thread began to write it
+    "blocking_seconds",  # that the training loop waited, for the save before too
+    "error",  # why it failed, or why it was deleted if not by the policy
+)
 
 JournalStates = Mapping[tuple[Place, int], str]
 """The newest state that the journal has of each checkpoint."""
@@ -56,21 +67,7 @@ class Records:
         """Return a path relative to the runs directory, with "/"."""
         return Path(os.path.relpath(path, self.runs_dir)).as_posix()
 
-    def add(
-        self,
-        state: str,
-        kind: str,
-        iteration: int,
-        path: Path,
-        *,
-        bytes: int | None = None,
-        digest: str | None = None,
-        sha256: str | None = None,
-        score: float | None = None,
-        seconds: float | None = None,
-        blocking_seconds: float | None = None,
-        error: str | None = None,
-    ) -> None:
+    def add(self, state: str, kind: str, iteration: int, path: Path, **facts: Any) -> None:
         """Record that a checkpoint is begun, committed, deleted or failed.
 
         Args:
@@ -78,14 +75,10 @@ class Records:
             kind: Its type: periodic, milestone, best, emergency or final.
             iteration: Iterations done in it.
             path: Its directory.
-            bytes: The size of all its files.
-            digest: The state's digest, 16 hex digits, from the metadata given to `save`.
-            sha256: The hash of its `metadata.json`, which names the hash of every other file.
-            score: The value that a best one is ranked by.
-            seconds: Time since the background thread began to write it.
-            blocking_seconds: Time that the training loop waited for it and for the save before.
-            error: Why it failed, or why it was deleted if not by the policy.
+            facts: Some of `FACTS`; those not given are recorded as None.
         """
+        if unknown := facts.keys() - set(FACTS):
+            raise TypeError(f"checkpoint records have no {sorted(unknown)}")
         self.record(
             {
                 "kind": "checkpoint",
@@ -93,15 +86,20 @@ class Records:
                 "type": kind,
                 "state": state,
                 "path": self.relative(path),
-                "bytes": bytes,
-                "digest": digest,
-                "sha256": sha256,
-                "score": score,
-                "seconds": seconds,
-                "blocking_seconds": blocking_seconds,
-                "error": error,
+                **dict.fromkeys(FACTS),
+                **facts,
             }
         )
+
+
+def facts_of(metadata: Metadata, kind: str) -> dict[str, Any]:
+    """Return the facts to record of a checkpoint of type `kind`, from its metadata."""
+    return {
+        "bytes": metadata.bytes,
+        "sha256": metadata.sha256,
+        "digest": metadata.digest,
+        "score": metadata.score if kind == "best" else None,
+    }
 
 
 def beyond_last(iterations: Sequence[int], keep_last: int, newest: int) -> list[int]:
@@ -199,19 +197,14 @@ class Retention:
     def _record(self, gone: Path, place: Place, path: Path, reason: str | None) -> None:
         """Record a deletion, once for each type that the checkpoint had in its place."""
         types = [kind for kind, where in PLACE_OF.items() if where == place]
-        known: dict[str, Any] = {}
-        score = None
         try:
             metadata = read_metadata(gone)
-        except DamagedCheckpoint:
-            types = types[:1]
-        else:
             types = [kind for kind in metadata.types if kind in types]
-            known = {"bytes": metadata.bytes, "sha256": metadata.sha256, "digest": metadata.digest}
-            score = metadata.score if place == "best" else None
+        except DamagedCheckpoint:
+            metadata, types = None, types[:1]
         for kind in types:
-            iteration = int(path.name)
-            self._records.add("deleted", kind, iteration, path, error=reason, score=score, **known)
+            facts = facts_of(metadata, kind) if metadata is not None else {}
+            self._records.add("deleted", kind, int(path.name), path, error=reason, **facts)
 
 
 @attrs.frozen(kw_only=True)

@@ -29,7 +29,7 @@ from jaxpot.checkpoints.layout import (
 )
 from jaxpot.checkpoints.metadata import Metadata, canonical, encode
 from jaxpot.checkpoints.read import describe_files, verify
-from jaxpot.checkpoints.retention import Record, Records, Retention
+from jaxpot.checkpoints.retention import Record, Records, Retention, facts_of
 from jaxpot.spec import Checkpoint
 
 # tensorstore passes the system's error on as text only.
@@ -41,15 +41,11 @@ _LEAF_OVERHEAD = 2**9  # and of each array's description
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Save:
-    """The arguments of one call of `save`, copied."""
+    """What a call of `save` asks the background thread to write."""
 
     host: HostState
-    iteration: int
-    types: frozenset[str]
-    metadata: Mapping[str, Any]
+    metadata: Metadata  # without the hashes, which take long
     league: Sequence[Mapping[str, Any]] | None
-    score: float | None
-    created: float
     blocking_seconds: float
 
 
@@ -120,14 +116,22 @@ class CheckpointWriter:
         types = self.accepted(types, iteration, score)
         if not types:
             return
+        host = copy_to_host(state)
+        best = self._policy.best if "best" in types else None
         save = _Save(
-            host=copy_to_host(state),
-            iteration=iteration,
-            types=types,
-            metadata=json.loads(json.dumps(dict(metadata), allow_nan=False)),
+            host=host,
+            metadata=Metadata(
+                iteration=iteration,
+                created=time.time(),
+                types=tuple(sorted(types)),
+                score=score if best else None,
+                metric=best.metric if best else None,
+                content_sha256="",
+                leaves=host.leaves,
+                files={},
+                metadata=json.loads(json.dumps(dict(metadata), allow_nan=False)),
+            ),
             league=None if league is None else _plain(league),
-            score=score if "best" in types else None,
-            created=time.time(),
             blocking_seconds=time.perf_counter() - started,
         )
         self._pending = self._thread.submit(self._commit, save)
@@ -183,12 +187,14 @@ class CheckpointWriter:
         if not self._run_dir.is_dir():
             # Making it again would let a run go on without its journal.
             raise CheckpointError(f"{self._run_dir}: the run's folder was removed")
-        open_types = sorted(save.types, key=lambda kind: (PLACES.index(PLACE_OF[kind]), kind))
+        metadata = save.metadata
+        open_types = sorted(metadata.types, key=lambda kind: PLACES.index(PLACE_OF[kind]))
         try:
             for kind in open_types:
                 self._add("begun", kind, save)
             first = self._path(open_types[0], save)
-            written = self._write(first, save)
+            metadata = attrs.evolve(metadata, content_sha256=save.host.content_sha256())
+            written = write_checkpoint(first, save.host, metadata, league=save.league)
             sizes = {"bytes": written.bytes, "sha256": written.sha256}
             while open_types:
                 path = self._path(open_types[0], save)
@@ -197,13 +203,13 @@ class CheckpointWriter:
                 seconds = time.perf_counter() - started
                 self._add("committed", open_types[0], save, seconds=seconds, **sizes)
                 del open_types[0]
-            if save.score is not None:
-                self._retention.add_best(save.iteration, save.score)
-            if any(PLACE_OF[kind] == "checkpoints" for kind in save.types):
-                self._retention.prune(save.iteration)
+            if metadata.score is not None:
+                self._retention.add_best(metadata.iteration, metadata.score)
+            if any(PLACE_OF[kind] == "checkpoints" for kind in metadata.types):
+                self._retention.prune(metadata.iteration)
         except Exception as error:
             # The thread ends here: any error is recorded, and raised by `wait`.
-            path = self._records.relative(self._path(sorted(save.types)[0], save))
+            path = self._records.relative(self._path(metadata.types[0], save))
             failure = CheckpointError(f"checkpoint {path}: {_reason(error)}")
             seconds = time.perf_counter() - started
             try:
@@ -213,70 +219,39 @@ class CheckpointWriter:
                 failure.add_note(f"This could not be recorded either: {second}")
             raise failure from error
 
-    def _write(self, path: Path, save: _Save) -> Metadata:
-        best = self._policy.best if "best" in save.types else None
-        metadata = Metadata(
-            iteration=save.iteration,
-            created=save.created,
-            types=tuple(sorted(save.types)),
-            score=save.score,
-            metric=best.metric if best else None,
-            content_sha256=save.host.content_sha256(),
-            leaves=save.host.leaves,
-            files={},
-            metadata=save.metadata,
-        )
-        return write_checkpoint(path, save.host, metadata, league=save.league)
-
     def _finish_newest(self) -> None:
         """Link the newest checkpoint as milestone or best where a killed writer did not get to it.
 
         The run resumes from it and goes on, so it would never save that iteration again.
         """
         infos = list_checkpoints(self._run_dir)
-        for info in infos:
-            if info.iteration != infos[-1].iteration:
-                continue
-            try:
-                metadata = verify(info.path)
-            except DamagedCheckpoint:
+        for info in (each for each in infos if each.iteration == infos[-1].iteration):
+            metadata = _whole(info.path)
+            if metadata is None:
                 continue
             for kind in metadata.types:
                 path = checkpoint_path(self._run_dir, PLACE_OF[kind], info.iteration)
-                wanted = kind == "milestone" or (
-                    kind == "best" and self._retention.is_best(info.iteration, metadata.score)
-                )
-                if not wanted or path.exists():
+                score = metadata.score if kind == "best" else None
+                is_best = self._retention.is_best(info.iteration, score)
+                if path.exists() or not (kind == "milestone" or is_best):
                     continue
                 link_checkpoint(info.path, path)
-                self._records.add(
-                    "committed",
-                    kind,
-                    info.iteration,
-                    path,
-                    bytes=metadata.bytes,
-                    sha256=metadata.sha256,
-                    digest=metadata.digest,
-                    score=metadata.score if kind == "best" else None,
-                )
-                if kind == "best" and metadata.score is not None:
-                    self._retention.add_best(info.iteration, metadata.score)
+                facts = facts_of(metadata, kind)
+                self._records.add("committed", kind, info.iteration, path, **facts)
+                if score is not None:
+                    self._retention.add_best(info.iteration, score)
 
     def _path(self, kind: str, save: _Save) -> Path:
-        return checkpoint_path(self._run_dir, PLACE_OF[kind], save.iteration)
+        return checkpoint_path(self._run_dir, PLACE_OF[kind], save.metadata.iteration)
 
-    def _add(self, state: str, kind: str, save: _Save, **fields: Any) -> None:
-        digest = save.metadata.get("digest")
-        self._records.add(
-            state,
-            kind,
-            save.iteration,
-            self._path(kind, save),
-            digest=digest if isinstance(digest, str) else None,
-            score=save.score if kind == "best" else None,
-            blocking_seconds=save.blocking_seconds,
-            **fields,
-        )
+    def _add(self, state: str, kind: str, save: _Save, **facts: Any) -> None:
+        facts |= {
+            "digest": save.metadata.digest,
+            "score": save.metadata.score if kind == "best" else None,
+            "blocking_seconds": save.blocking_seconds,
+        }
+        path = self._path(kind, save)
+        self._records.add(state, kind, save.metadata.iteration, path, **facts)
 
 
 def write_checkpoint(

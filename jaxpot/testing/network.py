@@ -31,10 +31,10 @@ def check_network(
     """Check that a network fulfils `jaxpot.models.base.Network`.
 
     Draws parameters twice with jax's key-reuse checker on, then evaluates random observations: as
-    in play (as bools, with other rows in the batch, and as floats under `vmap` over parameters), and
-    as in training, under `grad`. For a recurrent network, training along sequences in which games
-    end is compared with its steps in play. Running statistics must move with valid rows and not
-    with the others. Silent rank promotion is an error.
+    in play (as bools, with other rows in the batch, as floats under `vmap` over parameters) and as
+    in training, under `grad`. For a recurrent network, training along sequences in which games end
+    is compared with its steps in play. Running statistics must move with valid rows and not with
+    the others. Silent rank promotion is an error.
 
     Args:
         network: The result of your config's `build`.

@@ -29,8 +29,8 @@ from jaxpot.verify.divergence import (
     locate,
 )
 from jaxpot.verify.origins import Origin, Suspect, read_origin, settings_for_bits, suspects
-from jaxpot.verify.rerun import Child, Tell, journal_in, silent
-from jaxpot.verify.trials import RecordedRun, request_for
+from jaxpot.verify.rerun import Tell, journal_in, silent
+from jaxpot.verify.trials import RecordedRun, start
 
 
 @attrs.frozen(kw_only=True)
@@ -191,18 +191,18 @@ def _train(
     """
     record = read_record(run.path)
     limit = iteration if record.limit is None else min(iteration, record.limit)
-    start, _ = newest_whole(run.path, limit=limit)
+    checkpoint, _ = newest_whole(run.path, limit=limit)
     subject = RecordedRun(
         folder=run.path,
         record=record,
         settings=settings_for_bits(origin.attempt),
         iterations=iteration + 1,
-        checkpoint=start,
+        checkpoint=checkpoint,
     )
     tell(f"running iterations {subject.start} to {iteration} of {run.uid} again")
-    asked = request_for(subject, runs_dir, spec=lean_spec(origin.spec, iteration))
+    spec = lean_spec(origin.spec, iteration)
     other = None if python is None else str(python)
-    with Child(asked, settings=subject.settings, python=other) as child:
+    with start(subject, runs_dir, spec=spec, python=other) as child:
         (result,) = child.finish()["results"]
     folder = journal_in(runs_dir).parent
     if not _saved(folder, iteration).is_dir():

@@ -1,4 +1,8 @@
-"""The checks of `jaxpot verify`: a recorded run, a spec, a spec in two environments."""
+"""The checks of `jaxpot verify`: a recorded run, a spec, a spec in two environments.
+
+`runs_dir` holds the runs that a spec's evaluators may play against, and is only read; `tell` is
+called with lines of progress.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +35,19 @@ from jaxpot.verify.report import (
     complete_grade,
     read_grade,
 )
-from jaxpot.verify.rerun import Child, Settings, Tell
+from jaxpot.verify.rerun import Settings, Tell
 from jaxpot.verify.trials import FreshSpec, RecordedRun, Subject
 
 TRIALS: dict[str, Callable[[Subject, Path], Path]] = {
     "other_process": trials.train,
-    "same_process": trials.train_in_one_process,
-    "other_chunking": trials.train_by_single_iterations,
+    "same_process": lambda subject, work: trials.train(subject, work / "one", work / "two"),
+    "other_chunking": lambda subject, work: trials.train(subject, work, chunk=1),
     "resumed": trials.train_killed,
-    "other_thread_count": trials.train_with_other_threads,
+    "other_thread_count": lambda subject, work: trials.train(
+        subject, work, nproc=2 if subject.settings.nproc == 1 else 1
+    ),
 }
-"""How each aspect of a grade is tried."""
+"""How each aspect of a grade is tried: train in a fresh folder, return the journal."""
 
 
 def verify_run(
@@ -67,7 +73,6 @@ def verify_run(
         every: Compare only iterations `t` with `(t + 1) % every == 0`.
         across_versions: Compare even where machine or versions differ.
         grade: Try every aspect of the grade.
-        tell: Called with lines of progress.
 
     Raises:
         UserError: There is no such run or checkpoint, nothing to compare, or it cannot be re-run.
@@ -101,8 +106,7 @@ def verify_run(
 
     with trials.workplace() as work:
         tell(f"re-running {name} from iteration {start} to {stop}")
-        asked = trials.request_for(subject, Path(work) / "first")
-        with Child(asked, settings=settings, tell=tell) as child:
+        with trials.start(subject, Path(work) / "first", tell=tell) as child:
             attempt = child.attempt()
             differs = [*moved, *differing(attempts[0], attempt)]
             if differs and not across_versions:
@@ -134,12 +138,7 @@ def verify_spec(
 ) -> Report:
     """Train a spec twice from fresh processes, and once with a kill and a resume.
 
-    Args:
-        loaded: The spec.
-        runs_dir: The runs that its evaluators may play against; only read.
-        iterations: Stop after that many.
-        grade: Try every aspect of the grade.
-        tell: Called with lines of progress.
+    With `grade`, every other aspect of the grade is tried too.
 
     Raises:
         UserError: It cannot be trained.
@@ -150,8 +149,7 @@ def verify_spec(
         tell(f"{name}: training in a fresh process")
         first = trials.train(subject, work / "first", tell=tell)
         tell(f"{name}: training in another one")
-        asked = trials.request_for(subject, work / "second")
-        with Child(asked, settings=subject.settings, tell=tell) as child:
+        with trials.start(subject, work / "second", tell=tell) as child:
             again = compare(journal_rows(first), child.rows(), stop=not grade)
         tell(f"{name}: training, to be killed and resumed")
         killed = trials.train_killed(subject, work / "killed", tell)
@@ -189,9 +187,7 @@ def verify_against(
         loaded: The spec, as this environment reads it.
         python: The other environment's interpreter.
         overrides: The overrides that `loaded` was read with.
-        runs_dir: The runs that its evaluators may play against; only read.
         iterations: Stop after that many.
-        tell: Called with lines of progress.
 
     Raises:
         UserError: It cannot be trained on one of the sides.
@@ -204,8 +200,8 @@ def verify_against(
     with trials.workplace() as work:
         for side, interpreter in (("here", None), (f"under {python}", python)):
             tell(f"{loaded.experiment.name}: training {side}")
-            asked = trials.request_for(subject, Path(work) / str(len(traces)), **from_file)
-            with Child(asked, settings=subject.settings, python=interpreter, tell=tell) as child:
+            runs = Path(work) / str(len(traces))
+            with trials.start(subject, runs, python=interpreter, tell=tell, **from_file) as child:
                 attempts.append(child.attempt())
                 traces.append(list(child.rows()))
                 packages.append(child.finish()["jaxpot"])

@@ -1,6 +1,8 @@
 """Golden files: the digests and payloads of a few iterations, pinned in a committed file.
 
-A file has an entry for each machine that it was updated on: instruction sets change bits.
+A file has an entry for each machine that it was updated on: instruction sets change bits. In both
+functions, `runs_dir` holds the runs that the spec's evaluators may play against, and is only read;
+`tell` is called with lines of progress.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from jaxpot.verify import trials
 from jaxpot.verify.compare import compare, row_of
 from jaxpot.verify.origins import differing_versions
 from jaxpot.verify.report import Compared, Report
-from jaxpot.verify.rerun import MAX_ISA, Child, Settings, Tell
+from jaxpot.verify.rerun import MAX_ISA, Settings, Tell
 from jaxpot.verify.trials import FreshSpec
 
 GOLDEN_VERSION = 1
@@ -39,9 +41,7 @@ def check_golden(
     Args:
         loaded: The spec.
         file: The golden file.
-        runs_dir: The runs that its evaluators may play against; only read.
         iterations: Compare only that many.
-        tell: Called with lines of progress.
 
     Raises:
         UserError: The file is not a golden file, or the spec cannot be trained.
@@ -52,8 +52,7 @@ def check_golden(
     subject = _subject(loaded, runs_dir, iterations or most)
     with trials.workplace() as work:
         tell(f"{loaded.experiment.name}: training with the settings of {file}")
-        asked = trials.request_for(subject, Path(work) / "golden")
-        with Child(asked, settings=subject.settings) as child:
+        with trials.start(subject, Path(work) / "golden") as child:
             attempt = child.attempt()
             key = _key(attempt)
             if outdated := tuple(_outdated(entries, key, spec_digest(loaded.experiment))):
@@ -96,9 +95,7 @@ def update_golden(
     Args:
         loaded: The spec.
         file: The golden file; made if it is not there.
-        runs_dir: The runs that its evaluators may play against; only read.
         iterations: How many to pin.
-        tell: Called with lines of progress.
 
     Raises:
         UserError: The file is not a golden file or cannot be written, or the spec cannot be
@@ -110,8 +107,7 @@ def update_golden(
     subject = _subject(loaded, runs_dir, count)
     with trials.workplace() as work:
         tell(f"{loaded.experiment.name}: training {count} iterations for {file}")
-        asked = trials.request_for(subject, Path(work) / "golden")
-        with Child(asked, settings=subject.settings) as child:
+        with trials.start(subject, Path(work) / "golden") as child:
             attempt = child.attempt()
             rows = list(child.rows())
     if len(rows) < count:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -193,41 +194,32 @@ class Child:
 
     def _read_records(self) -> Iterator[dict[str, Any]]:
         """Yield the records of `_KINDS` that this process appends to its first run's journal."""
-        path = None
-        while path is None:
-            over = self._process.poll() is not None
-            path = own_journal(self._runs_dir)
-            if path is None:
-                if over:
-                    break
-                time.sleep(_POLL_SECONDS)
-        if path is not None:
-            with path.open("rb") as lines:
-                yield from self._follow(lines)
-        self.finish()
-
-    def _follow(self, lines: IO[bytes]) -> Iterator[dict[str, Any]]:
+        journal: IO[bytes] | None = None
         started = False
-        while True:
-            over = self._process.poll() is not None
-            before = lines.tell()
-            line = lines.readline()
-            if not line.endswith(b"\n"):
-                if over:
-                    return
-                lines.seek(before)
-                time.sleep(_POLL_SECONDS)
-                continue
-            # Parsing a long line takes far longer than looking for its kind.
-            if not any(f'"{kind}"'.encode() in line[:_HEAD_BYTES] for kind in _KINDS):
-                continue
-            record = _parsed(line)
-            if record is None:
-                continue
-            # A copy of a run begins with an attempt that another process made.
-            started = started or record.get("pid") == self._process.pid
-            if started and record["kind"] in _KINDS:
-                yield record
+        with ExitStack() as stack:
+            while True:
+                # Asked before reading, so that what was written last is not missed.
+                over = self._process.poll() is not None
+                if journal is None and (path := own_journal(self._runs_dir)) is not None:
+                    journal = stack.enter_context(path.open("rb"))
+                line = b"" if journal is None else journal.readline()
+                if not line.endswith(b"\n"):
+                    if over:
+                        break
+                    if journal is not None:
+                        journal.seek(-len(line), os.SEEK_CUR)
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                # Parsing a long line takes far longer than looking for its kind.
+                if not any(f'"{kind}"'.encode() in line[:_HEAD_BYTES] for kind in _KINDS):
+                    continue
+                record = _parsed(line)
+                if record is not None:
+                    # A copy of a run begins with an attempt that another process made.
+                    started = started or record.get("pid") == self._process.pid
+                    if started and record["kind"] in _KINDS:
+                        yield record
+        self.finish()
 
 
 def own_journal(runs_dir: Path) -> Path | None:

@@ -146,17 +146,24 @@ def request_for(
     }
 
 
-def train(subject: Subject, *runs_dirs: Path, tell: Tell = silent, **changes: Any) -> Path:
-    """Train a subject in a child process and return the journal, the last one of several.
+def start(
+    subject: Subject,
+    *runs_dirs: Path,
+    python: str | None = None,
+    tell: Tell = silent,
+    **changes: Any,
+) -> Child:
+    """Start a child that trains a subject in fresh runs directories; `changes` as in `request_for`.
 
-    Args:
-        subject: What is trained.
-        runs_dirs: Fresh runs directories, one for each time that the process trains it.
-        tell: Called with lines of progress.
-        changes: As in `request_for`.
+    See `Child` for `python` and `tell`.
     """
-    asked = request_for(subject, *runs_dirs, **changes)
-    with Child(asked, settings=subject.settings, tell=tell) as child:
+    request = request_for(subject, *runs_dirs, **changes)
+    return Child(request, settings=subject.settings, python=python, tell=tell)
+
+
+def train(subject: Subject, *runs_dirs: Path, tell: Tell = silent, **changes: Any) -> Path:
+    """Train a subject in a child and return the journal in the last of the runs directories."""
+    with start(subject, *runs_dirs, tell=tell, **changes) as child:
         for _ in child.rows():
             pass
     return journal_in(runs_dirs[-1])
@@ -176,8 +183,7 @@ def train_killed(subject: Subject, runs_dir: Path, tell: Tell = silent) -> Path:
     # Where checkpoints are taken changes no bit; here one must come before the kill.
     spec = copy.deepcopy(dict(subject.spec))
     spec["checkpoint"] |= {"every": every, "milestone_every": "none", "best": "none"}
-    asked = request_for(subject, runs_dir, spec=spec, kill_at=kill_at)
-    with Child(asked, settings=subject.settings) as child:
+    with start(subject, runs_dir, spec=spec, kill_at=kill_at) as child:
         child.wait_killed()
     journal = journal_in(runs_dir)
     tell(f"killed after {kill_at + 1} iterations; resuming")
@@ -190,21 +196,6 @@ def train_killed(subject: Subject, runs_dir: Path, tell: Tell = silent) -> Path:
     with Child(again, settings=subject.settings) as child:
         child.finish()
     return journal
-
-
-def train_in_one_process(subject: Subject, runs_dir: Path) -> Path:
-    """Train twice in one process and return the second run's journal."""
-    return train(subject, runs_dir / "one", runs_dir / "two")
-
-
-def train_by_single_iterations(subject: Subject, runs_dir: Path) -> Path:
-    """Train with each iteration fetched on its own."""
-    return train(subject, runs_dir, chunk=1)
-
-
-def train_with_other_threads(subject: Subject, runs_dir: Path) -> Path:
-    """Train with one thread, or with two where it had one."""
-    return train(subject, runs_dir, nproc=2 if subject.settings.nproc == 1 else 1)
 
 
 def workplace() -> TemporaryDirectory[str]:

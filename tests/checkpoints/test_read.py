@@ -126,7 +126,7 @@ def test_a_pipe_does_not_hang(whole: Path) -> None:
 
 def test_a_huge_metadata_is_not_read(whole: Path) -> None:
     os.truncate(whole / "metadata.json", 2**40)
-    with pytest.raises(DamagedCheckpoint, match=r"metadata\.json: has \d+ bytes, which is too many"):
+    with pytest.raises(DamagedCheckpoint, match=r"metadata\.json: has \d+ bytes, which is"):
         verify(whole)
 
 

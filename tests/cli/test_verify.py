@@ -3,7 +3,7 @@ import json
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.verify import checks
+from jaxpot.verify import trials
 from jaxpot.verify.compare import Row, compare
 from jaxpot.verify.report import Compared, Report
 from tests.cli.runs import two_runs
@@ -31,7 +31,7 @@ SPEC = "specs/smoke.toml"
 )
 def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
     two_runs(tmp_path)
-    monkeypatch.setattr(checks, "Child", _Absent)
+    monkeypatch.setattr(trials, "Child", _Absent)
     assert invoke(["--runs-dir", str(tmp_path), "verify", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -39,7 +39,7 @@ def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch)
     assert "Traceback" not in captured.err
 
 
-class _Absent(checks.Child):
+class _Absent(trials.Child):
     """Starts nothing but another environment's interpreter."""
 
     def __new__(cls, *arguments, python=None, **options):
