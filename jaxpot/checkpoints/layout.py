@@ -1,4 +1,4 @@
-"""Where checkpoints are and what can be wrong with them.
+"""The layout of checkpoints on disk, and the errors about them.
 
     <run>/checkpoints/000100/             periodic, final, emergency
     <run>/checkpoints/milestones/000100/  hard links, never pruned

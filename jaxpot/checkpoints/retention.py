@@ -195,7 +195,7 @@ class Retention:
                 self.delete(info, None)
 
     def _record(self, gone: Path, place: Place, path: Path, reason: str | None) -> None:
-        """Record a deletion, once for each type that the checkpoint had in its place."""
+        """Record a deletion, once for each of the checkpoint's types in that place."""
         types = [kind for kind, where in PLACE_OF.items() if where == place]
         try:
             metadata = read_metadata(gone)

@@ -41,7 +41,7 @@ _LEAF_OVERHEAD = 2**9  # and of each array's description
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Save:
-    """What a call of `save` asks the background thread to write."""
+    """The work that `save` hands to the background thread."""
 
     host: HostState
     metadata: Metadata  # without the hashes, which take long

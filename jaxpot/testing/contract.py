@@ -71,14 +71,14 @@ class Played(NamedTuple):
     state: Any
     """The states before the step."""
     observation: Any
-    """What the seat to move sees."""
+    """The observation of the seat to move."""
     legal_action_mask: Array
     seat: Array
     action: Array
     reward: Array
     done: Array
     length: Array
-    """int32: steps that the game had before this one."""
+    """int32: steps of the game before this one."""
 
 
 def play_at_random(env: Environment[Any], key: Array, *, steps: int, lanes: int) -> Played:

@@ -40,7 +40,7 @@ def check_environment(env: Environment[Any], *, num_games: int = 32, seed: int =
 
 def _attribute_faults(env: Environment[Any]) -> Iterator[str]:
     if env.num_players != 2:
-        yield f"num_players is {env.num_players}; only games of 2 are played"
+        yield f"num_players is {env.num_players}; only two-player games are supported"
     for name in ("num_actions", "max_steps"):
         value = getattr(env, name)
         if type(value) is not int or value < 1:

@@ -73,11 +73,8 @@ def assert_resumable(
     """Assert that a spec gives the same bits if it is stopped and resumed in fresh processes.
 
     Args:
-        spec: A spec's path, or an experiment.
-        iterations: How many to run; all of the spec's when None.
+        spec, iterations, overrides, nproc: As for `assert_reproducible`.
         stops: After how many iterations to stop; once, halfway, when None.
-        overrides: As for `jaxpot run -s`.
-        nproc: Threads of the CPU backend; as in this process when None.
 
     Raises:
         NotReproducibleError: With the first iteration and key that differ, and both values.
@@ -114,11 +111,8 @@ def assert_payload_keys(
     as an evaluator's; the iterations that are run are checked against the declaration.
 
     Args:
-        spec: A spec's path, or an experiment.
+        spec, iterations, overrides, nproc: As for `assert_reproducible`.
         snapshot: What to compare `{key: dtype}` with: syrupy's fixture `snapshot`, or a dict.
-        iterations: How many to run.
-        overrides: As for `jaxpot run -s`.
-        nproc: Threads of the CPU backend; as in this process when None.
 
     Raises:
         AssertionError: They differ.

@@ -1,4 +1,4 @@
-"""What a recorded iteration depends on (machine, versions, code, spec), and how two differ.
+"""Origins of recorded iterations (machine, versions, code, spec), and how two of them differ.
 
 `jaxpot verify` refuses to compare bits where the machine or versions differ; `jaxpot bisect` lists
 every difference as a suspect, most suspicious first.
@@ -36,7 +36,7 @@ _OF_TRAINING = (
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """What an iteration of a run depends on.
+    """Everything that an iteration of a run depends on.
 
     Attributes:
         spec: The resolved spec that was in force.

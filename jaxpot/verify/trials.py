@@ -1,4 +1,4 @@
-"""What is trained again, a recorded run or a spec, and the ways in which it is.
+"""Recorded runs and specs to train again, and the ways to train them.
 
 Each training has a fresh runs directory and at least one child process. Where a recorded run is
 trained again, that is a resume of a copy of its journal's beginning, so that its thread count, its

@@ -89,17 +89,17 @@ def die_at(step: int) -> None:
         setattr(os, name, counted(getattr(os, name)))
 
 
-def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
+def check(run_dir: Path, recorded: list[dict[str, Any]]) -> None:
     """Holds what is on the disk to what was recorded, before and after the next start."""
-    committed = [r["iteration"] for r in told if r["state"] == "committed"]
+    committed = [r["iteration"] for r in recorded if r["state"] == "committed"]
     found, skipped = newest_whole(run_dir)
     assert not skipped, skipped
     if committed:
-        newest = min(max(committed), SUPERSEDED_AFTER if SUPERSEDES in told else max(committed))
+        newest = min(max(committed), SUPERSEDED_AFTER if SUPERSEDES in recorded else max(committed))
         assert found is not None
         assert found.iteration >= newest, f"{found} is older than {newest}"
 
-    CheckpointWriter(run_dir, run_dir.parent, POLICY, told.append)
+    CheckpointWriter(run_dir, run_dir.parent, POLICY, recorded.append)
     infos = list_checkpoints(run_dir)
     for info in infos:
         verify(info.path)
@@ -111,7 +111,7 @@ def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
     assert len(best) <= 1
 
     known: dict[str, str] = {}
-    for record in told:
+    for record in recorded:
         if record["state"] != "begun" or known.get(record["path"]) != "committed":
             known[record["path"]] = record["state"]
     there = {info.path.relative_to(run_dir.parent).as_posix() for info in infos}
@@ -139,9 +139,11 @@ def main(folder: Path) -> None:
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (0, KILLED), status
-        told = [json.loads(line) for line in (folder / f"{step}.jsonl").read_text().splitlines()]
+        recorded = [
+            json.loads(line) for line in (folder / f"{step}.jsonl").read_text().splitlines()
+        ]
         try:
-            check(run_dir, told)
+            check(run_dir, recorded)
         except AssertionError as error:
             raise AssertionError(f"killed at step {step}: {error}") from error
         if status == 0:

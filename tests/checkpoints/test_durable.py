@@ -35,7 +35,7 @@ def test_retire_and_discard(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_a_name_set_aside_is_told_from_others(tmp_path: Path) -> None:
+def test_a_name_set_aside_is_recognised(tmp_path: Path) -> None:
     for what in ("tmp", "old", "del"):
         aside = durable.aside(tmp_path / "a-b", what)
         assert aside != durable.aside(tmp_path / "a-b", what)

@@ -42,7 +42,7 @@ def test_what_is_beyond_the_last(iterations: set[int], keep_last: int, data: st.
 def test_the_last_ones_are_kept_by_number(run: Run) -> None:
     run.save(999_998, 999_999, 1_000_000, 1_000_001, keep_last=2)
     assert run.names() == ["1000000", "1000001"]
-    assert [t for t in run.told() if t[0] == "deleted"] == [
+    assert [t for t in run.stages() if t[0] == "deleted"] == [
         ("deleted", "periodic", 999_998),
         ("deleted", "periodic", 999_999),
     ]
@@ -52,7 +52,7 @@ def test_the_best_are_kept_and_listed(run: Run) -> None:
     save_best(run, {1: 0.5, 2: 0.9, 3: 0.1, 4: 0.9, 5: nan, 6: 0.9})
     assert run.names("best") == ["000002", "000004", "manifest.json"]
     assert run.names() == ["best"]
-    assert run.told() == [
+    assert run.stages() == [
         ("begun", "best", 1), ("committed", "best", 1),
         ("begun", "best", 2), ("committed", "best", 2),
         ("begun", "best", 4), ("committed", "best", 4), ("deleted", "best", 1),
@@ -91,7 +91,7 @@ def test_directories_are_the_truth(run: Run) -> None:
     assert run.names("best") == ["000001", "000003", "manifest.json"]
 
 
-def test_one_without_a_score_is_deleted_and_told(run: Run) -> None:
+def test_one_without_a_score_is_deleted_and_recorded(run: Run) -> None:
     run.save(1)
     shutil.copytree(run.base / "000001", run.base / "best" / "000001")
     run.writer(best=WIN).close()
@@ -103,7 +103,7 @@ def test_a_smaller_keep_displaces_at_the_start(run: Run) -> None:
     save_best(run, {1: 0.5, 2: 0.9})
     run.writer(best=Best(metric="win", keep=1)).close()
     assert run.names("best") == ["000002", "manifest.json"]
-    assert run.told()[-1] == ("deleted", "best", 1)
+    assert run.stages()[-1] == ("deleted", "best", 1)
 
 
 def test_another_metric_displaces_only_when_it_needs_the_place(run: Run) -> None:
@@ -132,7 +132,7 @@ def test_milestones_are_never_deleted(run: Run) -> None:
         verify(info.path)
 
 
-def test_what_a_new_attempt_supersedes_is_deleted_and_told(run: Run) -> None:
+def test_what_a_new_attempt_supersedes_is_deleted_and_recorded(run: Run) -> None:
     every = frozenset({"periodic", "milestone", "best"})
     writer = run.writer(best=Best(metric="win", keep=9))
     for iteration in (1, 2, 3):
@@ -156,7 +156,7 @@ def test_what_a_new_attempt_supersedes_is_deleted_and_told(run: Run) -> None:
     assert run.names("best") == ["000001", "000002", "manifest.json"]
 
 
-def test_a_deletion_that_was_cut_short_is_told_at_the_next_start(run: Run) -> None:
+def test_a_deletion_that_was_cut_short_is_recorded_at_the_next_start(run: Run) -> None:
     run.save(1, 2)
     run.records.clear()
     os.rename(run.base / "000001", run.base / ".del-000001-0123abcd")
@@ -165,15 +165,15 @@ def test_a_deletion_that_was_cut_short_is_told_at_the_next_start(run: Run) -> No
     os.rename(run.base / "000002", run.base / ".old-000002-0123abcd")
     run.writer().close()
     assert run.names() == ["000002"]
-    assert run.told() == [("deleted", "periodic", 1)]
+    assert run.stages() == [("deleted", "periodic", 1)]
     assert run.records[0]["path"] == f"{run.run_dir.name}/checkpoints/000001"
 
 
 EVERY = PERIODIC | {"milestone", "best"}
 
 
-def gone(run: Run, rule: Rule | None = None, told=None, **options) -> list[str]:
-    found = collectable(run.run_dir, rule or Rule(), told or {}, **options)
+def gone(run: Run, rule: Rule | None = None, states=None, **options) -> list[str]:
+    found = collectable(run.run_dir, rule or Rule(), states or {}, **options)
     return [item.info.path.relative_to(run.base).as_posix() for item in found]
 
 
@@ -236,8 +236,12 @@ def test_what_others_need_stays(saved: Run):
 
 
 def test_what_the_journal_says_is_deleted_is_an_orphan(saved: Run):
-    told = {("checkpoints", 1): "deleted", ("checkpoints", 4): "deleted", ("best", 1): "committed"}
-    assert gone(saved, told=told) == ["000001"]
+    states = {
+        ("checkpoints", 1): "deleted",
+        ("checkpoints", 4): "deleted",
+        ("best", 1): "committed",
+    }
+    assert gone(saved, states=states) == ["000001"]
 
 
 def test_best_ones_that_are_not_among_the_best(saved: Run):

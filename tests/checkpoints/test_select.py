@@ -212,7 +212,7 @@ def test_each_selector(saved: Run, selector: str, path: str) -> None:
     assert picked(saved, selector) == path
 
 
-def test_what_is_not_there_is_told_with_what_is(saved: Run) -> None:
+def test_a_missing_one_is_an_error_that_lists_those_there_are(saved: Run) -> None:
     there = "there are periodic 100, 200, 300, milestone 200, best 100, 200"
     name = saved.run_dir.name
     assert refused(saved, "400") == f"run {name} has no checkpoint '400'; {there}"
@@ -224,7 +224,7 @@ def test_what_is_not_there_is_told_with_what_is(saved: Run) -> None:
 @pytest.mark.parametrize(
     "selector", ["", "newest", "milestone", "milestone:", "milestone:x", "-1", "1.5", "best:1", "²"]
 )
-def test_what_is_no_selector_is_told_what_is(saved: Run, selector: str) -> None:
+def test_a_wrong_selector_is_an_error_that_lists_the_right_ones(saved: Run, selector: str) -> None:
     assert refused(saved, selector).startswith(
         f"{selector!r} is not a checkpoint's name: write latest, best, milestone:N or a number of "
         "iterations; there are periodic 100"

@@ -59,7 +59,7 @@ def test_one_save_under_three_names_is_one_set_of_files(run: Run) -> None:
         verify(run.base / place / "000100")
 
 
-def test_what_is_deleted_is_told_in_full(run: Run) -> None:
+def test_what_is_deleted_is_recorded_in_full(run: Run) -> None:
     writer = run.writer(best=Best(metric="win", keep=1), keep_last=1)
     for iteration in (1, 2):
         writer.save(
@@ -172,7 +172,7 @@ def test_save_does_not_wait_for_the_disk_but_for_the_save_before(
     assert newest_whole(run.run_dir) == (None, [])
     threading.Timer(0.05, may_write.set).start()
     writer.save(a_state(2), iteration=2, types=PERIODIC, metadata={})
-    assert ("committed", "periodic", 1) in run.told()
+    assert ("committed", "periodic", 1) in run.stages()
     writer.wait()
     writer.close()
     assert run.records[-1]["blocking_seconds"] > 0.02
@@ -188,7 +188,7 @@ def test_the_same_state_is_not_written_again(run: Run) -> None:
     before = inode(run.base / "000005")
     run.save(5)
     assert inode(run.base / "000005") == before
-    assert run.told() == [("begun", "periodic", 5), ("committed", "periodic", 5)] * 2
+    assert run.stages() == [("begun", "periodic", 5), ("committed", "periodic", 5)] * 2
 
 
 def test_the_same_state_of_another_type_gains_that_type(run: Run) -> None:
@@ -201,7 +201,7 @@ def test_the_same_state_of_another_type_gains_that_type(run: Run) -> None:
     writer.save(a_state(6), iteration=6, types=PERIODIC, metadata={})
     writer.wait()
     writer.close()
-    assert run.told()[2:] == [("deleted", "final", 5), ("deleted", "periodic", 5)]
+    assert run.stages()[2:] == [("deleted", "final", 5), ("deleted", "periodic", 5)]
 
 
 def test_another_state_of_the_same_iteration_replaces(run: Run) -> None:
@@ -286,7 +286,7 @@ def test_a_failure_is_raised_once_by_wait(run: Run, monkeypatch: pytest.MonkeyPa
     writer.wait()
     writer.save(a_state(), iteration=1, types=PERIODIC, metadata={})
     writer.close()
-    assert run.told() == [("begun", "periodic", 1), ("failed", "periodic", 1)] * 2
+    assert run.stages() == [("begun", "periodic", 1), ("failed", "periodic", 1)] * 2
     assert run.names() == []
 
 
@@ -381,8 +381,8 @@ def test_a_write_that_the_system_refuses(run: Run) -> None:
     command = [sys.executable, "-c", LIMITED, str(run.run_dir)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "ERROR:absl" not in found.stderr
-    error, told = found.stdout.splitlines()
+    error, stages = found.stdout.splitlines()
     assert error.startswith(f"checkpoint {run.run_dir.name}/checkpoints/000002: ")
-    assert told == str([("begun", 1), ("committed", 1), ("begun", 2), ("failed", 2)])
+    assert stages == str([("begun", 1), ("committed", 1), ("begun", 2), ("failed", 2)])
     assert run.names() == ["000001"]
     verify(run.base / "000001")

@@ -25,7 +25,7 @@ def own(**changes):
 
 @attrs.frozen(eq=False)
 class Wrong:
-    """An algorithm that breaks every rule it is told to, and else is PPO."""
+    """An algorithm that breaks one rule on request, and otherwise is PPO."""
 
     breaks: str
     right: Any = attrs.field(factory=own)

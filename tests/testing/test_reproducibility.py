@@ -63,13 +63,13 @@ def test_two_runs_are_trained_and_held_to_each_other(asked):
     assert asked == [("run", 3, 2), ("run", 3, 2)]
 
 
-def test_the_first_difference_is_told(asked):
+def test_the_first_difference_is_reported(asked):
     asked.change = other_loss
     with pytest.raises(NotReproducibleError) as caught:
         assert_reproducible(TINY)
-    told = str(caught.value)
-    assert told.startswith("a second run gives other bits: iteration 1, total_loss: 0x")
-    assert told.endswith(" and 0x3fe0000000000000 (0.5)")
+    text = str(caught.value)
+    assert text.startswith("a second run gives other bits: iteration 1, total_loss: 0x")
+    assert text.endswith(" and 0x3fe0000000000000 (0.5)")
     first = caught.value.comparison.first
     assert first is not None
     assert first.others == ()
@@ -80,7 +80,7 @@ def test_every_stop_is_a_process(asked):
     assert asked == [("run", 9, None), ("run", 2, None), ("resume", 5, None), ("resume", 9, None)]
 
 
-def test_what_a_resumed_run_does_otherwise_is_told(asked):
+def test_what_a_resumed_run_does_differently_is_reported(asked):
     asked.change = other_loss
     with pytest.raises(NotReproducibleError, match=r"stopped after \[1\] and resumed, it gives"):
         assert_resumable(TINY)

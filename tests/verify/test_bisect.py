@@ -107,7 +107,7 @@ def test_equal_runs_are_no_difference(changed, capsys):
     )
 
 
-def test_a_record_that_is_not_repeated_is_told(changed, no_training, capsys):
+def test_a_record_that_is_not_repeated_is_reported(changed, no_training, capsys):
     folder = changed(other_digest)
     assert bisect(folder, "first", "second") == 3
     out = capsys.readouterr().out
@@ -118,7 +118,7 @@ def test_a_record_that_is_not_repeated_is_told(changed, no_training, capsys):
     assert "neither spec nor settings part them" in out
 
 
-def test_a_side_that_cannot_be_run_is_told(changed, monkeypatch, capsys):
+def test_a_side_that_cannot_be_run_is_reported(changed, monkeypatch, capsys):
     def refuse(*_):
         raise UserError("there is no jaxpot")
 
@@ -138,8 +138,8 @@ def test_what_made_the_record_is_listed(changed, capsys):
 
     assert bisect(changed(elsewhere), "first", "second", "--no-rerun", "--json") == 3
     found = json.loads(capsys.readouterr().out)
-    told = [each["what"] for each in found["suspects"] if each["what"] != "git_dirty"]
-    assert told == ["jaxlib", "nproc", "git_commit", "cattrs", "host"]
+    whats = [each["what"] for each in found["suspects"] if each["what"] != "git_dirty"]
+    assert whats == ["jaxlib", "nproc", "git_commit", "cattrs", "host"]
     assert found["rerun"] is None
 
 
@@ -177,7 +177,7 @@ def test_digests_recorded_later_name_no_phase(changed):
     ("arguments", "message"),
     [
         (("longer", "longer"), "'longer' and 'longer' are one run, "),
-        (("longer", "nobody"), "no run in "),
+        (("longer", "absent"), "no run in "),
         (("longer", "shorter", "--python-a", "absent"), "File 'absent' does not exist"),
     ],
 )

@@ -75,8 +75,8 @@ def test_a_run_is_identical_in_every_way_that_is_tried(copied, monkeypatch):
     runs_dir, uid = copied
     folder = runs_dir / uid
     before, journal = files(folder), (folder / "journal.jsonl").read_bytes()
-    told = []
-    report = verify_run(Store(runs_dir), uid, grade=True, tell=told.append)
+    progress = []
+    report = verify_run(Store(runs_dir), uid, grade=True, tell=progress.append)
 
     assert (report.verdict, report.exit_code, report.differs) == ("identical", 0, ())
     assert report.compared[0].comparison.iterations == 5
@@ -89,7 +89,7 @@ def test_a_run_is_identical_in_every_way_that_is_tried(copied, monkeypatch):
         ("same_process", "other_process", "other_chunking"), "identical"
     )
     assert report.grade == read_grade(folder)
-    assert "trying: same process" in told
+    assert "trying: same process" in progress
     # Nothing is written into the run but the event.
     assert files(folder) == before
     after = (folder / "journal.jsonl").read_bytes()
@@ -165,13 +165,13 @@ def spec(tmp_path_factory):
 
 def test_a_spec_repeats_itself_and_survives_a_kill(spec, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "workplace", lambda: nullcontext(tmp_path / "work"))
-    told = []
+    progress = []
     report = verify_spec(
-        load(spec), runs_dir=tmp_path / "runs", iterations=3, grade=False, tell=told.append
+        load(spec), runs_dir=tmp_path / "runs", iterations=3, grade=False, tell=progress.append
     )
     assert (report.verdict, report.exit_code) == ("identical", 0)
     assert [each.comparison.iterations for each in report.compared] == [3, 3]
-    assert "killed after 2 iterations; resuming" in told
+    assert "killed after 2 iterations; resuming" in progress
     assert not (tmp_path / "runs").exists()
     journal = journal_in(tmp_path / "work" / "killed")
     starts = [attempt["start_iter"] for attempt in records(journal, kinds=("attempt",))]

@@ -36,7 +36,7 @@ def test_differences_neither_wrap_nor_round(a, b, largest):
     assert found.largest == largest
 
 
-def test_other_shapes_are_told_not_measured():
+def test_other_shapes_are_named_not_measured():
     found = compare_leaf("x", np.zeros(2), None)
     assert found == LeafDifference(path="x", a="float64[2]", b=None)
     found = compare_leaf("x", np.zeros(2), np.zeros((2, 1)))
