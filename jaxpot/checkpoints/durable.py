@@ -26,13 +26,7 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EX
 
 
 class Aside(NamedTuple):
-    """A file or directory under a temporary name.
-
-    Attributes:
-        path: Where it is now.
-        purpose: "tmp", "old" or "del".
-        final: Its final path.
-    """
+    """A file or directory under a temporary name, for "tmp", "old" or "del"."""
 
     path: Path
     purpose: str

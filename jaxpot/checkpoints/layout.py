@@ -48,9 +48,7 @@ class DamagedCheckpoint(CheckpointError):  # noqa: N818 - named after the thing,
     """A checkpoint on disk differs from what was written.
 
     Attributes:
-        path: The checkpoint's directory.
         file: The file at fault, relative to `path`; empty when it is the directory itself.
-        reason: What is wrong with it.
     """
 
     def __init__(self, path: Path, file: str, reason: str) -> None:
@@ -69,7 +67,6 @@ class StateMismatch(CheckpointError):  # noqa: N818
     """A whole checkpoint holds other arrays than the program's state.
 
     Attributes:
-        path: The checkpoint's directory.
         faults: One line for each leaf at fault, starting with its path.
     """
 
@@ -86,8 +83,6 @@ class CheckpointInfo:
 
     Attributes:
         iteration: Iterations done in the saved state.
-        place: Which of the three places it is in.
-        path: The directory.
     """
 
     iteration: int

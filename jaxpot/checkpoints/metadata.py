@@ -49,7 +49,6 @@ class Metadata:
         score: The value of the metric that `best` ranks by, if it was saved as a best one.
         metric: That metric's name.
         content_sha256: Hash of the leaves' paths, dtypes, shapes and bytes, however stored.
-        leaves: The state's arrays by path.
         files: Every other file by its path relative to the checkpoint, with "/".
         metadata: What the caller of `save` gave: counters, spec digest, versions.
     """

@@ -84,13 +84,8 @@ def restore(path: Path, abstract_state: Any) -> tuple[Any, Mapping[str, Any]]:
 def restore_network(path: Path, params: Any, model_state: Any) -> tuple[Any, Any]:
     """Restore only a checkpoint's network, after checking every bit of the checkpoint.
 
-    Args:
-        path: The checkpoint's directory.
-        params: The parameters' tree, of anything with `shape` and `dtype`.
-        model_state: The tree of the network's untrained variables, in the same form.
-
-    Returns:
-        Parameters and model state in those trees, with numpy arrays.
+    `params` and `model_state` are the trees to restore into, as for `restore`; the result is in the
+    same trees, with numpy arrays.
 
     Raises:
         DamagedCheckpoint: The checkpoint differs from what was written.

@@ -53,11 +53,9 @@ JournalStates = Mapping[tuple[Place, int], str]
 
 @attrs.frozen
 class Records:
-    """Write journal records of one run's checkpoints.
+    """Write journal records of one run's checkpoints, with paths relative to `runs_dir`.
 
-    Attributes:
-        runs_dir: The folder of all runs; the records' paths are relative to it.
-        record: Called with each record, from any thread.
+    `record` is called with each record, from any thread.
     """
 
     runs_dir: Path
@@ -75,7 +73,7 @@ class Records:
             kind: Its type: periodic, milestone, best, emergency or final.
             iteration: Iterations done in it.
             path: Its directory.
-            facts: Some of `FACTS`; those not given are recorded as None.
+            facts: Some of `FACTS`; the others are recorded as None.
         """
         if unknown := facts.keys() - set(FACTS):
             raise TypeError(f"checkpoint records have no {sorted(unknown)}")
@@ -115,11 +113,6 @@ class Retention:
 
     A deletion takes the final name away, is recorded, then removes the files. So a crash leaves
     nothing half-deleted under a final name, and `settle` records what it left unrecorded.
-
-    Args:
-        run_dir: The run's directory.
-        policy: How many are kept.
-        records: Where deletions are recorded.
     """
 
     def __init__(self, run_dir: Path, policy: Checkpoint, records: Records) -> None:

@@ -36,11 +36,8 @@ def newest_whole(
 ) -> tuple[CheckpointInfo | None, list[tuple[Path, str]]]:
     """Find the checkpoint to resume from: the whole one of the highest iteration.
 
-    It looks in all three places: a run may have saved only a milestone or only a best one.
-
-    Args:
-        run_dir: The run's directory.
-        limit: Ignore checkpoints beyond that iteration.
+    It looks in all three places: a run may have saved only a milestone or only a best one. Those
+    beyond iteration `limit` are ignored.
 
     Returns:
         The checkpoint, or None, and those newer than it that are damaged, as (path, reason).
@@ -138,12 +135,9 @@ def scored(info: CheckpointInfo, listed: dict[int, BestEntry]) -> BestEntry | No
 def select_checkpoint(run_dir: Path, selector: str) -> CheckpointInfo:
     """Find the checkpoint of a run that a user names.
 
-    Only `latest` looks for a whole one; restoring checks the others.
-
-    Args:
-        run_dir: The run's directory.
-        selector: `latest` (the newest whole one), `best` (the first of the best ones),
-            `milestone:N`, or a number of iterations, in any place.
+    The selector is `latest` (the newest whole one), `best` (the first of the best ones),
+    `milestone:N`, or a number of iterations, in any place. Only `latest` looks for a whole one;
+    restoring checks the others.
 
     Raises:
         UserError: There is no such checkpoint; the text lists those there are.

@@ -66,7 +66,7 @@ def command(
 
     Exit status: 0 no difference, 3 a difference was found, 2 the two cannot be compared.
     """
-    from jaxpot.verify import bisect_runs
+    from jaxpot.verify.bisect import bisect_runs
 
     found = bisect_runs(
         ctx.obj["runs_dir"],

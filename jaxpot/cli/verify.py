@@ -17,7 +17,7 @@ from jaxpot.errors import UserError
 from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
-    from jaxpot.verify import Report
+    from jaxpot.verify.report import Report
 
 _PROGRESS_SECONDS = 5.0
 
@@ -117,7 +117,7 @@ def command(
         raise UserError("--grade is of a run or a spec by itself, without --against and --golden")
     tell = _Progress()
     if not is_spec:
-        from jaxpot.verify import verify_run
+        from jaxpot.verify.checks import verify_run
 
         report = verify_run(
             current_store(),
@@ -163,11 +163,11 @@ def _of_spec(
 
     loaded = load(path, overrides=overrides)
     if golden is not None:
-        from jaxpot.verify import check_golden, update_golden
+        from jaxpot.verify.golden import check_golden, update_golden
 
         act = update_golden if update else check_golden
         return act(loaded, golden, runs_dir=runs_dir, iterations=iterations, tell=tell)
-    from jaxpot.verify import verify_against, verify_spec
+    from jaxpot.verify.checks import verify_against, verify_spec
 
     if python is not None:
         return verify_against(

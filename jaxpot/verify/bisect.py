@@ -56,8 +56,6 @@ class Rerun:
     """The result of training both sides again up to the first iteration that differs.
 
     Attributes:
-        a: The first side.
-        b: The second side.
         iteration: The first iteration after which the re-runs' own states differ.
         located: The phases and leaves that differ there, by their digests.
         leaves: The leaves that differ after it, by their numbers; None without both sides.
@@ -77,11 +75,7 @@ class Bisection:
     """Everything known about where two runs diverge.
 
     Attributes:
-        a: The first run.
-        b: The second run.
-        divergence: How far their records agree.
         recorded: The phases and leaves that differ by the recorded digests; None without digests.
-        suspects: What differs between the runs, most suspicious first.
         rerun: The result of training both again; None where it was not done.
     """
 
@@ -107,11 +101,9 @@ def bisect_runs(
 
     Args:
         runs_dir: The folder of all runs; only read.
-        run_a: A run's uid, the start of one, a name, a tag, or `latest`.
-        run_b: The other one.
+        run_a, run_b: A run's uid, the start of one, a name, a tag, or `latest`.
         rerun: Train them again.
-        python_a: The interpreter of the first run's environment; this one's when None.
-        python_b: The interpreter of the second run's environment.
+        python_a, python_b: The interpreter of each run's environment; this one's when None.
         tell: Called with lines of progress.
 
     Raises:
@@ -177,12 +169,7 @@ def _rerun(
 
 
 def _train(
-    runs_dir: Path,
-    run: RunRef,
-    origin: Origin,
-    python: Path | None,
-    iteration: int,
-    tell: Tell,
+    runs_dir: Path, run: RunRef, origin: Origin, python: Path | None, iteration: int, tell: Tell
 ) -> Path:
     """Train a run again from its newest checkpoint before `iteration`; return the new folder.
 

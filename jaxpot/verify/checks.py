@@ -66,8 +66,7 @@ def verify_run(
     The result is added to the run's grade, an event of its journal; nothing else is written.
 
     Args:
-        store: The store.
-        selector: The run.
+        selector: A run's uid, the start of one, a name, a tag, or `latest`.
         iterations: Stop after that many in all.
         checkpoint: Start from this checkpoint of the run; from the beginning when None.
         every: Compare only iterations `t` with `(t + 1) % every == 0`.

@@ -50,7 +50,6 @@ class Row(NamedTuple):
     """One iteration of a trace.
 
     Attributes:
-        iteration: Its number, from 0.
         digest: The state's digest after it, 16 hex digits; None where none was recorded.
         values: The payload without its times.
     """
@@ -72,12 +71,7 @@ def recorded_rows(
 ) -> Iterator[Row]:
     """Yield the live rows of a run from the store's tables, in order.
 
-    Args:
-        store: The store.
-        uid: The run.
-        start: The first iteration.
-        stop: The iteration to stop before.
-        every: Only iterations `t` with `(t + 1) % every == 0`.
+    Only iterations `t` with `start <= t < stop` and `(t + 1) % every == 0`.
     """
     width = _WINDOW * every
     for first in range(start, stop, width):
@@ -121,10 +115,8 @@ class Difference:
     """The first difference between two traces.
 
     Attributes:
-        iteration: Its number, from 0.
         key: A payload key, `state digest` or `iteration`.
-        a: The value on the first side; None where it is absent.
-        b: The value on the second side; None where it is absent.
+        a, b: The value on each side; None where it is absent.
         others: Further keys that differ in this iteration.
     """
 
@@ -152,9 +144,7 @@ class Comparison:
     Attributes:
         verdict: `identical`; `within`, if only floats and state digests differ, by at most
             `max_difference`; or `different`.
-        iterations: How many were compared.
-        values: How many payload values were compared.
-        first: The first difference.
+        iterations, values: How many were compared.
         max_difference: The largest difference between two finite values, at `max_at`; None if the
             comparison stopped at the first difference.
     """

@@ -32,7 +32,6 @@ class Divergence:
 
     Attributes:
         shared: How many iterations both have recorded, up to the first one that differs.
-        last: The last of them.
         iteration: The first iteration after which their states differ; None if there is none.
         digests: The two states' digests there.
         payload: The first iteration whose payloads differ, up to `iteration`.
@@ -57,11 +56,9 @@ class Located:
     """The phases and leaves that differ at an iteration, by their recorded digests.
 
     Attributes:
-        iteration: The iteration.
         phase: The first phase whose output differs. None where none does, and where the states
             differed before the iteration, so that every phase was given something else.
         phases: All phases whose outputs differ, in their order.
-        leaves: Paths of the leaves that differ.
     """
 
     iteration: int
@@ -75,9 +72,7 @@ class LeafDifference:
     """A leaf of the state that differs between two checkpoints.
 
     Attributes:
-        path: Its path in the state.
-        a: Its dtype and shape in the first state; None where it is absent.
-        b: The same for the second state.
+        a, b: Its dtype and shape in each state; None where it is absent.
         elements: How many elements it has; 0 unless both have the same dtype and shape.
         differing: How many of them differ in a bit.
         largest: The largest difference between two elements that are finite numbers.
@@ -122,22 +117,14 @@ def compare_records(a: Path, b: Path) -> Divergence:
             "there is nothing to compare"
         )
     return Divergence(
-        shared=shared,
-        last=last,
-        iteration=iteration,
-        digests=digests,
-        payload=payload,
-        keys=keys,
+        shared=shared, last=last, iteration=iteration, digests=digests, payload=payload, keys=keys
     )
 
 
 def locate(a: Path, b: Path, iteration: int) -> Located | None:
-    """Compare the digests of phases and leaves at the first iteration that has them in both.
+    """Compare the digests of phases and leaves in two journals.
 
-    Args:
-        a: One journal.
-        b: The other one.
-        iteration: Where to begin: the first iteration after which the states differ.
+    They are compared at the first iteration from `iteration` on that has them in both.
     """
     in_a, in_b = _single_digests(a, iteration), _single_digests(b, iteration)
     both = [at for at in in_a.keys() & in_b.keys() if "leaf" in in_a[at] and "leaf" in in_b[at]]

@@ -38,11 +38,6 @@ def check_golden(
 ) -> Report:
     """Train a spec under the golden files' settings, and compare with this machine's entry.
 
-    Args:
-        loaded: The spec.
-        file: The golden file.
-        iterations: Compare only that many.
-
     Raises:
         UserError: The file is not a golden file, or the spec cannot be trained.
     """
@@ -91,11 +86,6 @@ def update_golden(
 
     Entries of other machines stay if they are of the same spec, contracts and jaxlib; those that
     are out of date are dropped.
-
-    Args:
-        loaded: The spec.
-        file: The golden file; made if it is not there.
-        iterations: How many to pin.
 
     Raises:
         UserError: The file is not a golden file or cannot be written, or the spec cannot be

@@ -36,13 +36,7 @@ _OF_TRAINING = (
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Everything that an iteration of a run depends on.
-
-    Attributes:
-        spec: The resolved spec that was in force.
-        header: The journal's header.
-        attempt: The record of the attempt that ran it.
-    """
+    """Everything that an iteration depends on: its spec, the journal's header, the attempt."""
 
     spec: dict[str, Any]
     header: dict[str, Any]
@@ -56,8 +50,6 @@ class Suspect:
     Attributes:
         what: Its name: a spec's path, a package, a setting.
         kind: `spec`, `start`, `contract`, `version`, `setting`, `code` or `host`.
-        a: The first run's value.
-        b: The second run's value.
         reason: What such a difference can do.
     """
 

@@ -116,12 +116,9 @@ class Report:
 
     Attributes:
         subject: What was verified, in words.
-        compared: Every comparison that decides the verdict.
         differs: Why nothing can be compared, or what differs apart from the bits.
         outcome: `compared`; `not_comparable`; or of a golden file, `missing` (it has no entry for
             this machine) or `updated`.
-        notes: Further remarks, a line each.
-        grade: The determinism grade; None where nothing was graded.
     """
 
     subject: str

@@ -35,8 +35,6 @@ class RecordedRun:
 
     Attributes:
         folder: The run's folder; it is only read.
-        record: The contents of its journal.
-        settings: The recorded settings.
         iterations: How many iterations to train, in all.
         checkpoint: The checkpoint to start from; the beginning when None.
     """
@@ -90,8 +88,6 @@ class FreshSpec:
 
     Attributes:
         spec: The resolved spec.
-        settings: The environment of a process that trains it.
-        iterations: How many iterations to train.
         runs_dir: The runs that its evaluators may play against; only read. None for none.
     """
 
@@ -124,11 +120,9 @@ def request_for(
     nproc: int | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Return the request to a child to train a subject in each of some fresh runs directories.
+    """Make fresh runs directories, and return the request to a child to train a subject in each.
 
     Args:
-        subject: What is trained.
-        runs_dirs: The runs directories; they are made.
         spec: Another spec that trains the same bits; the subject's own when None.
         nproc: Another number of threads; the subject's own when None.
         more: Further entries: `chunk`, the most iterations that are dispatched before their metrics

@@ -67,7 +67,7 @@ def test_the_report(values, capsys, monkeypatch, snapshot):
     def verify(*arguments, **options):
         return Report(subject="run x (ttt)", compared=(compared,), notes=("told",))
 
-    monkeypatch.setattr("jaxpot.verify.verify_run", verify)
+    monkeypatch.setattr("jaxpot.verify.checks.verify_run", verify)
     code = 0 if values[0] == values[1] else 3
     assert invoke(["verify", "latest"]) == code
     text = capsys.readouterr()
@@ -82,6 +82,6 @@ def test_a_missing_golden_entry_is_said_whatever_the_status(options, code, capsy
         differs = ("no entry: nothing was compared",)
         return Report(subject="spec s", outcome="missing", differs=differs)
 
-    monkeypatch.setattr("jaxpot.verify.check_golden", check)
+    monkeypatch.setattr("jaxpot.verify.golden.check_golden", check)
     assert invoke(["verify", SPEC, "--golden", "g.json", *options]) == code
     assert "no entry: nothing was compared" in capsys.readouterr().out
