@@ -15,8 +15,8 @@ from jaxpot.errors import UserError
 from jaxpot.spec import Experiment, load, resolved
 from jaxpot.store.history import records
 from jaxpot.verify.compare import Comparison, compare, decimal, hexadecimal, journal_rows
-from jaxpot.verify.rerun import Child, Settings, journal_in
-from jaxpot.verify.trials import FreshSpec, request_for
+from jaxpot.verify.rerun import Settings, journal_in
+from jaxpot.verify.trials import FreshSpec, resume, start
 
 Spec = str | Path | Experiment
 
@@ -91,9 +91,7 @@ def assert_resumable(
         unstopped = _run(subject, Path(scratch) / "unstopped")
         stopped = _run(attrs.evolve(subject, iterations=ends[0]), Path(scratch) / "stopped")
         for end in (*ends[1:], subject.iterations):
-            folder = stopped.parent
-            request = {"action": "resume", "uid": folder.name, "iterations": end}
-            _train(request | {"runs_dirs": [str(folder.parent)]}, subject.settings)
+            _require_good_end(resume(stopped, settings=subject.settings, iterations=end))
         _require_equal(f"stopped after {ends} and resumed, it gives other bits", unstopped, stopped)
 
 
@@ -146,13 +144,13 @@ def _subject(
 
 def _run(subject: FreshSpec, runs_dir: Path) -> Path:
     """Train in a fresh folder and return the journal."""
-    _train(request_for(subject, runs_dir), subject.settings)
+    with start(subject, runs_dir) as child:
+        _require_good_end(child.finish())
     return journal_in(runs_dir)
 
 
-def _train(request: Mapping[str, Any], settings: Settings) -> None:
-    with Child(request, settings=settings) as child:
-        (result,) = child.finish()["results"]
+def _require_good_end(answer: Mapping[str, Any]) -> None:
+    (result,) = answer["results"]
     if result["status"] not in _ENDED_WELL:
         raise UserError(f"the run ended as {result['status']}: {result['reason']}")
 

@@ -181,15 +181,16 @@ def train_killed(subject: Subject, runs_dir: Path, tell: Tell = silent) -> Path:
         child.wait_killed()
     journal = journal_in(runs_dir)
     tell(f"killed after {kill_at + 1} iterations; resuming")
-    again = {
-        "action": "resume",
-        "uid": journal.parent.name,
-        "iterations": subject.iterations,
-        "runs_dirs": [str(runs_dir)],
-    }
-    with Child(again, settings=subject.settings) as child:
-        child.finish()
+    resume(journal, settings=subject.settings, iterations=subject.iterations)
     return journal
+
+
+def resume(journal: Path, *, settings: Settings, iterations: int) -> dict[str, Any]:
+    """Resume a run in a child until it has `iterations` in all, and return the child's answer."""
+    folder = journal.parent
+    request = {"action": "resume", "uid": folder.name, "iterations": iterations}
+    with Child(request | {"runs_dirs": [str(folder.parent)]}, settings=settings) as child:
+        return child.finish()
 
 
 def workplace() -> TemporaryDirectory[str]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -36,20 +35,23 @@ def asked(monkeypatch, done):
 
     seen = Asked()
 
-    def train(request, settings):
-        seen.append((request["action"], request["iterations"], settings.nproc))
-        if request["action"] == "resume":
-            return
-        folder = Path(request["runs_dirs"][0]) / done.uid
-        shutil.copytree(done.run_dir, folder)
+    def run(subject, runs_dir):
+        seen.append(("run", subject.iterations, subject.settings.nproc))
+        journal = runs_dir / done.uid / "journal.jsonl"
+        shutil.copytree(done.run_dir, journal.parent)
         if seen.change is not None and len(seen) > 1:
-            path = folder / "journal.jsonl"
-            records = [json.loads(line) for line in path.read_text().splitlines()]
+            records = [json.loads(line) for line in journal.read_text().splitlines()]
             for record in records:
                 seen.change(record)
-            path.write_text("".join(json.dumps(record) + "\n" for record in records))
+            journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+        return journal
 
-    monkeypatch.setattr(reproducibility, "_train", train)
+    def resume(journal, *, settings, iterations):
+        seen.append(("resume", iterations, settings.nproc))
+        return {"results": [{"status": "completed"}]}
+
+    monkeypatch.setattr(reproducibility, "_run", run)
+    monkeypatch.setattr(reproducibility, "resume", resume)
     return seen
 
 
@@ -125,7 +127,7 @@ def test_a_path_takes_overrides_and_an_experiment_does_not(asked, tmp_path):
 
 def test_a_run_that_fails_is_not_compared(monkeypatch):
     class Failed:
-        def __init__(self, request, *, settings):
+        def __init__(self, request, **_):
             self.request = request
 
         def __enter__(self):
@@ -137,7 +139,7 @@ def test_a_run_that_fails_is_not_compared(monkeypatch):
         def finish(self):
             return {"results": [{"uid": "x", "status": "failed", "reason": "not finite"}]}
 
-    monkeypatch.setattr(reproducibility, "Child", Failed)
+    monkeypatch.setattr("jaxpot.verify.trials.Child", Failed)
     with pytest.raises(UserError, match="the run ended as failed: not finite"):
         assert_reproducible(TINY)
 
