@@ -165,5 +165,5 @@ def test_an_unknown_type_of_checkpoint_is_damage(tmp_path):
     saved(tmp_path, 1)
     path = tmp_path / "checkpoints" / "000001" / "metadata.json"
     body = json.loads(path.read_bytes()) | {"types": ["periodic", "../../x"]}
-    with pytest.raises(ValueError, match="no type of checkpoint"):
+    with pytest.raises(ValueError, match="not a type of checkpoint"):
         decode(signed(body))
