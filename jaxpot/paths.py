@@ -1,4 +1,4 @@
-"""Paths as users write them, and files that take their place whole."""
+"""Paths as users write them, and files that are replaced atomically."""
 
 import os
 import secrets
@@ -10,26 +10,26 @@ from jaxpot.errors import UserError
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """Returns a path with a leading `~` or `~user` replaced by that home directory.
+    """Return a path with a leading `~` or `~user` replaced by that home directory.
 
-    A shell does so for some words only: not after `=`, in quotes, or in a spec.
+    A shell does so in some places only: not after `=`, in quotes, or in a spec.
 
     Raises:
-        UserError: No home directory is known for it.
+        UserError: Its home directory is unknown.
     """
-    # Not by `Path.expanduser`: a Path of "./~" has forgotten its "./".
+    # Not by `Path.expanduser`: a Path of "./~" has dropped the "./".
     given = os.fspath(path)
     found = os.path.expanduser(given)
     if found == given and given.startswith("~"):
         raise UserError(
-            f"{given}: no home directory is known for {Path(given).parts[0]}; write the path in "
+            f"{given}: the home directory of {Path(given).parts[0]} is unknown; write the path in "
             f"full, or ./{given} for a file of that name"
         )
     return Path(found)
 
 
 def check_working_directory() -> None:
-    """Checks that relative paths mean something.
+    """Check that the working directory exists, so that relative paths have a meaning.
 
     Raises:
         UserError: The working directory was deleted.
@@ -44,19 +44,20 @@ def check_working_directory() -> None:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give a name beside `path` to write a file under, which is renamed to `path` at the end.
+    """Yield a temporary path in the folder of `path` to write to; rename it to `path` at the end.
 
-    A block that fails leaves `path` as it is, and nothing beside it.
+    If the block fails, `path` does not change and no temporary file stays.
 
     Args:
         path: The file to make or replace.
-        durable: Flush the file before the renaming, and its folder after it, so that a power cut
-            leaves the old file or the new one. Only for a file that one process at a time writes.
+        durable: Flush the file before the renaming and its folder after it, so that a power cut
+            leaves the old file or the new one. Only for files with one writer at a time.
 
     Raises:
         OSError: The file cannot be flushed or renamed.
     """
-    # Where one process writes, it writes over what a killed one left; elsewhere each has a name.
+    # A single writer reuses one name, and so overwrites what a killed one left; several writers
+    # need different names.
     mark = "0" * 8 if durable else secrets.token_hex(4)
     draft = path.absolute().with_name(f".tmp-{path.name}-{mark}")
     try:
@@ -65,7 +66,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         if durable:
             sync(draft)
         draft.rename(path)
-    except BaseException:  # Ctrl-C too: whatever ends the block, no draft stays
+    except BaseException:  # Ctrl-C too
         draft.unlink(missing_ok=True)
         raise
     if durable:
@@ -73,15 +74,15 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
-    """Write a file whole, in place of the one of its name; see `replacing`."""
+    """Write or replace a file atomically; see `replacing`."""
     with replacing(path, durable=durable) as draft:
         draft.write_bytes(data)
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file that the user named, whole, in place of the one of its name.
+    """Write or replace a file that the user named, atomically.
 
-    A link's file is replaced, not the link; a pipe or a device is written to as it is.
+    Of a link, the target is replaced. A pipe or a device is written to directly.
 
     Raises:
         UserError: It cannot be written.
@@ -96,13 +97,13 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Refuse to write over something that is there.
+    """Refuse to overwrite an existing path.
 
     Raises:
-        UserError: There is something, and `force` is not given.
+        UserError: It exists, and `force` is not given.
     """
     if not force and os.path.lexists(path):
-        raise UserError(f"{path} is there already; choose another place, or --force")
+        raise UserError(f"{path} is there already; choose another path, or use --force")
 
 
 def sync(path: Path) -> None:

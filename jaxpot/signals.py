@@ -1,4 +1,4 @@
-"""Signals as a request that the loop honours between iterations, and as the end of a command."""
+"""Signals: a request to stop, which the loop honours between iterations, or a command's end."""
 
 import signal
 import threading
@@ -13,21 +13,22 @@ STOPS = (
     signal.SIGUSR2,
     signal.SIGXCPU,
 )
-"""Signals that ask for a stop with a checkpoint; SIGQUIT is left to end a process at once."""
+"""Signals that ask for a stop with a checkpoint; SIGQUIT still ends a process at once."""
 
-# Terminals and schedulers repeat the others by themselves, and mix them: a terminal's end alone
-# can send SIGHUP twice, and SIGTERM may follow SIGUSR1. A save must survive that.
+# Signals that end the process when they come twice. Terminals and schedulers repeat and mix the
+# others: closing a terminal can send SIGHUP twice, and SIGTERM may follow SIGUSR1. A save must
+# survive that.
 _INSISTING = frozenset({signal.SIGINT, signal.SIGTERM})
 
 
 class StopRequest:
-    """Notes the first signal, for the loop to save and stop.
+    """Remember the first signal, for the loop to save and stop.
 
-    The same one again, of Ctrl-C or SIGTERM, ends the process. Of two requests, one inside the
-    other, the inner one hears the signal, and the outer one once that is done.
+    A second Ctrl-C or SIGTERM ends the process. If two requests are nested, the inner one gets the
+    signal, and passes it to the outer one when it is left.
 
-    Used as a context manager; outside the main thread, where Python allows no handlers, it only
-    ever says that nothing was asked for.
+    Use it as a context manager. Outside the main thread, where Python allows no handlers, it never
+    gets a signal.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,7 @@ class StopRequest:
 
     @property
     def advice(self) -> str:
-        """What the user may do while the state is saved."""
+        """A hint to the user, shown while the state is saved."""
         return "; again: stop at once" if self.signal in _INSISTING else ""
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
@@ -70,14 +71,14 @@ class StopRequest:
         if self.signal is None:
             self.signal = signal.Signals(number)
         elif insists:
-            # A save may be half way, which is safe: it has no final name yet.
+            # Safe in the middle of a save: it has no final name yet.
             _end(number, frame)
 
 
 def end_on_signals() -> None:
-    """Lets a command's own clean-up run where a signal ends it: temporary files, child processes.
+    """Make signals end a command by an exception, so that temporary files and children are removed.
 
-    One that was ignored when the process started, as SIGHUP is under `nohup`, stays ignored.
+    A signal that was ignored when the process started, as SIGHUP under `nohup`, stays ignored.
     """
     for each in STOPS:
         if each != signal.SIGINT and not _is_ignored(each):
@@ -85,17 +86,17 @@ def end_on_signals() -> None:
 
 
 def leave_to_parent() -> None:
-    """Ignores what asks for a stop, in a process that ends when its parent closes its stdin.
+    """Ignore requests to stop, in a process that ends when its parent closes its stdin.
 
-    Schedulers and service managers send signals to every process of a job; what the run writes
-    last has to be taken in all the same.
+    Schedulers and service managers send signals to every process of a job, but this one must still
+    handle what the run writes last.
     """
     for each in STOPS:
         signal.signal(each, signal.SIG_IGN)
 
 
 def _is_ignored(number: signal.Signals) -> bool:
-    # A shell's background jobs ignore Ctrl-C, and yet `kill -INT` is meant for them.
+    # A shell starts background jobs with Ctrl-C ignored, but `kill -INT` is meant for them.
     return number != signal.SIGINT and signal.getsignal(number) is signal.SIG_IGN
 
 

@@ -1,14 +1,19 @@
-"""Checkpoints: written atomically, verified when read, kept as the spec says.
+"""Checkpoints: written atomically, verified on every read, kept by the spec's `[checkpoint]` table.
 
-Listing and verifying import neither jax nor orbax, nor does importing this package.
+`CheckpointWriter` saves and deletes, `restore` reads back, `select_checkpoint` finds the one a user
+names. Importing this package, listing and verifying load neither jax nor orbax.
 """
 
-from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint, StateMismatch
-from jaxpot.checkpoints.layout import CheckpointInfo, list_checkpoints
+from jaxpot.checkpoints.layout import (
+    CheckpointError,
+    CheckpointInfo,
+    DamagedCheckpoint,
+    StateMismatch,
+    list_checkpoints,
+)
 from jaxpot.checkpoints.metadata import Metadata
-from jaxpot.checkpoints.restore import newest_whole, restore, restore_network
-from jaxpot.checkpoints.selector import select_checkpoint
-from jaxpot.checkpoints.verify import read_metadata, verify
+from jaxpot.checkpoints.read import read_metadata, restore, restore_network, verify
+from jaxpot.checkpoints.select import newest_whole, select_checkpoint
 from jaxpot.checkpoints.writer import CheckpointWriter
 
 __all__ = [

@@ -1,12 +1,12 @@
 """Directories that appear and disappear whole, and survive a power cut.
 
-Beside its final name a directory may have one of these, each with the final name inside:
+Next to its final name a directory may have one of these, each containing the final name:
 
-    .tmp-000100-1f3a5c7e   being written; of no worth until it is renamed
-    .old-000100-1f3a5c7e   moved out of the way of its replacement, for the instant between renames
+    .tmp-000100-1f3a5c7e   being written; worthless until it is renamed
+    .old-000100-1f3a5c7e   moved out of the way of its replacement, between two renames
     .del-000100-1f3a5c7e   deleted; its files are being removed
 
-`sweep` settles what a killed writer left behind. Files have such names too, while
+`sweep` cleans up what a killed writer left. Files have such names too, while
 `jaxpot.paths.replacing` writes them.
 """
 
@@ -16,6 +16,7 @@ import re
 import secrets
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from jaxpot.paths import sync
 
@@ -24,13 +25,38 @@ _ASIDE = re.compile(r"\.(tmp|old|del)-(.+)-[0-9a-f]{8}")
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
-def aside(path: Path, what: str) -> Path:
-    """Returns a new name beside `path`, for `what` = "tmp", "old" or "del"."""
-    return path.with_name(f".{what}-{path.name}-{secrets.token_hex(4)}")
+class Aside(NamedTuple):
+    """A file or directory under a temporary name, for "tmp", "old" or "del"."""
+
+    path: Path
+    purpose: str
+    final: Path
+
+    @property
+    def is_the_original(self) -> bool:
+        """Whether it was moved out of the way of a replacement that never came."""
+        return self.purpose == "old" and not os.path.lexists(self.final)
+
+
+def aside(path: Path, purpose: str) -> Path:
+    """Return a new temporary name next to `path`, for "tmp", "old" or "del"."""
+    return path.with_name(f".{purpose}-{path.name}-{secrets.token_hex(4)}")
+
+
+def parse_aside(path: Path) -> Aside | None:
+    """Read a name that `aside` made; None for any other name."""
+    match = _ASIDE.fullmatch(path.name)
+    return Aside(path, match[1], path.with_name(match[2])) if match else None
+
+
+def asides(directory: Path) -> list[Aside]:
+    """List what has a temporary name in a directory, by name; nothing if there is no directory."""
+    paths = sorted(directory.iterdir()) if directory.is_dir() else []
+    return [found for path in paths if (found := parse_aside(path)) is not None]
 
 
 def require_space(directory: Path, size: int) -> None:
-    """Refuses to begin what a disk has no room for.
+    """Refuse to start writing what the disk has no room for.
 
     Raises:
         OSError: With ENOSPC: fewer than `size` bytes are free.
@@ -41,9 +67,9 @@ def require_space(directory: Path, size: int) -> None:
 
 
 def publish(temporary: Path, final: Path) -> None:
-    """Gives a directory its final name, durably, in place of another one that has it.
+    """Rename a directory to its final name, durably, replacing another one of that name.
 
-    What it holds must be on the disk already (`sync_tree`).
+    Its contents must be on the disk already (`sync_tree`).
     """
     old = None
     if os.path.lexists(final):
@@ -52,11 +78,11 @@ def publish(temporary: Path, final: Path) -> None:
     temporary.rename(final)
     sync(final.parent)
     if old is not None:
-        _remove(old)
+        discard(old)
 
 
 def retire(path: Path) -> Path:
-    """Takes a directory's final name away, durably; returns the name to `discard` it by."""
+    """Take a directory's final name away, durably; return the temporary name, to `discard`."""
     gone = aside(path, "del")
     path.rename(gone)
     sync(path.parent)
@@ -64,19 +90,28 @@ def retire(path: Path) -> Path:
 
 
 def discard(path: Path) -> None:
-    """Removes a directory that has no final name, if it is there."""
-    if os.path.lexists(path):
-        _remove(path)
+    """Remove a file or directory if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        path.unlink()
 
 
-def set_aside(path: Path) -> tuple[str, Path] | None:
-    """Reads a name that `aside` has made: what for, and the final path; None for another name."""
-    match = _ASIDE.fullmatch(path.name)
-    return (match[1], path.with_name(match[2])) if match else None
+def sweep(directory: Path) -> None:
+    """Clean up after a killed writer: undo half-made replacements, remove everything else.
+
+    Only the run's one writer may call this.
+    """
+    for found in asides(directory):
+        if found.is_the_original:
+            found.path.rename(found.final)
+            sync(directory)
+        else:
+            discard(found.path)
 
 
 def link_tree(source: Path, destination: Path) -> None:
-    """Makes a new directory whose files are hard links to another's, or copies without links."""
+    """Make a new directory whose files are hard links to those of another."""
     for folder, _, files in os.walk(source):
         target = destination / Path(folder).relative_to(source)
         target.mkdir(parents=True)
@@ -85,7 +120,7 @@ def link_tree(source: Path, destination: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """Gives a file a second name; a copy where the file system has no hard links."""
+    """Give a file a second name; copy it where the file system has no hard links."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
@@ -94,31 +129,10 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def sweep(directory: Path) -> None:
-    """Settles what a killed writer left: takes back half-made replacements, removes the rest.
-
-    Only the one writer of a run may call this.
-    """
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        what, final = set_aside(path) or ("", path)
-        if what == "old" and not os.path.lexists(final):
-            path.rename(final)
-            sync(directory)
-        elif what:
-            _remove(path)
-
-
 def sync_tree(directory: Path) -> None:
-    """Flushes every file and directory of a tree to the disk, and its parent last."""
+    """Flush every file and directory of a tree to the disk, and its parent last."""
     for folder, _, files in os.walk(directory, topdown=False):
         for name in files:
             sync(Path(folder, name))
         sync(Path(folder))
     sync(directory.parent)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()

@@ -1,6 +1,6 @@
 """`metadata.json`: what a checkpoint holds, and the SHA-256 of each of its files.
 
-The file carries its own checksum too, so that a flipped bit anywhere in a checkpoint shows.
+The file has a checksum of itself too, so that a flipped bit anywhere in a checkpoint shows.
 """
 
 import hashlib
@@ -21,15 +21,18 @@ _CHECKSUM = "self_sha256"
 
 @attrs.frozen
 class Leaf:
-    """One array of a state."""
+    """The dtype and shape of one array of a state."""
 
     dtype: str
     shape: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
 
 @attrs.frozen
 class File:
-    """One file of a checkpoint."""
+    """The size and hash of one file of a checkpoint."""
 
     bytes: int
     sha256: str
@@ -42,11 +45,10 @@ class Metadata:
     Attributes:
         iteration: Iterations done in the state.
         created: When it was written, in Unix seconds.
-        types: What it was first saved as, sorted.
-        score: The value of the metric that `best` ranks by, if it was saved as one.
+        types: The types it was first saved as, sorted.
+        score: The value of the metric that `best` ranks by, if it was saved as a best one.
         metric: That metric's name.
-        content_sha256: Of the leaves' paths, dtypes, shapes and bytes, however they are stored.
-        leaves: The state's arrays by path.
+        content_sha256: Hash of the leaves' paths, dtypes, shapes and bytes, however stored.
         files: Every other file by its path relative to the checkpoint, with "/".
         metadata: What the caller of `save` gave: counters, spec digest, versions.
     """
@@ -63,7 +65,7 @@ class Metadata:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of `metadata.json`, which covers all the other files' by naming theirs."""
+        """The SHA-256 of `metadata.json`; it covers all other files, whose hashes are in it."""
         return hashlib.sha256(encode(self)).hexdigest()
 
     @property
@@ -71,8 +73,14 @@ class Metadata:
         """The size of the whole checkpoint."""
         return len(encode(self)) + sum(file.bytes for file in self.files.values())
 
+    @property
+    def digest(self) -> str | None:
+        """The state's digest, if the caller of `save` gave one."""
+        digest = self.metadata.get("digest")
+        return digest if isinstance(digest, str) else None
+
     def same_state(self, other: "Metadata") -> bool:
-        """Says whether the other has the same arrays and was saved with the same metadata."""
+        """Return whether the other has the same arrays and was saved with the same metadata."""
         return (self.iteration, self.content_sha256, self.metadata) == (
             other.iteration,
             other.content_sha256,
@@ -81,42 +89,37 @@ class Metadata:
 
 
 def as_json(score: float | None) -> float | str | None:
-    """Returns a score as JSON has it: an infinite one is a text, which `float` reads."""
+    """Return a score for JSON, which has no infinity: that becomes a string `float` can read."""
     if score is None or math.isfinite(score):
         return score
     return "Infinity" if score > 0 else "-Infinity"
 
 
 def canonical(value: Any) -> bytes:
-    """Encodes plain data as the one JSON text that stands for it."""
+    """Encode plain data as JSON in its only accepted form."""
     text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
     return text.encode() + b"\n"
 
 
 def encode(metadata: Metadata) -> bytes:
-    """Writes the text of `metadata.json`."""
+    """Return the text of `metadata.json`."""
     body = {"format_version": FORMAT_VERSION, **attrs.asdict(metadata)}
     body["score"] = as_json(metadata.score)
     return canonical({**body, _CHECKSUM: hashlib.sha256(canonical(body)).hexdigest()})
 
 
 def decode(raw: bytes) -> Metadata:
-    """Reads the text of `metadata.json`.
+    """Read the text of `metadata.json`.
 
     Raises:
-        ValueError: It is not a text that `encode` has written; the message says why.
+        ValueError: `encode` did not write this text; the message says why.
     """
-    try:
-        return _decode(raw)
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _decode(raw: bytes) -> Metadata:
     try:
         body = json.loads(raw)
     except ValueError:
         raise ValueError("is not JSON") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     if not isinstance(body, dict):
         raise ValueError("is not a JSON object")
     version = body.get("format_version")
@@ -125,29 +128,33 @@ def _decode(raw: bytes) -> Metadata:
     checksum = body.pop(_CHECKSUM, None)
     try:
         expected = hashlib.sha256(canonical(body)).hexdigest()
+        written = canonical({**body, _CHECKSUM: expected})
     except ValueError:
         raise ValueError("is not plain JSON") from None
-    if checksum != expected or canonical({**body, _CHECKSUM: expected}) != raw:
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    # Comparing the text refuses other spellings of the same data: spaces, order, repeated keys.
+    if checksum != expected or written != raw:
         raise ValueError("its own checksum does not match")
     del body["format_version"]
     try:
         return _structure(body)
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"has not the fields it should have: {error}") from error
+        raise ValueError(f"has missing or wrong fields: {error}") from error
 
 
 def _structure(body: dict[str, Any]) -> Metadata:
     leaves = {
-        path: Leaf(_str(leaf["dtype"]), tuple(_int(n) for n in leaf["shape"]))
+        path: Leaf(_str(leaf["dtype"]), tuple(_count(n) for n in leaf["shape"]))
         for path, leaf in body.pop("leaves").items()
     }
     files = {
-        _name(name): File(_int(file["bytes"]), _str(file["sha256"]))
+        _name(name): File(_count(file["bytes"]), _str(file["sha256"]))
         for name, file in body.pop("files").items()
     }
     if body["score"] in ("Infinity", "-Infinity"):
         body["score"] = float(body["score"])
-    iteration, types = _int(body.pop("iteration")), tuple(map(_type, body.pop("types")))
+    iteration, types = _count(body.pop("iteration")), tuple(map(_type, body.pop("types")))
     return Metadata(iteration=iteration, types=types, leaves=leaves, files=files, **body)
 
 
@@ -157,7 +164,7 @@ def _name(name: str) -> str:
     return name
 
 
-def _int(value: Any) -> int:
+def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise TypeError(f"{value!r} is not a count")
     return value
@@ -165,11 +172,11 @@ def _int(value: Any) -> int:
 
 def _type(value: Any) -> str:
     if _str(value) not in PLACE_OF:
-        raise TypeError(f"{value!r} is no type of checkpoint")
+        raise TypeError(f"{value!r} is not a type of checkpoint")
     return value
 
 
 def _str(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
+        raise TypeError(f"{value!r} is not a string")
     return value

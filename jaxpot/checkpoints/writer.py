@@ -1,4 +1,8 @@
-"""The checkpoint writer: saves in one background thread, in order, and prunes by the policy."""
+"""Write checkpoints: in one background thread, in order, each under its final name only when whole.
+
+A save goes through these steps: copy the state to host memory, write it under a temporary name,
+hash and verify the files, flush them, rename. Milestones and best ones are hard links to it.
+"""
 
 import json
 import time
@@ -9,60 +13,68 @@ from typing import Any
 
 import attrs
 
-from jaxpot.checkpoints.arrays import HostState, copy_to_host
-from jaxpot.checkpoints.commit import link_checkpoint, write_checkpoint
-from jaxpot.checkpoints.errors import CheckpointError, DamagedCheckpoint
-from jaxpot.checkpoints.layout import PLACE_OF, PLACES, checkpoint_path, list_checkpoints, place_dir
-from jaxpot.checkpoints.metadata import Metadata
-from jaxpot.checkpoints.records import Record, Records, digest_of
-from jaxpot.checkpoints.retention import Retention
-from jaxpot.checkpoints.verify import verify
+from jaxpot.checkpoints import durable
+from jaxpot.checkpoints.arrays import HostState, copy_to_host, write_arrays
+from jaxpot.checkpoints.layout import (
+    LEAGUE,
+    METADATA,
+    PLACE_OF,
+    PLACES,
+    CheckpointError,
+    DamagedCheckpoint,
+    checkpoint_path,
+    ensure_place,
+    list_checkpoints,
+    place_dir,
+)
+from jaxpot.checkpoints.metadata import Metadata, canonical, encode
+from jaxpot.checkpoints.read import describe_files, verify
+from jaxpot.checkpoints.retention import Record, Records, Retention, facts_of
 from jaxpot.spec import Checkpoint
 
 # tensorstore passes the system's error on as text only.
 _FULL = ("No space left on device", "Disk quota exceeded")
 
+_OVERHEAD = 2**16  # bytes of a checkpoint apart from its arrays,
+_LEAF_OVERHEAD = 2**9  # and of each array's description
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Save:
-    """What one call of `save` asks for."""
+    """The work that `save` hands to the background thread."""
 
     host: HostState
-    iteration: int
-    types: frozenset[str]
-    metadata: Mapping[str, Any]
+    metadata: Metadata  # without the hashes, which take long
     league: Sequence[Mapping[str, Any]] | None
-    score: float | None
-    created: float
     blocking_seconds: float
 
 
 class CheckpointWriter:
-    """Writes a run's checkpoints and deletes those that the policy no longer keeps.
+    """Write a run's checkpoints and delete those that the policy no longer keeps.
 
-    Making one settles what a killed writer of the run has left behind; so a run has one writer at a
-    time, which the run's lock sees to.
+    Making one cleans up after a killed writer of the run. So a run may have only one writer at a
+    time, which the run's lock ensures.
 
     Args:
         run_dir: The run's directory; checkpoints go to `checkpoints/` below it.
-        runs_dir: What the paths in the records are relative to.
+        runs_dir: The folder of all runs; the records' paths are relative to it.
         policy: How many checkpoints are kept, and what ranks the best ones.
-        record: Takes one `kind = "checkpoint"` record for each stage of each checkpoint; called
-            from the background thread too.
+        record: Called with a `kind = "checkpoint"` record for each stage of each checkpoint, from
+            the background thread too.
     """
 
     def __init__(self, run_dir: Path, runs_dir: Path, policy: Checkpoint, record: Record) -> None:
         self._run_dir = Path(run_dir)
         self._policy = policy
         self._records = Records(Path(runs_dir), record)
-        self._retention = Retention(self._run_dir, policy, self._records.deleted)
+        self._retention = Retention(self._run_dir, policy, self._records)
         self._pending: Future[None] | None = None
         try:
             _refuse_links(self._run_dir)
             self._retention.settle()
             self._finish_newest()
         except OSError as error:
-            text = f"{self._run_dir}: what an earlier attempt left cannot be settled"
+            text = f"{self._run_dir}: cannot clean up after an earlier attempt"
             raise CheckpointError(f"{text}: {_reason(error)}") from error
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoints")
 
@@ -77,20 +89,20 @@ class CheckpointWriter:
         score: float | None = None,
         waiting_since: float | None = None,
     ) -> None:
-        """Copies a state and has it written; waits while the save before is still being written.
+        """Copy a state and write it in the background; wait for the save before to finish first.
 
         Args:
             state: A pytree of jax or numpy arrays; it may be donated or changed afterwards.
             iteration: Iterations done in it.
-            types: Which of periodic, milestone, best, emergency and final it is. As "best" it is
-                written only if its score is among the best.
-            metadata: Plain data to keep beside it: counters, spec digest, versions, and the state's
-                `digest`, which the records then have.
+            types: Some of periodic, milestone, best, emergency and final. "best" is dropped unless
+                the score is among the best.
+            metadata: Plain data to keep with it: counters, spec digest, versions, and the state's
+                `digest`, which is also recorded.
             league: The league's entries as plain data, for people to read in `league.json`; None
                 without a league.
             score: The value that "best" is ranked by.
-            waiting_since: When the caller began to be held up by this save, by
-                `time.perf_counter`; now when None.
+            waiting_since: When the caller began to wait for this save, by `time.perf_counter`; now
+                when None.
 
         Raises:
             CheckpointError: The state cannot be saved, or the save before has failed.
@@ -105,14 +117,21 @@ class CheckpointWriter:
         if not types:
             return
         host = copy_to_host(state)
+        best = self._policy.best if "best" in types else None
         save = _Save(
             host=host,
-            iteration=iteration,
-            types=types,
-            metadata=json.loads(json.dumps(dict(metadata), allow_nan=False)),
+            metadata=Metadata(
+                iteration=iteration,
+                created=time.time(),
+                types=tuple(sorted(types)),
+                score=score if best else None,
+                metric=best.metric if best else None,
+                content_sha256="",
+                leaves=host.leaves,
+                files={},
+                metadata=json.loads(json.dumps(dict(metadata), allow_nan=False)),
+            ),
             league=None if league is None else _plain(league),
-            score=score if "best" in types else None,
-            created=time.time(),
             blocking_seconds=time.perf_counter() - started,
         )
         self._pending = self._thread.submit(self._commit, save)
@@ -120,9 +139,9 @@ class CheckpointWriter:
     def accepted(
         self, types: frozenset[str], iteration: int, score: float | None
     ) -> frozenset[str]:
-        """Returns which of `types` would be written: "best" only if the score is among the best.
+        """Return which of `types` would be written: "best" only if the score is among the best.
 
-        Waits while the save before is still being written, since that may change the best ones.
+        Waits for the save before, which may change the best ones.
 
         Raises:
             CheckpointError: The save before has failed.
@@ -132,7 +151,7 @@ class CheckpointWriter:
         return frozenset(types) if is_best else frozenset(types) - {"best"}
 
     def wait(self) -> None:
-        """Waits until everything saved is on the disk.
+        """Wait until everything saved is on the disk.
 
         Raises:
             CheckpointError: It could not be written; it is raised once.
@@ -145,11 +164,11 @@ class CheckpointWriter:
                 self._pending = None if pending.done() else pending
 
     def close(self) -> None:
-        """Waits and ends the thread; a failure that nobody waited for stays in the records."""
+        """Wait and end the thread; a failure that `wait` has not raised is only recorded."""
         self._thread.shutdown(wait=True)
 
     def supersede_after(self, iteration: int) -> None:
-        """Deletes the checkpoints beyond `iteration`, which an attempt that starts there redoes.
+        """Delete the checkpoints after `iteration`, which an attempt that starts there redoes.
 
         Raises:
             CheckpointError: One cannot be deleted, or the save before has failed.
@@ -163,117 +182,149 @@ class CheckpointWriter:
             raise CheckpointError(f"{text}: {_reason(error)}") from error
 
     def _commit(self, save: _Save) -> None:
-        """Writes one checkpoint under all its names; runs in the background thread."""
+        """Write one checkpoint under all its names; runs in the background thread."""
         started = time.perf_counter()
         if not self._run_dir.is_dir():
-            # Making it again would let a run go on whose records are gone.
+            # Making it again would let a run go on without its journal.
             raise CheckpointError(f"{self._run_dir}: the run's folder was removed")
-        open_types = sorted(save.types, key=lambda kind: (PLACES.index(PLACE_OF[kind]), kind))
+        metadata = save.metadata
+        open_types = sorted(metadata.types, key=lambda kind: PLACES.index(PLACE_OF[kind]))
         try:
             for kind in open_types:
-                self._tell("begun", kind, save)
+                self._add("begun", kind, save)
             first = self._path(open_types[0], save)
-            written = self._write(first, save)
+            metadata = attrs.evolve(metadata, content_sha256=save.host.content_sha256())
+            written = write_checkpoint(first, save.host, metadata, league=save.league)
             sizes = {"bytes": written.bytes, "sha256": written.sha256}
             while open_types:
                 path = self._path(open_types[0], save)
                 if path != first:
                     link_checkpoint(first, path)
                 seconds = time.perf_counter() - started
-                self._tell("committed", open_types[0], save, seconds=seconds, **sizes)
+                self._add("committed", open_types[0], save, seconds=seconds, **sizes)
                 del open_types[0]
-            self._retain(save)
+            if metadata.score is not None:
+                self._retention.add_best(metadata.iteration, metadata.score)
+            if any(PLACE_OF[kind] == "checkpoints" for kind in metadata.types):
+                self._retention.prune(metadata.iteration)
         except Exception as error:
-            # The thread's boundary: whatever it is, it is recorded, and raised by `wait`.
-            path = self._records.relative(self._path(sorted(save.types)[0], save))
+            # The thread ends here: any error is recorded, and raised by `wait`.
+            path = self._records.relative(self._path(metadata.types[0], save))
             failure = CheckpointError(f"checkpoint {path}: {_reason(error)}")
             seconds = time.perf_counter() - started
             try:
                 for kind in open_types:
-                    self._tell("failed", kind, save, seconds=seconds, error=str(failure))
+                    self._add("failed", kind, save, seconds=seconds, error=str(failure))
             except Exception as second:
-                failure.add_note(f"Nor could this be recorded: {second}")
+                failure.add_note(f"This could not be recorded either: {second}")
             raise failure from error
 
     def _finish_newest(self) -> None:
-        """Gives the newest checkpoint the names that a killed writer still had to give it.
+        """Link the newest checkpoint as milestone or best where a killed writer did not get to it.
 
-        The run goes on behind it, so nobody would save that milestone or best one again.
+        The run resumes from it and goes on, so it would never save that iteration again.
         """
         infos = list_checkpoints(self._run_dir)
-        for info in infos:
-            if info.iteration != infos[-1].iteration:
-                continue
-            try:
-                metadata = verify(info.path)
-            except DamagedCheckpoint:
+        for info in (each for each in infos if each.iteration == infos[-1].iteration):
+            metadata = _whole(info.path)
+            if metadata is None:
                 continue
             for kind in metadata.types:
                 path = checkpoint_path(self._run_dir, PLACE_OF[kind], info.iteration)
-                wanted = kind == "milestone" or (
-                    kind == "best" and self._retention.is_best(info.iteration, metadata.score)
-                )
-                if not wanted or path.exists():
+                score = metadata.score if kind == "best" else None
+                is_best = self._retention.is_best(info.iteration, score)
+                if path.exists() or not (kind == "milestone" or is_best):
                     continue
                 link_checkpoint(info.path, path)
-                self._records.tell(
-                    "committed",
-                    kind,
-                    info.iteration,
-                    path,
-                    bytes=metadata.bytes,
-                    sha256=metadata.sha256,
-                    digest=digest_of(metadata.metadata),
-                    score=metadata.score if kind == "best" else None,
-                )
-                if kind == "best" and metadata.score is not None:
-                    self._retention.add_best(info.iteration, metadata.score)
-
-    def _write(self, path: Path, save: _Save) -> Metadata:
-        best = self._policy.best if "best" in save.types else None
-        return write_checkpoint(
-            path,
-            save.host,
-            iteration=save.iteration,
-            created=save.created,
-            types=save.types,
-            metadata=save.metadata,
-            league=save.league,
-            score=save.score,
-            metric=best.metric if best else None,
-        )
-
-    def _retain(self, save: _Save) -> None:
-        if save.score is not None:
-            self._retention.add_best(save.iteration, save.score)
-        if "checkpoints" in {PLACE_OF[kind] for kind in save.types}:
-            self._retention.prune(save.iteration)
+                facts = facts_of(metadata, kind)
+                self._records.add("committed", kind, info.iteration, path, **facts)
+                if score is not None:
+                    self._retention.add_best(info.iteration, score)
 
     def _path(self, kind: str, save: _Save) -> Path:
-        return checkpoint_path(self._run_dir, PLACE_OF[kind], save.iteration)
+        return checkpoint_path(self._run_dir, PLACE_OF[kind], save.metadata.iteration)
 
-    def _tell(self, state: str, kind: str, save: _Save, **fields: Any) -> None:
-        self._records.tell(
-            state,
-            kind,
-            save.iteration,
-            self._path(kind, save),
-            digest=digest_of(save.metadata),
-            score=save.score if kind == "best" else None,
-            blocking_seconds=save.blocking_seconds,
-            **fields,
-        )
+    def _add(self, state: str, kind: str, save: _Save, **facts: Any) -> None:
+        facts |= {
+            "digest": save.metadata.digest,
+            "score": save.metadata.score if kind == "best" else None,
+            "blocking_seconds": save.blocking_seconds,
+        }
+        path = self._path(kind, save)
+        self._records.add(state, kind, save.metadata.iteration, path, **facts)
+
+
+def write_checkpoint(
+    final: Path,
+    host: HostState,
+    metadata: Metadata,
+    *,
+    league: Sequence[Mapping[str, Any]] | None = None,
+) -> Metadata:
+    """Write a state under `final`, replacing another one; do nothing if it is there already.
+
+    Returns:
+        The checkpoint's metadata, now with its files.
+
+    Raises:
+        CheckpointError: An array reads back different from what was written.
+        OSError: The disk is full or fails. No partial checkpoint stays.
+    """
+    known = _whole(final)
+    if known is not None and known.same_state(metadata):
+        if set(metadata.types) <= set(known.types):
+            return known
+        metadata = attrs.evolve(metadata, types=tuple(sorted({*known.types, *metadata.types})))
+    ensure_place(final.parent)
+    # Orbax answers a disk that fills up with pages of traces, so check for space before.
+    durable.require_space(final.parent, host.nbytes + _OVERHEAD + _LEAF_OVERHEAD * len(host.leaves))
+    temporary = durable.aside(final, "tmp")
+    try:
+        temporary.mkdir()
+        write_arrays(temporary, host)
+        if league is not None:
+            (temporary / LEAGUE).write_bytes(canonical({"entries": list(league)}))
+        metadata = attrs.evolve(metadata, files=describe_files(temporary))
+        (temporary / METADATA).write_bytes(encode(metadata))
+        durable.sync_tree(temporary)
+        verify(temporary)
+        durable.publish(temporary, final)
+    finally:
+        durable.discard(temporary)
+    return metadata
+
+
+def link_checkpoint(source: Path, final: Path) -> None:
+    """Give the checkpoint `source` a second name, sharing its files."""
+    known = _whole(final)
+    if known is not None and known == verify(source):
+        return
+    ensure_place(final.parent)
+    temporary = durable.aside(final, "tmp")
+    try:
+        durable.link_tree(source, temporary)
+        durable.sync_tree(temporary)
+        durable.publish(temporary, final)
+    finally:
+        durable.discard(temporary)
+
+
+def _whole(path: Path) -> Metadata | None:
+    try:
+        return verify(path)
+    except DamagedCheckpoint:
+        return None
 
 
 def _refuse_links(run_dir: Path) -> None:
-    """Refuses to write, and to delete, where a link leads."""
-    for directory in (run_dir / "checkpoints", *(place_dir(run_dir, place) for place in PLACES)):
+    """Refuse to write and delete through symbolic links."""
+    for directory in (place_dir(run_dir, place) for place in PLACES):
         if directory.is_symlink():
             raise CheckpointError(f"{directory} is a link, and checkpoints are not written there")
 
 
 def _plain(league: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Copies entries; a score that is not finite is written as a text, since JSON has none."""
+    """Copy entries; a score that is not finite becomes a string, since JSON has none."""
     return json.loads(json.dumps([dict(entry) for entry in league]), parse_constant=str)
 
 

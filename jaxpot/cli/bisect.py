@@ -14,8 +14,7 @@ from jaxpot.cli.output import emit, json_text, note, table
 
 if TYPE_CHECKING:
     from jaxpot.verify.bisect import Again, Bisection, Rerun
-    from jaxpot.verify.divergence import Located
-    from jaxpot.verify.states import LeafDifference
+    from jaxpot.verify.divergence import LeafDifference, Located
 
 EXIT_DIFFERENT = 3
 _SHOWN = 12
@@ -67,16 +66,16 @@ def command(
 
     Exit status: 0 no difference, 3 a difference was found, 2 the two cannot be compared.
     """
-    from jaxpot.verify.bisect import bisect
+    from jaxpot.verify.bisect import bisect_runs
 
-    found = bisect(
+    found = bisect_runs(
         ctx.obj["runs_dir"],
         run_a,
         run_b,
         rerun=not no_rerun,
         python_a=python_a,
         python_b=python_b,
-        note=note,
+        tell=note,
     )
     if as_json:
         emit(json_text(_json(found), indent=2))
@@ -96,7 +95,7 @@ def _lines(found: Bisection) -> Iterator[str]:
         yield f"the states are equal in all {parted.shared} iterations that both have"
     else:
         yield f"the states differ first after iteration {parted.iteration}"
-        yield from _digests(*(parted.digests or ("", "")))
+        yield from _digests(*(parted.digests or (None, None)))
     if parted.payload is not None:
         yield f"the payloads differ first at iteration {parted.payload}"
         for each in parted.keys[:_SHOWN]:
@@ -109,7 +108,7 @@ def _lines(found: Bisection) -> Iterator[str]:
         yield from _suspects(found)
 
 
-def _digests(a: str, b: str) -> Iterator[str]:
+def _digests(a: str | None, b: str | None) -> Iterator[str]:
     yield f"  digest: {a} | {b}"
 
 

@@ -144,7 +144,7 @@ def command(
     for text in report.notes:
         note(f"note: {text}")
     emit(json_text(report.record(), indent=2) if as_json else report.text())
-    ctx.exit(0 if missing_ok and report.missing else report.exit_code)
+    ctx.exit(0 if missing_ok and report.outcome == "missing" else report.exit_code)
 
 
 def _of_spec(

@@ -8,7 +8,7 @@ import attrs
 
 from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointInfo
-from jaxpot.checkpoints.selector import checkpoint_at
+from jaxpot.checkpoints.select import checkpoint_at
 from jaxpot.errors import UserError
 from jaxpot.loop.phase import State
 from jaxpot.loop.record import RunRecord

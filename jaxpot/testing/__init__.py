@@ -1,4 +1,8 @@
-"""For your own tests: contracts of your own parts, and what has to hold for a whole spec."""
+"""Checks for your own tests.
+
+`check_*` test that a part of yours fulfils its contract; `assert_*` test a whole spec: that it is
+reproducible, resumable, and keeps its payload keys.
+"""
 
 from jaxpot.testing.algorithm import check_algorithm
 from jaxpot.testing.auxiliary import check_auxiliary_loss

@@ -23,13 +23,20 @@ from jaxpot.algorithms.base import (
     settle_of,
 )
 from jaxpot.algorithms.rows import as_rows
-from jaxpot.games import Environment, auto_reset_step, uniform_legal_action
+from jaxpot.games import Environment
 from jaxpot.models.base import Network, is_shape
-from jaxpot.testing.contract import require
+from jaxpot.testing.contract import (
+    close,
+    described,
+    equal,
+    finite,
+    metric_faults,
+    play_at_random,
+    require,
+)
 
 _SEQ_LEN, _LANES = 3, 8
-_METRIC_DTYPES = ("float32", "int32")
-_RTOL, _ATOL = 1e-5, 1e-6
+_TOLERANCE = 1e-5
 
 
 def check_algorithm(
@@ -41,25 +48,24 @@ def check_algorithm(
     seed: int = 0,
     key_reuse: bool = True,
 ) -> None:
-    """Checks that an algorithm keeps to `jaxpot.algorithms.base.Algorithm`.
+    """Check that an algorithm fulfils `jaxpot.algorithms.base.Algorithm`.
 
-    Lets it act, compute targets, settle them if it does that, and update on made-up rows of a
-    batch of games, jitted: twice with the same key, with other contents in the rows that do not
-    count, and with no row that counts.
+    It has to act, compute targets, settle them if it does that, and update on made-up rows, jitted:
+    twice with the same key, with other contents in the invalid rows, and with no valid row.
 
     Args:
-        algorithm: What your config's `build` returned.
+        algorithm: The result of your config's `build`.
         network: The network that it was built with.
-        env: The game, for an algorithm that looks at its states, as a search does: the positions
-            then come from play at random. Without it they are made up.
+        env: The game, for an algorithm that looks at its states, as a search does: then the
+            positions come from random play. Without it they are made up.
         metrics: The names that your config's `payload_keys` declares; not compared if not given.
-        seed: Draws the parameters, the rows and the algorithm's keys.
-        key_reuse: Whether to use jax's key-reuse checker, which raises a false alarm where a
-            `lax.cond` that draws runs under `vmap`.
+        seed: The seed of the parameters, the rows and the algorithm's keys.
+        key_reuse: Use jax's key-reuse checker, which raises a false alarm where a `lax.cond` that
+            draws runs under `vmap`.
 
     Raises:
-        ContractError: With everything that was found; the targets are checked only when acting
-            holds, and the update only when the targets do.
+        ContractError: Some rules are broken; the error lists all that could be checked. The targets
+            are checked only if acting is right, and the update only if the targets are.
         jax.errors.KeyReuseError: The algorithm uses a key twice.
     """
     init_key, row_key, act_key, play_key, *update_keys = jax.random.split(jax.random.key(seed), 6)
@@ -82,12 +88,12 @@ def check_algorithm(
             again = oppose(params, model_state, first, jax.random.clone(play_key))
             require(algorithm, "Algorithm", _decision_faults("oppose", decision, again, first))
         rollout = jax.jit(_rollout)(views, decisions, play_key)
-        targets, known = jax.jit(algorithm.targets)(rollout)
-        require(algorithm, "Algorithm", _target_faults(targets, known, (steps, _LANES)))
+        targets, has_target = jax.jit(algorithm.targets)(rollout)
+        require(algorithm, "Algorithm", _target_faults(targets, has_target, (steps, _LANES)))
         if (settle := settle_of(algorithm)) is not None:
             require(algorithm, "Algorithm", _settle_faults(settle, targets, rollout))
         seq_len = (algorithm.seq_len or steps) if network.recurrent else None
-        batch = jax.jit(partial(_batch, seq_len=seq_len))(rollout, targets, known)
+        batch = jax.jit(partial(_batch, seq_len=seq_len))(rollout, targets, has_target)
 
         update = jax.jit(algorithm.update)
 
@@ -105,12 +111,13 @@ def check_algorithm(
 
 
 def _views(network: Network, env: Environment[Any] | None, steps: int, key: Array) -> View:
-    """Makes what decisions are made on, `[T, N, ...]`, from a game or without one."""
+    """Make the positions to decide on, `[T, N, ...]`, from random games or without a game."""
     carry = jax.tree.map(
         lambda x: jnp.broadcast_to(x, (steps, *x.shape)), network.initial_carry(_LANES)
     )
     if env is not None:
-        return _played(env, steps, key)._replace(carry=carry)
+        played = play_at_random(env, key, steps=steps, lanes=_LANES)
+        return View(played.state, played.observation, played.legal_action_mask, carry)
     see_key, legal_key, one_key = jax.random.split(key, 3)
     lanes = (steps, _LANES)
     shapes, tree = jax.tree.flatten(network.observation_shape, is_leaf=is_shape)
@@ -126,47 +133,29 @@ def _views(network: Network, env: Environment[Any] | None, steps: int, key: Arra
     )
 
 
-def _played(env: Environment[Any], steps: int, key: Array) -> View:
-    """Plays at random and returns what each mover sees; always a position of a game not over."""
-
-    def step(state: Any, words: Array) -> tuple[Any, View]:
-        act_key, env_key = jax.random.split(jax.random.wrap_key_data(words))
-        seen = jax.vmap(env.observe)(state, state.current_player)
-        action = uniform_legal_action(state.legal_action_mask, act_key)
-        keys = jax.random.split(env_key, _LANES)
-        after = jax.vmap(lambda s, a, k: auto_reset_step(env, s, a, k))(state, action, keys)
-        return after.state, View(state, seen, state.legal_action_mask, ())
-
-    deal_key, play_key = jax.random.split(key)
-    state = jax.vmap(env.init)(jax.random.split(deal_key, _LANES))
-    words = jax.random.key_data(jax.random.split(play_key, steps))
-    return jax.lax.scan(step, state, words)[1]
-
-
 def _first(steps: Any) -> Any:
     return jax.tree.map(lambda x: x[0], steps)
 
 
 def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
-    """Makes rows of games that end at random, of what was decided."""
+    """Make rows from decisions, with games that end at random."""
     done_key, reward_key, value_key = jax.random.split(key, 3)
     shape = views.legal_action_mask.shape[:2]
     done = jax.random.bernoulli(done_key, 0.3, shape)
     won = jnp.where(jax.random.bernoulli(reward_key, 0.5, shape), 1.0, -1.0)
     turn = jnp.arange(shape[0], dtype=jnp.int32)[:, None] % 2
+    # In the second half of the lanes only one seat is trained.
+    both_trained = jnp.broadcast_to(jnp.arange(_LANES) < _LANES // 2, shape)
     return Rollout(
         observation=views.observation,
         legal_action_mask=views.legal_action_mask,
         action=decisions.action,
         seat=jnp.broadcast_to(turn, shape),
-        # In the lanes past the middle only one of the seats is trained.
-        trained=jnp.broadcast_to(jnp.arange(_LANES) < _LANES // 2, shape) | (turn == 0),
+        trained=both_trained | (turn == 0),
         reward=jnp.where(done[..., None], jnp.stack([won, -won], axis=-1), 0.0),
         done=done,
         length=_lengths(done),
-        trained_seats=jnp.broadcast_to(
-            jnp.where(jnp.arange(_LANES) < _LANES // 2, 2, 1).astype(jnp.int32), shape
-        ),
+        trained_seats=jnp.where(both_trained, 2, 1).astype(jnp.int32),
         extras=decisions.extras,
         final_value=jax.random.uniform(value_key, (_LANES, 2), minval=-1.0),
         final_known=jnp.ones((_LANES, 2), bool),
@@ -175,26 +164,26 @@ def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
 
 
 def _lengths(done: Array) -> Array:
-    """Counts the steps of each game before each step, `[T, N]` int32; every lane begins one."""
+    """Count each game's steps before each step, `[T, N]` int32; every lane starts with a game."""
     step = jnp.arange(done.shape[0], dtype=jnp.int32)[:, None]
     begins = jnp.pad(done[:-1], ((1, 0), (0, 0)))
     return step - jax.lax.cummax(jnp.where(begins, step, 0), axis=0)
 
 
-def _batch(rollout: Rollout, targets: Any, known: Array, *, seq_len: int | None) -> Batch:
+def _batch(rollout: Rollout, targets: Any, has_target: Array, *, seq_len: int | None) -> Batch:
     batch = Batch(
         observation=rollout.observation,
         legal_action_mask=rollout.legal_action_mask,
         action=rollout.action,
         extras=rollout.extras,
         targets=targets,
-        valid=rollout.trained & known,
+        valid=rollout.trained & has_target,
     )
     return as_rows(batch, rollout, seq_len=seq_len)
 
 
 def _with_other_rows(batch: Batch) -> Batch:
-    """Puts the first row that counts in place of every row that does not."""
+    """Replace every invalid row by the first valid one; it stays invalid."""
     valid, axes = batch.valid, batch.valid.ndim
     first = jnp.unravel_index(jnp.argmax(valid), valid.shape)
     other = jax.tree.map(
@@ -210,39 +199,42 @@ def _with_other_rows(batch: Batch) -> Batch:
 
 def _decision_faults(name: str, decision: Decision, again: Decision, view: View) -> Iterator[str]:
     action = decision.action
-    if (action.shape, action.dtype.name) != ((_LANES,), "int32"):
-        yield f"{name} gives actions {_described(action)}; expected int32[{_LANES}]"
+    if described(action) != f"int32[{_LANES}]":
+        yield f"{name} gives actions {described(action)}; expected int32[{_LANES}]"
     elif not np.take_along_axis(
         np.asarray(view.legal_action_mask), np.asarray(action)[:, None], -1
     ).all():
         yield f"{name} chooses an illegal action"
     for key, extra in decision.extras.items():
         if extra.shape[:1] != (_LANES,):
-            yield f"{name} records {key!r} as {_described(extra)}; its first axis must be the lanes"
-    if jax.tree.map(_described, decision.carry) != jax.tree.map(_described, view.carry):
-        yield f"{name} hands on another carry than it is given: as `network.step` returns it"
-    if not _equal(decision, again):
-        yield f"{name} decides otherwise when it is given the same key again"
+            yield f"{name} records {key!r} as {described(extra)}; its first axis must be the lanes"
+    if jax.tree.map(described, decision.carry) != jax.tree.map(described, view.carry):
+        yield f"{name} gives a carry of other arrays than it got; give what `network.step` returns"
+    if not equal(decision, again):
+        yield f"{name} decides differently when it gets the same key again"
 
 
 def _target_faults(
-    targets: Mapping[str, Array], known: Array, rows: tuple[int, int]
+    targets: Mapping[str, Array], has_target: Array, rows: tuple[int, int]
 ) -> Iterator[str]:
     for name, target in targets.items():
         if target.shape[:2] != rows:
-            yield f"target {name!r} is {_described(target)}; its first axes must be {list(rows)}"
-    if (known.shape, known.dtype.name) != (rows, "bool"):
-        yield f"targets says which rows are known as {_described(known)}; expected bool{list(rows)}"
-    elif not known.any():
-        yield "targets knows of no row, though games end and every last value is known"
+            yield f"target {name!r} is {described(target)}; its first axes must be {list(rows)}"
+    if (has_target.shape, has_target.dtype.name) != (rows, "bool"):
+        yield (
+            f"targets says which rows have one as {described(has_target)}; "
+            f"expected bool{list(rows)}"
+        )
+    elif not has_target.any():
+        yield "targets gives no row a target, though games end and every final value is known"
 
 
 def _settle_faults(settle: Settle, targets: dict[str, Array], rollout: Rollout) -> Iterator[str]:
     nothing = jnp.zeros(rollout.done.shape), jnp.zeros_like(rollout.done)
     for paid, ended in (nothing, (rollout.reward[..., 0], rollout.done)):
         settled = jax.jit(settle)(targets, paid, ended)
-        if jax.tree.map(_described, settled) != jax.tree.map(_described, targets):
-            yield "settle gives other targets than it is given: their names, shapes and types stay"
+        if jax.tree.map(described, settled) != jax.tree.map(described, targets):
+            yield "settle changes the targets' names, shapes or types; they must stay"
             return
         pairs = zip(jax.tree.leaves(settled), jax.tree.leaves(targets), strict=True)
         same = all(
@@ -262,38 +254,20 @@ def _update_faults(
             yield f"update gives {name} of another structure"
             continue
         for (path, x), y in zip(jax.tree.leaves_with_path(old), jax.tree.leaves(new), strict=True):
-            if _described(x) != _described(y):
+            if described(x) != described(y):
                 where = f"{name}{jax.tree_util.keystr(path)}"
-                yield f"{where} is {_described(x)} before the update and {_described(y)} after it"
-    for name, value in outcome.metrics.items():
-        if value.shape or value.dtype.name not in _METRIC_DTYPES:
-            yield f"metric {name!r} is {_described(value)}; expected a float32 or int32 scalar"
-    if declared is not None and set(declared) != set(outcome.metrics):
-        yield f"declares the metrics {sorted(declared)} but gives {sorted(outcome.metrics)}"
-    if not _finite(outcome):
+                yield f"{where} is {described(x)} before the update and {described(y)} after it"
+    yield from metric_faults(outcome.metrics, declared)
+    if not finite((outcome.params, outcome.metrics)):
         yield "update gives parameters or metrics that are not finite"
-    if _equal(start.params, outcome.params):
+    if equal(start.params, outcome.params):
         yield "update changes no parameter"
-    if not _equal(outcome, repeated):
+    if not equal(outcome, repeated):
         yield "update gives other results when it is run again with the same key"
 
 
 def _row_faults(outcome: Learned, altered: Learned, nothing: Learned) -> Iterator[str]:
-    pairs = zip(jax.tree.leaves(outcome.params), jax.tree.leaves(altered.params), strict=True)
-    if not all(np.allclose(x, y, rtol=_RTOL, atol=_ATOL) for x, y in pairs):
+    if not close(outcome.params, altered.params, _TOLERANCE):
         yield "update learns from rows that are not valid"
-    if not _finite(nothing):
+    if not finite((nothing.params, nothing.metrics)):
         yield "update gives parameters or metrics that are not finite when no row is valid"
-
-
-def _finite(outcome: Learned) -> bool:
-    return all(np.isfinite(x).all() for x in jax.tree.leaves((outcome.params, outcome.metrics)))
-
-
-def _equal(tree: Any, other: Any) -> bool:
-    pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
-    return all(np.asarray(x).tobytes() == np.asarray(y).tobytes() for x, y in pairs)
-
-
-def _described(leaf: Any) -> str:
-    return f"{leaf.dtype.name}{list(leaf.shape)}"

@@ -11,40 +11,36 @@ from jax import Array
 from jaxpot.games.actions import uniform_legal_action
 from jaxpot.games.auto_reset import where_lane
 from jaxpot.games.base import Environment
-from jaxpot.testing.contract import require
+from jaxpot.testing.contract import described, require
 
-_STATE_FIELDS = {
-    "current_player": ((), "int32"),
-    "rewards": ((2,), "float32"),
-    "terminated": ((), "bool"),
-}
+_STATE_FIELDS = {"current_player": "int32[]", "rewards": "float32[2]", "terminated": "bool[]"}
 
 
 def check_environment(env: Environment[Any], *, num_games: int = 32, seed: int = 0) -> None:
-    """Checks that a game keeps to `jaxpot.games.Environment`: its facts, its shapes, and in play.
+    """Check that a game fulfils `jaxpot.games.Environment`: its attributes, shapes, and in play.
 
-    Traces one lane with jax's key-reuse checker on, then plays `num_games` games at random in one
+    Traces one lane with jax's key-reuse checker on, then plays `num_games` random games in one
     compiled program.
 
     Raises:
-        ContractError: With everything that was found; shapes are checked only when the facts
-            hold, and play only when the shapes do.
+        ContractError: Some rules are broken; the error lists all that could be checked. Shapes are
+            checked only if the attributes are right, and play only if the shapes are.
         jax.errors.KeyReuseError: `init` or `step` uses a key twice.
     """
-    require(env, "Environment", _fact_faults(env))
+    require(env, "Environment", _attribute_faults(env))
     with jax.debug_key_reuse(True):
         require(env, "Environment", _shape_faults(env))
-    # A `lax.cond` that draws becomes a selection between keys under `vmap`, which the checker
-    # takes for a second use.
+    # Under `vmap`, a `lax.cond` that draws becomes a selection between keys, which the checker
+    # mistakes for a second use.
     with jax.debug_key_reuse(False):
         play = jax.jit(lambda key: _play(env, key, num_games=num_games))
         found = jax.device_get(play(jax.random.key(seed)))
     require(env, "Environment", (fault for fault, occurred in found.items() if occurred))
 
 
-def _fact_faults(env: Environment[Any]) -> Iterator[str]:
+def _attribute_faults(env: Environment[Any]) -> Iterator[str]:
     if env.num_players != 2:
-        yield f"num_players is {env.num_players}; only games of 2 are played"
+        yield f"num_players is {env.num_players}; only two-player games are supported"
     for name in ("num_actions", "max_steps"):
         value = getattr(env, name)
         if type(value) is not int or value < 1:
@@ -58,13 +54,13 @@ def _fact_faults(env: Environment[Any]) -> Iterator[str]:
 def _shape_faults(env: Environment[Any]) -> Iterator[str]:
     init_key, step_key = jax.random.key(0), jax.random.key(1)
     state = jax.eval_shape(env.init, init_key)
-    fields = _STATE_FIELDS | {"legal_action_mask": ((env.num_actions,), "bool")}
+    fields = _STATE_FIELDS | {"legal_action_mask": f"bool[{env.num_actions}]"}
     for name, expected in fields.items():
         leaf = jax.eval_shape(lambda s, name=name: jnp.asarray(getattr(s, name)), state)
-        if (leaf.shape, leaf.dtype.name) != expected:
-            yield f"state.{name} is {_describe(leaf)}; expected {expected[1]}{list(expected[0])}"
+        if described(leaf) != expected:
+            yield f"state.{name} is {described(leaf)}; expected {expected}"
         elif not _keeps_lanes(env, name, leaf.shape):
-            yield f"state.{name} of a batch of states has not the batch as its first axis"
+            yield f"state.{name} of a batch of states does not have the batch as its first axis"
     yield from _observation_faults(env, state)
     stepped = jax.eval_shape(env.step, state, jnp.int32(0), step_key)
     if jax.tree.structure(stepped) != jax.tree.structure(state):
@@ -72,17 +68,17 @@ def _shape_faults(env: Environment[Any]) -> Iterator[str]:
         return
     before = jax.tree_util.tree_leaves_with_path(state)
     for (path, old), new in zip(before, jax.tree.leaves(stepped), strict=True):
-        if _describe(old) != _describe(new):
+        if described(old) != described(new):
             where = jax.tree_util.keystr(path)
-            yield f"state{where} is {_describe(old)} from init but {_describe(new)} from step"
+            yield f"state{where} is {described(old)} from init but {described(new)} from step"
 
 
 def _observation_faults(env: Environment[Any], state: Any) -> Iterator[str]:
-    """Compares what is seen with the game's facts, array by array where it shows several."""
+    """Compare observations with the game's attributes, array by array where there are several."""
     shapes = _leaves(env.observation_shape)
     dtypes = _leaves(env.observation_dtype)
     if shapes.keys() != dtypes.keys():
-        yield "observation_shape and observation_dtype are nested otherwise"
+        yield "observation_shape and observation_dtype have different structures"
         return
     seen = _leaves(jax.eval_shape(env.observe, state, jnp.int32(0)))
     for place in sorted(seen.keys() | shapes.keys()):
@@ -92,14 +88,14 @@ def _observation_faults(env: Environment[Any], state: Any) -> Iterator[str]:
             yield f"observe gives {place}, which observation_shape does not have"
         elif seen[place].shape != tuple(shapes[place]) or seen[place].dtype != dtypes[place]:
             yield (
-                f"observe gives {_describe(seen[place])}{place and f' as {place}'}; "
+                f"observe gives {described(seen[place])}{place and f' as {place}'}; "
                 f"observation_shape and observation_dtype say "
                 f"{np.dtype(dtypes[place]).name}{list(shapes[place])}"
             )
 
 
 def _leaves(tree: Any, place: str = "") -> dict[str, Any]:
-    """Returns what nested dicts hold, by the keys that lead there."""
+    """Return the leaves of nested dicts by the keys that lead to them."""
     if not isinstance(tree, dict):
         return {place: tree}
     children = (_leaves(child, f"{place}[{key!r}]") for key, child in tree.items())
@@ -116,12 +112,8 @@ def _keeps_lanes(env: Environment[Any], name: str, shape: tuple[int, ...]) -> bo
     return leaf.shape == (lanes, *shape)
 
 
-def _describe(leaf: jax.ShapeDtypeStruct) -> str:
-    return f"{leaf.dtype.name}{list(leaf.shape)}"
-
-
 def _play(env: Environment[Any], key: Array, *, num_games: int) -> dict[str, Array]:
-    """Plays random games to their ends, and says of each possible fault whether it occurred."""
+    """Play random games to their ends, and return for each possible fault whether it occurred."""
 
     def found_before(state: Any, playing: Array) -> dict[str, Array]:
         mover = state.current_player
@@ -171,7 +163,7 @@ def _play(env: Environment[Any], key: Array, *, num_games: int) -> dict[str, Arr
 
 
 def _same(state: Any, other: Any) -> Array:
-    """Says lane by lane whether two batched states are equal."""
+    """Return lane by lane whether two batched states are equal."""
     leaves = zip(jax.tree.leaves(state), jax.tree.leaves(other), strict=True)
     equal = [(a == b).reshape(a.shape[0], -1).all(-1) for a, b in leaves if a.size]
     return jnp.stack(equal).all(0)

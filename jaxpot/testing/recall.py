@@ -1,4 +1,4 @@
-"""A game of memory, which no player can play who only looks: for tests of recurrent models.
+"""A memory game for tests of recurrent models: it cannot be won without memory.
 
 Axis letters: Q cues.
 """
@@ -16,12 +16,12 @@ from jax import Array
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class RecallState:
-    """Both players' cues, the moves made, and the fields of every state."""
+    """Both players' cues and progress, and the fields that every state has."""
 
     cue: Array
     """`[2]` int32, by player."""
     taken: Array
-    """`[2]` int32: turns that each player has had."""
+    """`[2]` int32: turns taken by each player."""
     right: Array
     """`[2]` float32: whether each player has named its cue."""
     current_player: Array
@@ -32,13 +32,13 @@ class RecallState:
 
 @attrs.frozen(kw_only=True, eq=False)
 class RecallGame:
-    """Each player is shown a cue at its first turn, and has to name it `length` turns later.
+    """Each player sees a cue at its first turn, and has to name it `length` turns later.
 
-    In between nothing is shown, and action 0 is the only one. Who alone was right wins 1 from the
-    other; else nobody wins. A player who remembers is right always, and no other more often than
-    one time in Q, since at the question everything looks the same whatever the cue was. So with
-    memory on both sides the game is a draw, and against a player who guesses, memory wins
-    `1 - 1 / Q` a game and is never beaten.
+    In between a player sees nothing and its only action is 0. If only one player names its cue, it
+    wins 1 from the other; otherwise the game is a draw. A player who remembers is always right. One
+    who does not is right one time in Q, because at the question all observations are the same. So
+    the game is a draw if both remember, and against a player who guesses, memory wins `1 - 1 / Q` a
+    game on average and never loses.
 
     An observation has a flag for each cue, set at a player's first turn, and one for the question;
     as a board they are the squares of its one row.
@@ -56,7 +56,7 @@ class RecallGame:
 
     @property
     def num_actions(self) -> int:
-        """Q: one name a cue."""
+        """Q: one action per cue."""
         return self.num_cues
 
     @property
@@ -67,11 +67,11 @@ class RecallGame:
 
     @property
     def max_steps(self) -> int:
-        """Every game's length."""
+        """The length of every game."""
         return 2 * (self.length + 1)
 
     def init(self, key: Array) -> RecallState:
-        """Draws both cues, and who moves first."""
+        """Draw both cues, and who moves first."""
         cue_key, mover_key = jax.random.split(key)
         taken = jnp.zeros(2, jnp.int32)
         mover = jax.random.bernoulli(mover_key).astype(jnp.int32)
@@ -86,7 +86,7 @@ class RecallGame:
         )
 
     def step(self, state: RecallState, action: Array, key: Array) -> RecallState:
-        """Takes a name at the question; before it, waits."""
+        """Compare the action with the cue at the question; before it, only count the turn."""
         del key
         acts = jnp.arange(2) == state.current_player
         asked = state.taken == self.length
@@ -104,7 +104,7 @@ class RecallGame:
         )
 
     def observe(self, state: RecallState, player: Array) -> Array:
-        """Shows, as bool, the cue at the first turn, and whether it is asked for at the last."""
+        """Return the flags of the cue, at the first turn, and of the question, at the last."""
         turn = state.taken[player]
         cue = jax.nn.one_hot(state.cue[player], self.num_cues, dtype=jnp.bool_) & (turn == 0)
         return jnp.append(cue, turn == self.length).reshape(self.observation_shape)
@@ -120,7 +120,7 @@ class Recall:
     Attributes:
       length: turns from a player's cue to the question.
       num_cues: how many cues there are.
-      board: whether it is shown as a board, `[1, num_cues + 1, 1]`, to models of boards.
+      board: whether observations are boards, `[1, num_cues + 1, 1]`, for models of boards.
     """
 
     length: int = attrs.field(default=3, validator=attrs.validators.ge(1))
@@ -128,5 +128,5 @@ class Recall:
     board: bool = False
 
     def build(self) -> RecallGame:
-        """Makes the game."""
+        """Build the game."""
         return RecallGame(length=self.length, num_cues=self.num_cues, board=self.board)

@@ -1,7 +1,7 @@
-"""Assertions on a whole spec: it gives the same bits again, resumes to them, and keeps its keys.
+"""Assertions on a whole spec: it is reproducible, resumable, and keeps its payload keys.
 
-Each trains in processes of its own, so jax may be loaded where the tests run, and with other
-settings. What they write goes to a temporary folder.
+Each trains in child processes, so the tests may have loaded jax with other settings. What they
+write goes to a temporary folder.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,9 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.spec import Experiment, load, resolved
 from jaxpot.store.history import records
-from jaxpot.verify.compare import Comparison, compare
-from jaxpot.verify.rerun import Child, Settings
-from jaxpot.verify.trace import journal_rows
-from jaxpot.verify.trials import journal_in
+from jaxpot.verify.compare import Comparison, compare, decimal, hexadecimal, journal_rows
+from jaxpot.verify.rerun import Settings, journal_in
+from jaxpot.verify.trials import FreshSpec, resume, start
 
 Spec = str | Path | Experiment
 
@@ -25,11 +24,15 @@ _ENDED_WELL = ("completed", "gate_missed", "stopped")
 
 
 class NotReproducibleError(AssertionError):
-    """Two runs that have to be equal are not; `comparison` says where they first differ."""
+    """Two runs that should be equal differ; `comparison` says where first."""
 
     def __init__(self, what: str, comparison: Comparison) -> None:
         self.comparison = comparison
-        super().__init__(f"{what}: {_words(comparison)}")
+        first = comparison.first
+        if first is not None:
+            a, b = (f"{hexadecimal(x)} ({decimal(x)})" for x in (first.a, first.b))
+            what += f": iteration {first.iteration}, {first.key}: {a} and {b}"
+        super().__init__(what)
 
 
 def assert_reproducible(
@@ -39,23 +42,23 @@ def assert_reproducible(
     overrides: Sequence[str] = (),
     nproc: int | None = None,
 ) -> None:
-    """Asserts that a spec gives the same bits in two fresh processes.
+    """Assert that a spec gives the same bits in two fresh processes.
 
-    Every state digest and every payload value but the times is compared, iteration by iteration.
+    Every state digest and every payload value except times is compared, iteration by iteration.
 
     Args:
         spec: A spec's path, or an experiment.
         iterations: How many to run; all of the spec's when None.
-        overrides: As `jaxpot run -s` takes them, such as `collect.selfplay.num_envs=8`.
-        nproc: Threads of the CPU backend; as here when None.
+        overrides: As for `jaxpot run -s`, such as `collect.selfplay.num_envs=8`.
+        nproc: Threads of the CPU backend; as in this process when None.
 
     Raises:
         NotReproducibleError: With the first iteration and key that differ, and both values.
         UserError: The spec is wrong, or a run of it failed.
     """
-    trial = _Trial.of(spec, overrides, iterations, nproc)
+    subject = _subject(spec, overrides, iterations, nproc)
     with TemporaryDirectory(prefix="jaxpot-test-") as scratch:
-        first, second = (trial.run(Path(scratch) / side) for side in ("first", "second"))
+        first, second = (_run(subject, Path(scratch) / side) for side in ("first", "second"))
         _require_equal("a second run gives other bits", first, second)
 
 
@@ -67,31 +70,28 @@ def assert_resumable(
     overrides: Sequence[str] = (),
     nproc: int | None = None,
 ) -> None:
-    """Asserts that a spec stopped and resumed, each time in a fresh process, gives the same bits.
+    """Assert that a spec gives the same bits if it is stopped and resumed in fresh processes.
 
     Args:
-        spec: A spec's path, or an experiment.
-        iterations: How many to run; all of the spec's when None.
+        spec, iterations, overrides, nproc: As for `assert_reproducible`.
         stops: After how many iterations to stop; once, halfway, when None.
-        overrides: As `jaxpot run -s` takes them.
-        nproc: Threads of the CPU backend; as here when None.
 
     Raises:
         NotReproducibleError: With the first iteration and key that differ, and both values.
         UserError: The spec is wrong, a run of it failed, or a stop is not between two iterations.
     """
-    trial = _Trial.of(spec, overrides, iterations, nproc)
-    ends = [trial.iterations // 2] if stops is None else sorted(stops)
-    if not ends or not all(0 < end < trial.iterations for end in ends):
+    subject = _subject(spec, overrides, iterations, nproc)
+    ends = [subject.iterations // 2] if stops is None else sorted(stops)
+    if not ends or not all(0 < end < subject.iterations for end in ends):
         raise UserError(
-            f"stops: {ends} must lie between the first and the last of {trial.iterations} "
+            f"stops: {ends} must be between the first and the last of {subject.iterations} "
             "iterations; give others, or more iterations"
         )
     with TemporaryDirectory(prefix="jaxpot-test-") as scratch:
-        unstopped = trial.run(Path(scratch) / "unstopped")
-        stopped = attrs.evolve(trial, iterations=ends[0]).run(Path(scratch) / "stopped")
-        for end in (*ends[1:], trial.iterations):
-            attrs.evolve(trial, iterations=end).resume(stopped)
+        unstopped = _run(subject, Path(scratch) / "unstopped")
+        stopped = _run(attrs.evolve(subject, iterations=ends[0]), Path(scratch) / "stopped")
+        for end in (*ends[1:], subject.iterations):
+            _require_good_end(resume(stopped, settings=subject.settings, iterations=end))
         _require_equal(f"stopped after {ends} and resumed, it gives other bits", unstopped, stopped)
 
 
@@ -103,73 +103,56 @@ def assert_payload_keys(
     overrides: Sequence[str] = (),
     nproc: int | None = None,
 ) -> None:
-    """Asserts that the keys which a spec's runs record, and their dtypes, are those of a snapshot.
+    """Assert that a spec's runs record the keys and dtypes of a snapshot.
 
-    A run declares every key before its first iteration, those too that come only sometimes, such
-    as an evaluator's; the iterations that are run are held to what was declared.
+    A run declares every key before its first iteration, also those that come only sometimes, such
+    as an evaluator's; the iterations that are run are checked against the declaration.
 
     Args:
-        spec: A spec's path, or an experiment.
+        spec, iterations, overrides, nproc: As for `assert_reproducible`.
         snapshot: What to compare `{key: dtype}` with: syrupy's fixture `snapshot`, or a dict.
-        iterations: How many to run.
-        overrides: As `jaxpot run -s` takes them.
-        nproc: Threads of the CPU backend; as here when None.
 
     Raises:
         AssertionError: They differ.
         UserError: The spec is wrong, or its run failed.
     """
-    trial = _Trial.of(spec, overrides, iterations, nproc)
+    subject = _subject(spec, overrides, iterations, nproc)
     with TemporaryDirectory(prefix="jaxpot-test-") as scratch:
-        journal = trial.run(Path(scratch) / "run")
+        journal = _run(subject, Path(scratch) / "run")
         (declared,) = records(journal, kinds=("keys",))
     keys = {key["name"]: key["dtype"] for key in declared["keys"]}
     if keys != snapshot:
-        told = _diff(keys, snapshot)
-        raise AssertionError(f"the payload has other keys than the snapshot:\n{told}")
+        differences = _differences(keys, snapshot)
+        raise AssertionError(f"the payload has other keys than the snapshot:\n{differences}")
 
 
-@attrs.frozen(kw_only=True)
-class _Trial:
-    """A spec as it is to be trained, in a fresh process each time."""
+def _subject(
+    spec: Spec, overrides: Sequence[str], iterations: int | None, nproc: int | None
+) -> FreshSpec:
+    if isinstance(spec, Experiment):
+        if overrides:
+            raise UserError("overrides: an experiment takes none; change it, or give a path")
+        given = resolved(spec)
+    else:
+        given = load(Path(spec), overrides=tuple(overrides)).resolved
+    return FreshSpec(
+        spec=given,
+        iterations=given["iterations"] if iterations is None else iterations,
+        settings=Settings(nproc=nproc),
+    )
 
-    spec: dict[str, Any]
-    iterations: int
-    settings: Settings
 
-    @classmethod
-    def of(
-        cls, spec: Spec, overrides: Sequence[str], iterations: int | None, nproc: int | None
-    ) -> "_Trial":
-        if isinstance(spec, Experiment):
-            if overrides:
-                raise UserError("overrides: an experiment takes none; change it, or give a path")
-            given = resolved(spec)
-        else:
-            given = load(Path(spec), overrides=tuple(overrides)).resolved
-        return cls(
-            spec=given,
-            iterations=given["iterations"] if iterations is None else iterations,
-            settings=Settings(nproc=nproc),
-        )
+def _run(subject: FreshSpec, runs_dir: Path) -> Path:
+    """Train in a fresh folder and return the journal."""
+    with start(subject, runs_dir) as child:
+        _require_good_end(child.finish())
+    return journal_in(runs_dir)
 
-    def run(self, runs_dir: Path) -> Path:
-        """Starts a run in a fresh folder and returns its journal when it has ended."""
-        runs_dir.mkdir()
-        self._train(runs_dir, {"action": "run", "spec": self.spec})
-        return journal_in(runs_dir)
 
-    def resume(self, journal: Path) -> None:
-        """Continues a run."""
-        folder = journal.parent
-        self._train(folder.parent, {"action": "resume", "uid": folder.name})
-
-    def _train(self, runs_dir: Path, asked: Mapping[str, Any]) -> None:
-        request = {**asked, "iterations": self.iterations, "runs_dirs": [str(runs_dir)]}
-        with Child(request, settings=self.settings) as child:
-            (result,) = child.finish()["results"]
-        if result["status"] not in _ENDED_WELL:
-            raise UserError(f"the run ended as {result['status']}: {result['reason']}")
+def _require_good_end(answer: Mapping[str, Any]) -> None:
+    (result,) = answer["results"]
+    if result["status"] not in _ENDED_WELL:
+        raise UserError(f"the run ended as {result['status']}: {result['reason']}")
 
 
 def _require_equal(what: str, a: Path, b: Path) -> None:
@@ -178,23 +161,11 @@ def _require_equal(what: str, a: Path, b: Path) -> None:
         raise NotReproducibleError(what, found)
 
 
-def _words(comparison: Comparison) -> str:
-    if comparison.first is None:
-        return "no difference"
-    told = comparison.first.record()
-    a, b = told["a"], told["b"]
-    return (
-        f"iteration {told['iteration']}, {told['key']}: {a['hex']} ({a['decimal']}) and "
-        f"{b['hex']} ({b['decimal']})"
-    )
-
-
-def _diff(keys: Mapping[str, str], snapshot: Any) -> str:
+def _differences(keys: Mapping[str, str], snapshot: Any) -> str:
     if not isinstance(snapshot, Mapping):
         return "\n".join(snapshot.get_assert_diff())
-    names = [*keys, *(name for name in snapshot if name not in keys)]
     return "\n".join(
         f"  {name}: {keys.get(name, 'absent')}, in the snapshot {snapshot.get(name, 'absent')}"
-        for name in names
+        for name in dict.fromkeys((*keys, *snapshot))
         if keys.get(name) != snapshot.get(name)
     )

@@ -1,4 +1,4 @@
-"""A tiny experiment that trains for a second: what tests vary."""
+"""A tiny experiment that trains in a second, for tests to vary."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,15 +28,15 @@ _TINY: dict[str, Any] = {
 
 
 def tiny_experiment(*, overrides: Mapping[str, Any] | None = None, **changes: Any) -> Experiment:
-    """Returns the tiny experiment with top-level `changes` and nested `overrides`.
+    """Return the tiny experiment with top-level `changes` and nested `overrides`.
 
-    In `overrides` a table is merged by key, as `extends` merges; None takes a key away.
+    In `overrides` tables are merged by key, as `extends` merges them; None removes a key.
     """
     return from_resolved(merged(merged(_TINY, changes), overrides or {}))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns `base` with `over` merged in, table by table; None takes a key away."""
+    """Return `base` with `over` merged in, table by table; None removes a key."""
     result = dict(base)
     for key, value in over.items():
         if value is None:

@@ -12,10 +12,16 @@ from pathlib import Path
 
 import attrs
 
-from jaxpot.checkpoints.collect import Collectable, Rule, Told, collectable, left_behind
 from jaxpot.checkpoints.layout import PLACE_OF, PLACES, Place, place_dir
-from jaxpot.checkpoints.records import Records
-from jaxpot.checkpoints.retention import Retention
+from jaxpot.checkpoints.retention import (
+    Collectable,
+    JournalStates,
+    Records,
+    Retention,
+    Rule,
+    collectable,
+    left_behind,
+)
 from jaxpot.errors import UserError
 from jaxpot.loop.record import read_record
 from jaxpot.spec import Checkpoint
@@ -155,14 +161,14 @@ def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -
     )
     with Journal(ref.path / JOURNAL_NAME) as journal:
         told = Records(runs_dir, lambda record: journal.append({**record, "attempt": attempt}))
-        retention = Retention(ref.path, Checkpoint(), told.deleted)
+        retention = Retention(ref.path, Checkpoint(), told)
         retention.settle()
         for item in _collectable(ref, rule, needed):
             retention.delete(item.info, f"jaxpot gc: {item.reason}")
         journal.sync()
 
 
-def _told(path: Path) -> Told:
+def _told(path: Path) -> JournalStates:
     told: dict[tuple[Place, int], str] = {}
     for row in records(path, kinds=("checkpoint",)):
         place = PLACE_OF.get(row["type"])

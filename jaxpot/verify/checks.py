@@ -1,4 +1,8 @@
-"""The checks behind `jaxpot verify`: of a recorded run, of a spec, of two environments."""
+"""The checks of `jaxpot verify`: a recorded run, a spec, a spec in two environments.
+
+`runs_dir` holds the runs that a spec's evaluators may play against, and is only read; `tell` is
+called with lines of progress.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,13 @@ from typing import Any
 
 from jaxpot.errors import UserError
 from jaxpot.loop.provenance import effective_nproc
-from jaxpot.loop.record import RunRecord, read_record
+from jaxpot.loop.record import read_record
 from jaxpot.loop.restoring import choose
 from jaxpot.spec import Loaded
 from jaxpot.store import JOURNAL_NAME, Store
-from jaxpot.verify import grade as grades
 from jaxpot.verify import trials
-from jaxpot.verify.compare import compare
-from jaxpot.verify.report import Compared, Report
-from jaxpot.verify.rerun import Child, Settings
-from jaxpot.verify.settings import (
+from jaxpot.verify.compare import Row, compare, journal_rows, recorded_iterations, recorded_rows
+from jaxpot.verify.origins import (
     attempts_between,
     code_of,
     differing,
@@ -25,11 +26,28 @@ from jaxpot.verify.settings import (
     moved_within,
     settings_of,
 )
-from jaxpot.verify.subjects import FreshSpec, RecordedRun, Subject, link_runs
-from jaxpot.verify.trace import Row, journal_rows, recorded_iterations, recorded_rows
-from jaxpot.verify.trials import Tell
+from jaxpot.verify.report import (
+    ASPECTS,
+    Compared,
+    Report,
+    add_to_grade,
+    aspect,
+    complete_grade,
+    read_grade,
+)
+from jaxpot.verify.rerun import Settings, Tell
+from jaxpot.verify.trials import FreshSpec, RecordedRun, Subject
 
-RECORDED, RERUN = "recorded", "re-run"
+TRIALS: dict[str, Callable[[Subject, Path], Path]] = {
+    "other_process": trials.train,
+    "same_process": lambda subject, work: trials.train(subject, work / "one", work / "two"),
+    "other_chunking": lambda subject, work: trials.train(subject, work, chunk=1),
+    "resumed": trials.train_killed,
+    "other_thread_count": lambda subject, work: trials.train(
+        subject, work, nproc=2 if subject.settings.nproc == 1 else 1
+    ),
+}
+"""How each aspect of a grade is tried: train in a fresh folder, return the journal."""
 
 
 def verify_run(
@@ -43,42 +61,41 @@ def verify_run(
     grade: bool = False,
     tell: Tell,
 ) -> Report:
-    """Trains what a run recorded again and compares it with the store's tables.
+    """Train a recorded run again and compare it with the store's tables.
 
-    What was found is added to the run's grade, an event of its journal; nothing else is written.
+    The result is added to the run's grade, an event of its journal; nothing else is written.
 
     Args:
-        store: The store.
-        selector: The run.
+        selector: A run's uid, the start of one, a name, a tag, or `latest`.
         iterations: Stop after that many in all.
-        checkpoint: Start from that one of the run's checkpoints; from the beginning when None.
+        checkpoint: Start from this checkpoint of the run; from the beginning when None.
         every: Compare only iterations `t` with `(t + 1) % every == 0`.
-        across_versions: Compare whatever differs between then and now.
-        grade: Whether to try every aspect of the grade.
-        tell: Hears how far it is.
+        across_versions: Compare even where machine or versions differ.
+        grade: Try every aspect of the grade.
 
     Raises:
         UserError: There is no such run or checkpoint, nothing to compare, or it cannot be re-run.
     """
     ref = store.find(selector)
     record = read_record(ref.path)
-    subject_words = f"run {ref.uid} ({ref.name})"
+    name = f"run {ref.uid} ({ref.name})"
     stop = recorded_iterations(store, ref.uid)
     stop = stop if iterations is None else min(stop, iterations)
     info = None if checkpoint is None else choose(ref.path, checkpoint, record)
     start = 0 if info is None else info.iteration
     if (stop // every) * every <= start:
         raise UserError(
-            f"{subject_words}: there is nothing to compare: {stop} iterations are recorded or "
-            f"asked for, and the re-run starts after {start}"
+            f"{name}: there is nothing to compare: {stop} iterations are recorded or asked for, "
+            f"and the re-run starts after {start}"
         )
     attempts = attempts_between(ref.path / JOURNAL_NAME, start, stop)
     if not attempts:
-        raise UserError(f"{subject_words}: its journal does not say where it was trained")
+        raise UserError(f"{name}: its journal does not say where it was trained")
     settings = settings_of(attempts[0])
-    differs = [*moved_within(attempts), *differing(attempts[0], here(settings))]
+    moved = moved_within(attempts)
+    differs = [*moved, *differing(attempts[0], here(settings))]
     if differs and not across_versions:
-        return _not_comparable(subject_words, differs)
+        return _not_comparable(name, differs)
     subject = RecordedRun(
         folder=ref.path, record=record, settings=settings, iterations=stop, checkpoint=info
     )
@@ -87,28 +104,30 @@ def verify_run(
         return recorded_rows(store, ref.uid, start=start, stop=stop, every=every)
 
     with trials.workplace() as work:
-        tell(f"re-running {subject_words} from iteration {start} to {stop}")
-        asked = trials.request_for(subject, work / "first")
-        with Child(asked, settings=settings) as child:
-            records = child.records()
-            attempt = child.attempt(records)
-            differs = [*moved_within(attempts), *differing(attempts[0], attempt)]
+        tell(f"re-running {name} from iteration {start} to {stop}")
+        with trials.start(subject, Path(work) / "first", tell=tell) as child:
+            attempt = child.attempt()
+            differs = [*moved, *differing(attempts[0], attempt)]
             if differs and not across_versions:
-                return _not_comparable(subject_words, differs)
-            rows = trials.told(child.rows(records), subject, tell)
-            comparison = compare(recorded(), rows, stop=not (grade or across_versions))
-    found = {}
-    notes = _code_note(attempts[0], attempt)
+                return _not_comparable(name, differs)
+            comparison = compare(recorded(), child.rows(), stop=not (grade or across_versions))
+    then, now = code_of(attempts[0]), code_of(attempt)
+    notes = [] if then == now else [f"the code was {then}, and is {now}"]
+    kept = read_grade(ref.path)
     if not differs:
-        found["other_process" if info is None else "resumed"] = grades.entry(comparison)
+        found = {"other_process" if info is None else "resumed": aspect(comparison)}
         if grade:
-            found |= _tried(subject, recorded, skip=found.keys(), tell=tell)
-    kept, trouble = _keep(ref.path, record, found)
+            found |= _try_others(subject, recorded, tried=found.keys(), tell=tell)
+        try:
+            kept = add_to_grade(ref.path, found, attempt=record.attempt)
+        except (UserError, OSError) as error:
+            kept = complete_grade(kept | found)
+            notes.append(f"the grade is not kept with the run: {error}")
     return Report(
-        subject=subject_words,
-        compared=(Compared(a=RECORDED, b=RERUN, comparison=comparison),),
+        subject=name,
+        compared=(Compared(a="recorded", b="re-run", comparison=comparison),),
         differs=tuple(differs),
-        notes=(*notes, *trouble),
+        notes=tuple(notes),
         grade=kept,
     )
 
@@ -116,40 +135,36 @@ def verify_run(
 def verify_spec(
     loaded: Loaded, *, runs_dir: Path, iterations: int | None = None, grade: bool, tell: Tell
 ) -> Report:
-    """Trains a spec twice from fresh processes, and once with a kill and a resume.
+    """Train a spec twice from fresh processes, and once with a kill and a resume.
 
-    Args:
-        loaded: The spec.
-        runs_dir: Where an evaluator finds the run that it plays against; not written to.
-        iterations: Stop after that many.
-        grade: Whether to try every aspect of the grade.
-        tell: Hears how far it is.
+    With `grade`, every other aspect of the grade is tried too.
 
     Raises:
         UserError: It cannot be trained.
     """
-    subject = _fresh(loaded, runs_dir, iterations)
-    with trials.workplace() as work:
-        tell(f"{loaded.experiment.name}: training in a fresh process")
-        first = trials.train(subject, work / "first", tell)
-        tell(f"{loaded.experiment.name}: training in another one")
-        asked = trials.request_for(subject, work / "second")
-        with Child(asked, settings=subject.settings) as child:
-            rows = trials.told(child.rows(child.records()), subject, tell)
-            again = compare(journal_rows(first), rows, stop=not grade)
-        tell(f"{loaded.experiment.name}: training, to be killed and resumed")
+    subject, name = _fresh(loaded, runs_dir, iterations), loaded.experiment.name
+    with trials.workplace() as folder:
+        work = Path(folder)
+        tell(f"{name}: training in a fresh process")
+        first = trials.train(subject, work / "first", tell=tell)
+        tell(f"{name}: training in another one")
+        with trials.start(subject, work / "second", tell=tell) as child:
+            again = compare(journal_rows(first), child.rows(), stop=not grade)
+        tell(f"{name}: training, to be killed and resumed")
         killed = trials.train_killed(subject, work / "killed", tell)
         resumed = compare(journal_rows(first), journal_rows(killed), stop=not grade)
-        found = {"other_process": grades.entry(again), "resumed": grades.entry(resumed)}
+        found = {"other_process": aspect(again), "resumed": aspect(resumed)}
         if grade:
-            found |= _tried(subject, lambda: journal_rows(first), skip=found.keys(), tell=tell)
+            found |= _try_others(
+                subject, lambda: journal_rows(first), tried=found.keys(), tell=tell
+            )
     return Report(
         subject=f"spec {loaded.files[0]}",
         compared=(
             Compared(a="a process", b="another process", comparison=again),
             Compared(a="a process", b="killed and resumed", comparison=resumed),
         ),
-        grade=grades.complete(found),
+        grade=complete_grade(found),
     )
 
 
@@ -162,55 +177,41 @@ def verify_against(
     iterations: int | None = None,
     tell: Tell,
 ) -> Report:
-    """Trains a spec under this environment and under another one's interpreter, and compares.
+    """Train a spec in this environment and in another one, and compare.
 
     Each side reads the spec file by itself; both have the same thread count and flags. What
-    differs between the environments is told and refuses nothing: that is what is compared.
+    differs between the environments is reported and refuses nothing: it is what is being tested.
 
     Args:
         loaded: The spec, as this environment reads it.
         python: The other environment's interpreter.
-        overrides: Those that `loaded` was read with.
-        runs_dir: Where an evaluator finds the run that it plays against; not written to.
+        overrides: The overrides that `loaded` was read with.
         iterations: Stop after that many.
-        tell: Hears how far it is.
 
     Raises:
         UserError: It cannot be trained on one of the sides.
     """
     subject = _fresh(loaded, runs_dir, iterations)
+    from_file = {"file": str(Path(loaded.files[0]).resolve()), "overrides": list(overrides)}
+    attempts: list[dict[str, Any]] = []
+    packages: list[str] = []
+    traces: list[list[Row]] = []
     with trials.workplace() as work:
-        asked = {
-            "action": "run",
-            "file": str(Path(loaded.files[0]).resolve()),
-            "overrides": list(overrides),
-            "iterations": iterations,
-        }
-        tell(f"{loaded.experiment.name}: training here")
-        ours, theirs = work / "here", work / "there"
-        for runs in (ours, theirs):
-            link_runs(runs_dir, runs)
-        with Child(asked | {"runs_dirs": [str(ours)]}, settings=subject.settings) as child:
-            records = child.records()
-            here_now = child.attempt(records)
-            for _ in trials.told(child.rows(records), subject, tell):
-                pass
-            here_jaxpot = child.finish()["jaxpot"]
-        tell(f"{loaded.experiment.name}: training under {python}")
-        other = asked | {"runs_dirs": [str(theirs)]}
-        with Child(other, settings=subject.settings, python=python) as child:
-            records = child.records()
-            there_now = child.attempt(records)
-            rows = list(trials.told(child.rows(records), subject, tell))
-            there_jaxpot = child.finish()["jaxpot"]
-        comparison = compare(journal_rows(trials.journal_in(ours)), rows, stop=False)
-    same = [f"both train with {here_jaxpot}"] if here_jaxpot == there_jaxpot else []
+        for side, interpreter in (("here", None), (f"under {python}", python)):
+            tell(f"{loaded.experiment.name}: training {side}")
+            runs = Path(work) / str(len(traces))
+            with trials.start(subject, runs, python=interpreter, tell=tell, **from_file) as child:
+                attempts.append(child.attempt())
+                traces.append(list(child.rows()))
+                packages.append(child.finish()["jaxpot"])
+    comparison = compare(*traces, stop=False)
+    same = [f"both train with {packages[0]}"] if packages[0] == packages[1] else []
     return Report(
         subject=f"spec {loaded.files[0]}, here and under {python}",
         compared=(Compared(a="here", b="there", comparison=comparison),),
         differs=tuple(
             text.replace(" then, ", " here, ").replace(" now", " there")
-            for text in differing(here_now, there_now)
+            for text in differing(*attempts)
         ),
         notes=tuple(same),
     )
@@ -226,53 +227,25 @@ def _fresh(loaded: Loaded, runs_dir: Path, iterations: int | None) -> FreshSpec:
     )
 
 
-_TRIALS: dict[str, Callable[[Subject, Path], Iterable[Row]]] = {
-    "other_process": lambda subject, work: journal_rows(trials.train(subject, work, _silent)),
-    "same_process": trials.same_process,
-    "other_chunking": trials.other_chunking,
-    "resumed": lambda subject, work: journal_rows(trials.train_killed(subject, work, _silent)),
-    "other_thread_count": trials.other_thread_count,
-}
-
-
-def _tried(
-    subject: Subject, expected: Callable[[], Iterable[Row]], *, skip: Iterable[str], tell: Tell
+def _try_others(
+    subject: Subject, expected: Callable[[], Iterable[Row]], *, tried: Iterable[str], tell: Tell
 ) -> dict[str, Any]:
-    """Tries every aspect of a grade but those to skip."""
+    """Try every aspect of a grade that is not tried yet."""
     found = {}
-    for name, trial in _TRIALS.items():
-        if name in skip or (name == "resumed" and subject.iterations - subject.start < 2):
+    for name, trial in TRIALS.items():
+        if name in tried or (name == "resumed" and subject.iterations - subject.start < 2):
             continue
-        tell(f"trying: {grades.ASPECTS[name]}")
+        tell(f"trying: {ASPECTS[name]}")
         with trials.workplace() as work:
-            found[name] = grades.entry(compare(expected(), trial(subject, work), stop=False))
+            journal = trial(subject, Path(work) / "runs")
+            found[name] = aspect(compare(expected(), journal_rows(journal), stop=False))
     return found
-
-
-def _keep(folder: Path, record: RunRecord, found: dict[str, Any]) -> tuple[grades.Grade, list[str]]:
-    """Adds to a run's grade; says why, where that is not possible."""
-    if not found:
-        return grades.stored(folder), []
-    try:
-        return grades.store(folder, found, attempt=record.attempt), []
-    except (UserError, OSError) as error:
-        grade = grades.complete(grades.stored(folder) | found)
-        return grade, [f"the grade is not kept with the run: {error}"]
 
 
 def _not_comparable(subject: str, differs: Sequence[str]) -> Report:
     return Report(
         subject=subject,
         differs=tuple(differs),
-        comparable=False,
+        outcome="not_comparable",
         notes=("--across-versions compares anyway, and grades the result",),
     )
-
-
-def _code_note(then: dict[str, Any], now: dict[str, Any]) -> tuple[str, ...]:
-    old, new = code_of(then), code_of(now)
-    return () if old == new else (f"the code was {old}, and is {new}",)
-
-
-def _silent(text: str) -> None:
-    del text

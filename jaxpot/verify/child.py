@@ -1,7 +1,7 @@
-"""Trains in a process of its own, for a comparison: a request on stdin, an answer on stdout.
+"""Train in a separate process for a comparison: a request on stdin, an answer on stdout.
 
-Run by its path, also by another environment's interpreter, whose own jaxpot then trains: nothing
-of this package is imported before the request has said where from.
+This file is run by its path, also by another environment's interpreter, whose own jaxpot then
+trains: nothing of jaxpot is imported before the request has set the path.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _COMMIT_SECONDS = 60.0
 
 
 def main() -> None:
-    """Does what stdin asks for and answers with one line of JSON."""
-    # What a user's own code prints is not part of the answer.
+    """Do what stdin asks for and answer with one line of JSON."""
+    # What a user's own code prints must not end up in the answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _train(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs or resumes once, or several times in this process, and says where the records lie."""
+    """Run or resume, once in each of the request's runs directories."""
     import jaxpot
     from jaxpot.loop import run as runner
 
@@ -78,7 +78,7 @@ def _train(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _experiment(request: Mapping[str, Any]) -> Experiment:
-    """Reads the request's spec: a file, as this environment's jaxpot reads it, or its values."""
+    """Read the request's spec: a file, as this environment's jaxpot reads it, or its values."""
     from jaxpot.loop.environment import prepare
     from jaxpot.spec import from_resolved, load
 
@@ -91,7 +91,7 @@ def _experiment(request: Mapping[str, Any]) -> Experiment:
 
 
 def _set_chunk(request: Mapping[str, Any]) -> None:
-    """Limits how many iterations are dispatched before their metrics are fetched."""
+    """Limit how many iterations are dispatched before their metrics are fetched."""
     if request.get("chunk") is not None:
         from jaxpot.loop.environment import prepare
         from jaxpot.spec import from_resolved
@@ -108,7 +108,7 @@ def _observer(kill_at: int | None) -> Observer | None:
     from jaxpot.loop.observer import Observers
 
     class Killer(Observers):
-        """Kills this process once an iteration is recorded and a checkpoint is committed."""
+        """Kill this process once an iteration is recorded and a checkpoint is committed."""
 
         def __init__(self) -> None:
             super().__init__()

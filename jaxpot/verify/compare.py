@@ -1,15 +1,21 @@
-"""Compares two traces: where they first differ, and by how much at most."""
+"""Compare two traces bit by bit: where they first differ, and by how much at most.
+
+A trace is a run's iterations in order, each with the state's digest and every payload value that is
+not a time. It is read from the store's tables or from a journal.
+"""
 
 from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import attrs
 
-from jaxpot.verify.trace import Row
+from jaxpot.store import Store
+from jaxpot.store.history import live_payloads, records
 
 Verdict = Literal["identical", "within", "different"]
 Value = int | float | str | None
@@ -18,18 +24,99 @@ STATE_DIGEST = "state digest"
 """The key of a difference in the digest of the whole state."""
 
 ITERATION = "iteration"
-"""The key of a difference where one side has an iteration and the other has not."""
+"""The key of a difference where only the first side has an iteration."""
+
+_NOT_JSON = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_WINDOW = 1000  # iterations read at once, so that a run of any length fits the memory
+
+_LIVE = """
+FROM {table} AS x
+JOIN spans AS s ON s.run_id = x.run_id AND s.attempt = x.attempt AND x.iter < s.live_until
+JOIN runs AS r ON r.run_id = x.run_id
+"""
+_LAST = "SELECT max(x.iter)" + _LIVE.format(table="iters") + "WHERE r.uid = $uid"
+_CHOSEN = "WHERE r.uid = $uid AND x.iter >= $start AND x.iter < $stop AND (x.iter + 1) % $every = 0"
+_DIGESTS = "SELECT x.iter, x.digest" + _LIVE.format(table="iters") + _CHOSEN + " ORDER BY x.iter"
+_VALUES = (
+    "SELECT x.iter, k.name, k.dtype, x.value"
+    + _LIVE.format(table="points")
+    + "JOIN keys AS k ON k.run_id = x.run_id AND k.key_id = x.key_id "
+    + _CHOSEN
+    + " AND k.wall_clock IS NOT TRUE ORDER BY x.iter, k.key_id"
+)
+
+
+class Row(NamedTuple):
+    """One iteration of a trace.
+
+    Attributes:
+        digest: The state's digest after it, 16 hex digits; None where none was recorded.
+        values: The payload without its times.
+    """
+
+    iteration: int
+    digest: str | None
+    values: Mapping[str, int | float]
+
+
+def recorded_iterations(store: Store, uid: str) -> int:
+    """Return how many iterations of a run the store's tables hold, from 0 to the last one."""
+    with store.reading() as connection:
+        found = connection.execute(_LAST, {"uid": uid}).fetchone()
+    return 0 if found is None or found[0] is None else found[0] + 1
+
+
+def recorded_rows(
+    store: Store, uid: str, *, start: int = 0, stop: int, every: int = 1
+) -> Iterator[Row]:
+    """Yield the live rows of a run from the store's tables, in order.
+
+    Only iterations `t` with `start <= t < stop` and `(t + 1) % every == 0`.
+    """
+    width = _WINDOW * every
+    for first in range(start, stop, width):
+        chosen = {"uid": uid, "start": first, "stop": min(first + width, stop), "every": every}
+        with store.reading() as connection:
+            digests = connection.execute(_DIGESTS, chosen).fetchall()
+            values = connection.execute(_VALUES, chosen).fetchall()
+        by_iteration: dict[int, dict[str, int | float]] = {}
+        for iteration, key, dtype, value in values:
+            row = by_iteration.setdefault(iteration, {})
+            row[key] = int(value) if dtype == "int" and math.isfinite(value) else value
+        for iteration, digest in digests:
+            yield Row(iteration, digest, by_iteration.get(iteration, {}))
+
+
+def journal_rows(path: Path) -> Iterator[Row]:
+    """Yield the live rows of a journal, in order."""
+    keys = records(path, kinds=("keys",))
+    times = frozenset(name for record in keys for name in times_in(record))
+    for record in live_payloads(path):
+        yield row_of(record, times)
+
+
+def times_in(record: Mapping[str, Any]) -> frozenset[str]:
+    """Return the payload keys that a record of the kind `keys` declares as times."""
+    return frozenset(key["name"] for key in record["keys"] if key["wall_clock"])
+
+
+def row_of(record: Mapping[str, Any], times: frozenset[str]) -> Row:
+    """Return the row of a journal's payload record, without the keys in `times`."""
+    values = {
+        key: _NOT_JSON.get(value, math.nan) if isinstance(value, str) else value
+        for key, value in record["values"].items()
+        if key not in times
+    }
+    return Row(record["iter"], record.get("digest"), values)
 
 
 @attrs.frozen
 class Difference:
-    """The first place in which two traces differ.
+    """The first difference between two traces.
 
     Attributes:
-        iteration: Its number, from 0.
         key: A payload key, `state digest` or `iteration`.
-        a: The value on the first side; None where it is absent.
-        b: The value on the second side; None where it is absent.
+        a, b: The value on each side; None where it is absent.
         others: Further keys that differ in this iteration.
     """
 
@@ -40,7 +127,7 @@ class Difference:
     others: tuple[str, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """Returns it as JSON has it."""
+        """Return it as plain data for JSON."""
         return {
             "iteration": self.iteration,
             "key": self.key,
@@ -52,16 +139,14 @@ class Difference:
 
 @attrs.frozen(kw_only=True)
 class Comparison:
-    """What comparing two traces gave.
+    """The result of comparing two traces.
 
     Attributes:
-        verdict: `identical`; `within`, where only fractions and state digests differ, by
-            `max_difference` at most; or `different`.
-        iterations: How many were compared.
-        values: How many payload values were compared.
-        first: The first difference.
-        max_difference: The largest difference of two finite values, and `max_at` where; None
-            where the comparison stopped at the first difference.
+        verdict: `identical`; `within`, if only floats and state digests differ, by at most
+            `max_difference`; or `different`.
+        iterations, values: How many were compared.
+        max_difference: The largest difference between two finite values, at `max_at`; None if the
+            comparison stopped at the first difference.
     """
 
     verdict: Verdict
@@ -72,7 +157,7 @@ class Comparison:
     max_at: tuple[int, str] | None = None
 
     def record(self) -> dict[str, Any]:
-        """Returns it as JSON has it."""
+        """Return it as plain data for JSON."""
         return {
             "verdict": self.verdict,
             "iterations": self.iterations,
@@ -84,22 +169,22 @@ class Comparison:
 
 
 def compare(expected: Iterable[Row], found: Iterable[Row], *, stop: bool = True) -> Comparison:
-    """Compares two traces iteration by iteration, bit by bit.
+    """Compare two traces iteration by iteration, bit by bit.
 
-    NaNs are equal: a record does not hold their bits.
+    NaNs count as equal, because records do not hold their bits.
 
     Args:
         expected: The iterations to compare, in order.
-        found: The other side; iterations that `expected` has not are passed over.
-        stop: Whether to stop at the first difference; else the largest difference is found too.
+        found: The other side; its iterations that are not in `expected` are ignored.
+        stop: Stop at the first difference; otherwise the largest difference is found too.
     """
     iterations = values = 0
     first: Difference | None = None
     largest, largest_at, apart = 0.0, None, False
-    for a, b in _paired(expected, found):
+    for a, b in paired(expected, found):
         iterations += 1
         values += len(a.values)
-        keys = _differing(a, b)
+        keys = differing_keys(a, b)
         if keys and first is None:
             first = Difference(a.iteration, keys[0], *_sides(a, b, keys[0]), tuple(keys[1:]))
         if keys and stop:
@@ -114,9 +199,8 @@ def compare(expected: Iterable[Row], found: Iterable[Row], *, stop: bool = True)
                 largest, largest_at = abs(x - y), (a.iteration, key)
     if first is None:
         return Comparison(verdict="identical", iterations=iterations, values=values)
-    known = not stop and not apart
     return Comparison(
-        verdict="within" if known else "different",
+        verdict="different" if stop or apart else "within",
         iterations=iterations,
         values=values,
         first=first,
@@ -125,8 +209,27 @@ def compare(expected: Iterable[Row], found: Iterable[Row], *, stop: bool = True)
     )
 
 
+def paired(expected: Iterable[Row], found: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:
+    """Yield each expected row with the found row of its iteration, None if there is none."""
+    others = iter(found)
+    other = next(others, None)
+    for row in expected:
+        while other is not None and other.iteration < row.iteration:
+            other = next(others, None)
+        yield row, other if other is not None and other.iteration == row.iteration else None
+
+
+def differing_keys(a: Row, b: Row | None) -> list[str]:
+    """List what differs between two rows, in the payload's order, the state's digest last."""
+    if b is None:
+        return [ITERATION]
+    keys = [*a.values, *(key for key in b.values if key not in a.values)]
+    differing = [key for key in keys if not _same(a.values.get(key), b.values.get(key))]
+    return differing + ([STATE_DIGEST] if a.digest != b.digest else [])
+
+
 def hexadecimal(value: Value) -> str | None:
-    """Returns a value's bits: of a fraction the 64 of its IEEE 754 double."""
+    """Return a value's bits: a float as the 64 bits of an IEEE 754 double."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -135,37 +238,15 @@ def hexadecimal(value: Value) -> str | None:
 
 
 def decimal(value: Value) -> int | float | None:
-    """Returns a value as a number, a digest too."""
+    """Return a value as a number, a digest too."""
     return int(value, 16) if isinstance(value, str) else value
 
 
-def _paired(expected: Iterable[Row], found: Iterable[Row]) -> Iterator[tuple[Row, Row]]:
-    """Yields each expected row with the found one of its iteration; an empty one where none is."""
-    others = iter(found)
-    other = next(others, None)
-    for row in expected:
-        while other is not None and other.iteration < row.iteration:
-            other = next(others, None)
-        if other is None or other.iteration > row.iteration:
-            yield row, Row(row.iteration, None, {})
-        else:
-            yield row, other
-
-
-def _differing(a: Row, b: Row) -> list[str]:
-    """Lists what differs between two rows, in the payload's order, the state's digest last."""
-    if not b.values and b.digest is None:
-        return [ITERATION]
-    keys = [*a.values, *(key for key in b.values if key not in a.values)]
-    differing = [key for key in keys if not _same(a.values.get(key), b.values.get(key))]
-    return differing + ([STATE_DIGEST] if a.digest != b.digest else [])
-
-
-def _sides(a: Row, b: Row, key: str) -> tuple[Value, Value]:
+def _sides(a: Row, b: Row | None, key: str) -> tuple[Value, Value]:
+    if b is None:
+        return a.iteration, None
     if key == STATE_DIGEST:
         return a.digest, b.digest
-    if key == ITERATION:
-        return a.iteration, None
     return a.values.get(key), b.values.get(key)
 
 

@@ -1,24 +1,29 @@
-"""Where two records part: the first iteration, and what was recorded of phases and leaves."""
+"""Find where two runs diverge: the iteration, the phase, and the leaves of the state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
+from jaxpot.checkpoints import verify
+from jaxpot.checkpoints.arrays import read_arrays
+from jaxpot.checkpoints.metadata import Leaf
 from jaxpot.errors import UserError
-from jaxpot.store.history import live_payloads, records
-from jaxpot.verify.trace import wall_clock_keys
+from jaxpot.store.history import live_records, records
+from jaxpot.verify.compare import Value, differing_keys, journal_rows, paired
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class KeyDifference(NamedTuple):
-    """A payload key on whose value two iterations disagree."""
+    """A payload key that two iterations have different values for."""
 
     key: str
-    a: Any
-    b: Any
+    a: Value
+    b: Value
 
 
 @attrs.frozen(kw_only=True)
@@ -26,20 +31,17 @@ class Divergence:
     """How far two runs agree.
 
     Attributes:
-        shared: How many iterations both have recorded.
-        last: The last of them.
-        iteration: The first one after which their states differ; None if there is none.
+        shared: How many iterations both have recorded, up to the first one that differs.
+        iteration: The first iteration after which their states differ; None if there is none.
         digests: The two states' digests there.
-        attempts: Which attempts of the two runs recorded it, or the last shared iteration.
         payload: The first iteration whose payloads differ, up to `iteration`.
-        keys: What differs in them, in both, wall-clock keys apart.
+        keys: The keys in both payloads that differ there, without times.
     """
 
     shared: int
     last: int
     iteration: int | None
-    digests: tuple[str, str] | None
-    attempts: tuple[int, int]
+    digests: tuple[str | None, str | None] | None
     payload: int | None
     keys: tuple[KeyDifference, ...]
 
@@ -51,14 +53,12 @@ class Divergence:
 
 @attrs.frozen(kw_only=True)
 class Located:
-    """What single digests say at an iteration at which both runs have them.
+    """The phases and leaves that differ at an iteration, by their recorded digests.
 
     Attributes:
-        iteration: That iteration.
-        phase: The first phase whose output differs; None where none does, or where the states
+        phase: The first phase whose output differs. None where none does, and where the states
             differed before the iteration, so that every phase was given something else.
-        phases: All of them, in their order.
-        leaves: Paths of the leaves that differ.
+        phases: All phases whose outputs differ, in their order.
     """
 
     iteration: int
@@ -67,25 +67,49 @@ class Located:
     leaves: tuple[str, ...]
 
 
+@attrs.frozen(kw_only=True)
+class LeafDifference:
+    """A leaf of the state that differs between two checkpoints.
+
+    Attributes:
+        a, b: Its dtype and shape in each state; None where it is absent.
+        elements: How many elements it has; 0 unless both have the same dtype and shape.
+        differing: How many of them differ in a bit.
+        largest: The largest difference between two elements that are finite numbers.
+    """
+
+    path: str
+    a: str | None
+    b: str | None
+    elements: int = 0
+    differing: int = 0
+    largest: float | int | None = None
+
+
 def compare_records(a: Path, b: Path) -> Divergence:
-    """Compares two journals row by row, up to the first iteration whose states differ.
+    """Compare two journals row by row, up to the first iteration whose states differ.
 
     Raises:
         UserError: They have no iteration in common.
     """
-    times = wall_clock_keys(a) | wall_clock_keys(b)
-    shared, last, attempts = 0, 0, (0, 0)
+    shared, last = 0, 0
     iteration: int | None = None
-    digests: tuple[str, str] | None = None
+    digests: tuple[str | None, str | None] | None = None
     payload: int | None = None
     keys: tuple[KeyDifference, ...] = ()
-    for x, y in _shared_rows(a, b):
-        shared, last, attempts = shared + 1, x["iter"], (x["attempt"], y["attempt"])
+    for x, y in paired(journal_rows(a), journal_rows(b)):
+        if y is None:
+            continue
+        shared, last = shared + 1, x.iteration
         if payload is None:
-            keys = tuple(_key_differences(x["values"], y["values"], times))
+            keys = tuple(
+                KeyDifference(key, x.values[key], y.values[key])
+                for key in differing_keys(x, y)
+                if key in x.values and key in y.values
+            )
             payload = last if keys else None
-        if x["digest"] != y["digest"]:
-            iteration, digests = last, (x["digest"], y["digest"])
+        if x.digest != y.digest:
+            iteration, digests = last, (x.digest, y.digest)
             break
     if not shared:
         raise UserError(
@@ -93,102 +117,95 @@ def compare_records(a: Path, b: Path) -> Divergence:
             "there is nothing to compare"
         )
     return Divergence(
-        shared=shared,
-        last=last,
-        iteration=iteration,
-        digests=digests,
-        attempts=attempts,
-        payload=payload,
-        keys=keys,
+        shared=shared, last=last, iteration=iteration, digests=digests, payload=payload, keys=keys
     )
 
 
 def locate(a: Path, b: Path, iteration: int) -> Located | None:
-    """Finds the first iteration from `iteration` on with single digests in both, and compares them.
+    """Compare the digests of phases and leaves in two journals.
 
-    Args:
-        a: One journal.
-        b: The other one.
-        iteration: The first one after which the states differ.
+    They are compared at the first iteration from `iteration` on that has them in both.
     """
     in_a, in_b = _single_digests(a, iteration), _single_digests(b, iteration)
-    both = sorted(at for at in in_a.keys() & in_b.keys() if "leaf" in in_a[at] and in_b[at])
+    both = [at for at in in_a.keys() & in_b.keys() if "leaf" in in_a[at] and "leaf" in in_b[at]]
     if not both:
         return None
-    at = both[0]
-    leaves = _differing(in_a[at].get("leaf", {}), in_b[at].get("leaf", {}))
-    order = _phase_order(a)
+    at = min(both)
+    order = [
+        key["phase"]
+        for record in records(a, kinds=("keys",))
+        for key in record["keys"]
+        if key["name"].startswith("timings/")
+    ]
     phases = sorted(
         _differing(in_a[at].get("phase", {}), in_b[at].get("phase", {})),
         key=lambda name: (order.index(name) if name in order else len(order), name),
     )
-    exact = at == iteration and bool(phases)
     return Located(
         iteration=at,
-        phase=phases[0] if exact else None,
+        phase=phases[0] if phases and at == iteration else None,
         phases=tuple(phases),
-        leaves=tuple(sorted(leaves)),
+        leaves=tuple(sorted(_differing(in_a[at]["leaf"], in_b[at]["leaf"]))),
     )
 
 
-def first_mismatch(record: Path, again: Path, last: int) -> int | None:
-    """Returns the first iteration up to `last` at which a re-run has not the recorded digest.
+def compare_states(a: Path, b: Path) -> tuple[LeafDifference, ...]:
+    """Compare the states of two checkpoints, parameters first.
 
-    Args:
-        record: The journal of the record.
-        again: The journal of the re-run, which may have started later.
-        last: The last iteration to compare.
+    Raises:
+        DamagedCheckpoint: One of them is damaged, or of another format.
     """
-    for x, y in _shared_rows(record, again):
-        if x["iter"] <= last and x["digest"] != y["digest"]:
-            return x["iter"]
-    return None
+    in_a, in_b = (read_arrays(path, verify(path).leaves) for path in (a, b))
+    paths = in_a.keys() | in_b.keys()
+    found = (
+        compare_leaf(path, in_a.get(path), in_b.get(path))
+        for path in sorted(paths, key=lambda path: (not path.startswith("params/"), path))
+    )
+    return tuple(each for each in found if each is not None)
 
 
-def _shared_rows(a: Path, b: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yields the live rows of each iteration that both have; damaged lines leave gaps."""
-    left, right = live_payloads(a), live_payloads(b)
-    x, y = next(left, None), next(right, None)
-    while x is not None and y is not None:
-        if x["iter"] == y["iter"]:
-            yield x, y
-            x, y = next(left, None), next(right, None)
-        elif x["iter"] < y["iter"]:
-            x = next(left, None)
-        else:
-            y = next(right, None)
-
-
-def _key_differences(a: Any, b: Any, times: frozenset[str]) -> Iterator[KeyDifference]:
-    for key, value in a.items():
-        # Text tells 0.0 from -0.0 and 1 from 1.0; NaN is written as one.
-        if key in b and key not in times and repr(value) != repr(b[key]):
-            yield KeyDifference(key, value, b[key])
-
-
-def _phase_order(path: Path) -> list[str]:
-    """Returns the timed phases in the order in which they run, which is that of their keys."""
-    found = {
-        key["phase"]: None
-        for record in records(path, kinds=("keys",))
-        for key in record["keys"]
-        if key["name"].startswith("timings/")
-    }
-    return list(found)
+def compare_leaf(path: str, a: np.ndarray | None, b: np.ndarray | None) -> LeafDifference | None:
+    """Compare one leaf of two states, either of which may lack it; None where they are equal."""
+    x, y = (None if leaf is None else str(Leaf(str(leaf.dtype), leaf.shape)) for leaf in (a, b))
+    if a is None or b is None or x != y:
+        return LeafDifference(path=path, a=x, b=y)
+    differ = _bits(a) != _bits(b)
+    if not differ.any():
+        return None
+    return LeafDifference(
+        path=path,
+        a=x,
+        b=y,
+        elements=a.size,
+        differing=int(differ.sum()),
+        largest=_largest(a.reshape(-1)[differ], b.reshape(-1)[differ]),
+    )
 
 
 def _single_digests(path: Path, start: int) -> dict[int, dict[str, dict[str, str]]]:
-    """Returns the live digests of leaves and phases by iteration and scope."""
-    starts = [
-        (record["attempt"], record["start_iter"]) for record in records(path, kinds=("attempt",))
-    ]
+    """Return the live digests of leaves and phases by iteration and scope, from `start` on."""
     found: dict[int, dict[str, dict[str, str]]] = {}
-    for record in records(path, kinds=("digests",)):
-        at, attempt = record["iter"], record["attempt"]
-        if at >= start and all(at < begun for later, begun in starts if later > attempt):
-            found.setdefault(at, {})[record["scope"]] = record["values"]
+    for record in live_records(path, kinds=("digests",)):
+        if record["iter"] >= start:
+            found.setdefault(record["iter"], {})[record["scope"]] = record["values"]
     return found
 
 
-def _differing(a: dict[str, str], b: dict[str, str]) -> list[str]:
-    return [name for name in (*a, *(n for n in b if n not in a)) if a.get(name) != b.get(name)]
+def _differing(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
+    return [name for name in dict.fromkeys((*a, *b)) if a.get(name) != b.get(name)]
+
+
+def _bits(leaf: np.ndarray) -> np.ndarray:
+    """View elements as unsigned integers, `[N]`: then a NaN equals itself, and -0.0 is not 0.0."""
+    return leaf.reshape(-1).view(f"uint{8 * leaf.dtype.itemsize}")
+
+
+def _largest(a: np.ndarray, b: np.ndarray) -> float | int | None:
+    import numpy as np
+
+    if a.dtype.kind in "biu":
+        # Python's integers neither wrap nor round.
+        return max(abs(int(x) - int(y)) for x, y in zip(a.tolist(), b.tolist(), strict=True))
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    finite = np.isfinite(x) & np.isfinite(y)
+    return float(np.abs(x[finite] - y[finite]).max()) if finite.any() else None

@@ -1,4 +1,9 @@
-"""Golden files: digests and payloads of a few iterations, pinned in a file that is committed."""
+"""Golden files: the digests and payloads of a few iterations, pinned in a committed file.
+
+A file has an entry for each machine that it was updated on: instruction sets change bits. In both
+functions, `runs_dir` holds the runs that the spec's evaluators may play against, and is only read;
+`tell` is called with lines of progress.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +18,15 @@ from jaxpot.paths import write_output
 from jaxpot.spec import Loaded, spec_digest
 from jaxpot.store.journal import encode
 from jaxpot.verify import trials
-from jaxpot.verify.compare import compare
+from jaxpot.verify.compare import compare, row_of
+from jaxpot.verify.origins import differing_versions
 from jaxpot.verify.report import Compared, Report
-from jaxpot.verify.rerun import MAX_ISA, Child, Settings
-from jaxpot.verify.settings import differing_versions
-from jaxpot.verify.subjects import FreshSpec
-from jaxpot.verify.trace import row_of
-from jaxpot.verify.trials import Tell
+from jaxpot.verify.rerun import MAX_ISA, Settings, Tell
+from jaxpot.verify.trials import FreshSpec
 
 GOLDEN_VERSION = 1
 ITERATIONS = 3
-"""How many iterations are pinned where nobody says."""
+"""How many iterations are pinned by default."""
 
 _MACHINE = ("os", "arch", "device_kind", "isa", "nproc")
 _CONTRACTS = ("contract", "rows")
@@ -33,42 +36,32 @@ _X86 = ("x86_64", "AMD64")
 def check_golden(
     loaded: Loaded, file: Path, *, runs_dir: Path, iterations: int | None = None, tell: Tell
 ) -> Report:
-    """Trains a spec as golden files pin it, and compares with this machine's entry.
-
-    Args:
-        loaded: The spec.
-        file: The golden file.
-        runs_dir: Where an evaluator finds the run that it plays against; not written to.
-        iterations: Compare that many only.
-        tell: Hears how far it is.
+    """Train a spec under the golden files' settings, and compare with this machine's entry.
 
     Raises:
-        UserError: The file is no golden file, or the spec cannot be trained.
+        UserError: The file is not a golden file, or the spec cannot be trained.
     """
     entries = _read(file)
-    digest = spec_digest(loaded.experiment)
-    subject_words = f"spec {loaded.files[0]}, golden {file}"
+    name = f"spec {loaded.files[0]}, golden {file}"
     most = max((len(entry["rows"]) for entry in entries), default=1)
     subject = _subject(loaded, runs_dir, iterations or most)
     with trials.workplace() as work:
-        tell(f"{loaded.experiment.name}: training as {file} pins it")
-        asked = trials.request_for(subject, work / "golden")
-        with Child(asked, settings=subject.settings) as child:
-            records = child.records()
-            attempt = child.attempt(records)
+        tell(f"{loaded.experiment.name}: training with the settings of {file}")
+        with trials.start(subject, Path(work) / "golden") as child:
+            attempt = child.attempt()
             key = _key(attempt)
-            if outdated := list(_outdated(entries, key, digest)):
+            if outdated := tuple(_outdated(entries, key, spec_digest(loaded.experiment))):
                 return Report(
-                    subject=subject_words,
-                    comparable=False,
-                    differs=tuple(outdated),
+                    subject=name,
+                    outcome="not_comparable",
+                    differs=outdated,
                     notes=("--golden FILE --update rewrites the entries",),
                 )
             entry = next((entry for entry in entries if entry["key"] == key), None)
             if entry is None:
                 return Report(
-                    subject=subject_words,
-                    missing=True,
+                    subject=name,
+                    outcome="missing",
                     differs=(
                         f"no entry for {_in_words(key)}: nothing was compared",
                         *(f"there is one for {_in_words(entry['key'])}" for entry in entries),
@@ -78,32 +71,25 @@ def check_golden(
             pinned = [row_of(row, frozenset()) for row in entry["rows"]]
             if iterations is not None and iterations > len(pinned):
                 raise UserError(f"{file}: pins {len(pinned)} iterations, not {iterations}")
-            comparison = compare(pinned[:iterations], child.rows(records))
-    different = comparison.first is not None
+            comparison = compare(pinned[:iterations], child.rows())
     return Report(
-        subject=subject_words,
+        subject=name,
         compared=(Compared(a="golden", b="now", comparison=comparison),),
-        differs=tuple(differing_versions(entry, attempt)) if different else (),
+        differs=tuple(differing_versions(entry, attempt)) if comparison.first else (),
     )
 
 
 def update_golden(
     loaded: Loaded, file: Path, *, runs_dir: Path, iterations: int | None = None, tell: Tell
 ) -> Report:
-    """Trains a spec as golden files pin it, and writes this machine's entry.
+    """Train a spec under the golden files' settings, and write this machine's entry.
 
-    Entries of other machines stay while they are of this spec, its contracts and this jaxlib; those
-    that are out of date go.
-
-    Args:
-        loaded: The spec.
-        file: The golden file; made if it is not there.
-        runs_dir: Where an evaluator finds the run that it plays against; not written to.
-        iterations: How many to pin.
-        tell: Hears how far it is.
+    Entries of other machines stay if they are of the same spec, contracts and jaxlib; those that
+    are out of date are dropped.
 
     Raises:
-        UserError: The file is no golden file or cannot be written, or the spec cannot be trained.
+        UserError: The file is not a golden file or cannot be written, or the spec cannot be
+            trained.
     """
     entries = _read(file) if file.exists() else []
     digest = spec_digest(loaded.experiment)
@@ -111,11 +97,9 @@ def update_golden(
     subject = _subject(loaded, runs_dir, count)
     with trials.workplace() as work:
         tell(f"{loaded.experiment.name}: training {count} iterations for {file}")
-        asked = trials.request_for(subject, work / "golden")
-        with Child(asked, settings=subject.settings) as child:
-            records = child.records()
-            attempt = child.attempt(records)
-            rows = list(child.rows(records))
+        with trials.start(subject, Path(work) / "golden") as child:
+            attempt = child.attempt()
+            rows = list(child.rows())
     if len(rows) < count:
         raise UserError(f"{loaded.files[0]}: the run failed after {len(rows)} iterations")
     key = _key(attempt)
@@ -133,16 +117,17 @@ def update_golden(
         "spec": loaded.experiment.name,
         "entries": sorted([*kept, made], key=lambda entry: json.dumps(entry["key"])),
     }
-    write_output(file, _encoded(content))
+    # The journal's encoder writes NaN and infinities as strings.
+    write_output(file, f"{json.dumps(json.loads(encode(content)), indent=1)}\n".encode())
     return Report(
         subject=f"spec {loaded.files[0]}, golden {file}: {count} iterations for {_in_words(key)}",
-        updated=True,
-        notes=tuple(f"dropped, as it is out of date: {_in_words(entry['key'])}" for entry in old),
+        outcome="updated",
+        notes=tuple(f"dropped, because it is out of date: {_in_words(e['key'])}" for e in old),
     )
 
 
 def _subject(loaded: Loaded, runs_dir: Path, iterations: int) -> FreshSpec:
-    # Instruction sets and thread counts change bits; every x86 machine of the last decade has both.
+    # Instruction sets and thread counts change bits; every x86 machine of the last decade has AVX2.
     flags = f"{MAX_ISA}=AVX2" if platform.machine() in _X86 else ""
     settings = Settings(nproc=2, xla_flags=flags, variables={})
     return FreshSpec(
@@ -151,13 +136,13 @@ def _subject(loaded: Loaded, runs_dir: Path, iterations: int) -> FreshSpec:
 
 
 def _key(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what an entry is found by: the machine, and what decides bits beside it."""
+    """Return an entry's key: the machine, the contracts, and jaxlib, which all decide bits."""
     jaxlib = attempt["versions"].get("jaxlib")
     return {**{name: attempt[name] for name in (*_MACHINE, *_CONTRACTS)}, "jaxlib": jaxlib}
 
 
 def _outdated(entries: list[dict[str, Any]], key: Mapping[str, Any], digest: str) -> Iterator[str]:
-    """Says why entries cannot be compared with, for any reason but that the machine is another."""
+    """Say why entries cannot be compared with, for any reason other than another machine."""
     if not entries:
         yield "the file has no entries"
     for entry in entries:
@@ -182,15 +167,14 @@ def _read(file: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise UserError(f"{file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: this is not JSON; --update needs the file gone") from error
+        raise UserError(f"{file}: this is not JSON; remove it and use --update") from error
     version = content.get("golden_version") if isinstance(content, dict) else None
     if version != GOLDEN_VERSION:
         raise UserError(
             f"{file}: golden_version is {version!r}, and this jaxpot reads {GOLDEN_VERSION}"
         )
-    faults = list(_faults(content.get("entries")))
-    if faults:
-        raise UserError(f"{file}: {faults[0]}; remove the file and write it anew with --update")
+    if fault := next(_faults(content.get("entries")), None):
+        raise UserError(f"{file}: {fault}; remove the file and write a new one with --update")
     return content["entries"]
 
 
@@ -220,8 +204,3 @@ def _is_row(row: Any) -> bool:
         and isinstance(row.get("values"), dict)
         and all(isinstance(value, int | float | str) for value in row["values"].values())
     )
-
-
-def _encoded(content: Mapping[str, Any]) -> bytes:
-    """Returns a golden file's text; NaN and infinities are strings in it, as in a journal."""
-    return f"{json.dumps(json.loads(encode(content)), indent=1)}\n".encode()

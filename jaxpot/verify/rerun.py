@@ -1,4 +1,4 @@
-"""Trains again in a child process, under settings that a process can only start with."""
+"""Train again in a child process, under settings that a process can only start with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,30 +19,39 @@ from jaxpot.errors import UserError
 from jaxpot.loop.variables import with_settings
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.verify import child as child_module
-from jaxpot.verify.trace import Row, parsed, row_of, times_in
+from jaxpot.verify.compare import Row, row_of, times_in
 
 MAX_ISA = "--xla_cpu_max_isa"
 
+Tell = Callable[[str], None]
+"""Called with a line of progress."""
+
+_KINDS = ("attempt", "keys", "payload")
 _POLL_SECONDS = 0.05
 _HEAD_BYTES = 64
 _SHOWN_LINES = 8
 
 
 class RerunError(UserError):
-    """The child process ended without an answer: no fault of what the user gave."""
+    """The child process ended without an answer; the user's input is not at fault."""
 
     exit_code = 1
 
 
+def silent(text: str) -> None:
+    """Report no progress."""
+    del text
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What a child starts with.
+    """The environment that a child starts with; a setting that is None is inherited.
 
     Attributes:
-        nproc: Threads of the CPU backend; as here when None.
-        xla_flags: The compiler's flags; as here when None.
-        platform: `cpu` to keep jax to it.
-        variables: What else may change bits, as `jaxpot.loop.variables` has it; as here when None.
+        nproc: Threads of the CPU backend.
+        xla_flags: The compiler's flags.
+        platform: `cpu` keeps jax on the CPU; anything else is ignored.
+        variables: Other variables that may change bits, see `jaxpot.loop.variables`.
     """
 
     nproc: int | None = None
@@ -50,7 +60,7 @@ class Settings:
     variables: Mapping[str, str] | None = None
 
     def environ(self) -> dict[str, str]:
-        """Returns a child's environment."""
+        """Return a child's environment variables."""
         environ = dict(os.environ)
         if self.variables is not None:
             environ = with_settings(environ, self.variables)
@@ -64,12 +74,13 @@ class Settings:
 
 
 class Child:
-    """A process that trains as a request says; ended when its block is left.
+    """A process that trains what a request asks for; it is killed when its block is left.
 
     Args:
-        request: What `jaxpot.verify.child` reads.
-        settings: What it starts with.
+        request: What `jaxpot.verify.child` reads; see `jaxpot.verify.trials.request_for`.
+        settings: The environment that it starts with.
         python: Another environment's interpreter, whose jaxpot trains; this one's when None.
+        tell: Called with a line of progress for each of the rows.
     """
 
     def __init__(
@@ -78,16 +89,18 @@ class Child:
         *,
         settings: Settings | None = None,
         python: str | None = None,
+        tell: Tell = silent,
     ) -> None:
         self._runs_dir = Path(request["runs_dirs"][0])
+        self._iterations = request["iterations"]
+        self._tell = tell
+        self._answer: dict[str, Any] | None = None
         environ = (settings or Settings()).environ()
         if python is not None:
             # What leads this interpreter to its packages would lead the other one to them too.
             environ = {k: v for k, v in environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
         asked = {**request, "path": None if python is not None else [str(p) for p in sys.path]}
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the block)
-        self._answer: dict[str, Any] | None = None
-        self._times: frozenset[str] = frozenset()
         try:
             self._process = subprocess.Popen(
                 [python or sys.executable, "-P", child_module.__file__],
@@ -99,6 +112,7 @@ class Child:
         except OSError as error:
             self._errors.close()
             raise UserError(f"{python}: cannot be started: {error.strerror}") from error
+        self._records = self._read_records()
         self._send(json.dumps(asked).encode())
 
     def __enter__(self) -> Child:
@@ -112,48 +126,53 @@ class Child:
             if stream is not None:
                 stream.close()
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """Yields what this process appends to its first run's journal, as it comes.
-
-        Only records of an attempt, of the declared keys and of payloads.
+    def attempt(self) -> dict[str, Any]:
+        """Wait for the journal's record of the attempt: where this process trains, and with what.
 
         Raises:
             UserError: The run cannot be made, or the process died.
         """
-        path = self._journal()
-        if path is not None:
-            with path.open("rb") as lines:
-                yield from self._own(lines)
-        self.finish()
-
-    def attempt(self, records: Iterator[dict[str, Any]]) -> dict[str, Any]:
-        """Waits for the record that says where this process trains."""
-        for record in records:
+        for record in self._records:
             if record["kind"] == "attempt":
                 return record
         raise RerunError("the re-run ended before it began")
 
-    def rows(self, records: Iterator[dict[str, Any]]) -> Iterator[Row]:
-        """Yields the payload rows among `records`."""
-        for record in records:
-            if record["kind"] == "keys":
-                self._times = times_in(record)
-            elif record["kind"] == "payload":
-                yield row_of(record, self._times)
-
-    def finish(self) -> dict[str, Any]:
-        """Waits for the end and returns the answer.
+    def rows(self) -> Iterator[Row]:
+        """Yield each iteration of the first run as soon as it is recorded; then wait for the end.
 
         Raises:
             UserError: The run cannot be made, or the process died.
         """
-        answer = self._read_answer()
-        if "error" in answer:
-            raise UserError(answer["error"])
-        return answer
+        times: frozenset[str] = frozenset()
+        for record in self._records:
+            if record["kind"] == "keys":
+                times = times_in(record)
+            elif record["kind"] == "payload":
+                self._tell(f"iteration {record['iter'] + 1} of {self._iterations}")
+                yield row_of(record, times)
 
-    def killed(self) -> None:
-        """Waits for the process to kill itself, as it was asked to.
+    def finish(self) -> dict[str, Any]:
+        """Wait for the end and return the answer.
+
+        Raises:
+            UserError: The run cannot be made, or the process died.
+        """
+        if self._answer is None:
+            stdout = self._process.stdout
+            answer = _parsed(b"" if stdout is None else stdout.read())
+            code = self._process.wait()
+            if answer is None:
+                self._errors.seek(0)
+                lines = self._errors.read().decode(errors="replace").strip().splitlines()
+                shown = "".join(f"\n  {line}" for line in lines[-_SHOWN_LINES:])
+                raise RerunError(f"the re-run ended with status {code}{shown}")
+            self._answer = answer
+        if "error" in self._answer:
+            raise UserError(self._answer["error"])
+        return self._answer
+
+    def wait_killed(self) -> None:
+        """Wait for the process to kill itself, as the request asked.
 
         Raises:
             UserError: It ended in another way.
@@ -161,7 +180,7 @@ class Child:
         self._process.wait()
         if self._process.returncode != -9:
             self.finish()
-            raise RerunError("the re-run that was to be killed ended before that")
+            raise RerunError("the re-run ended before it was killed, as it should have been")
 
     def _send(self, request: bytes) -> None:
         stdin = self._process.stdin
@@ -171,57 +190,40 @@ class Child:
             stdin.write(request)
             stdin.close()
         except BrokenPipeError:
-            return  # it ended at once; its answer, or the lack of one, tells why
+            return  # it ended at once; `finish` says why
 
-    def _read_answer(self) -> dict[str, Any]:
-        if self._answer is None:
-            stdout = self._process.stdout
-            out = b"" if stdout is None else stdout.read()
-            code = self._process.wait()
-            answer = parsed(out)
-            if answer is None:
-                self._errors.seek(0)
-                lines = self._errors.read().decode(errors="replace").strip().splitlines()
-                told = "".join(f"\n  {line}" for line in lines[-_SHOWN_LINES:])
-                raise RerunError(f"the re-run ended with status {code}{told}")
-            self._answer = answer
-        return self._answer
-
-    def _journal(self) -> Path | None:
-        """Waits for the journal of the run that this process makes or resumes."""
-        while True:
-            over = self._process.poll() is not None
-            path = own_journal(self._runs_dir)
-            if path is not None or over:
-                return path
-            time.sleep(_POLL_SECONDS)
-
-    def _own(self, lines: IO[bytes]) -> Iterator[dict[str, Any]]:
+    def _read_records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of `_KINDS` that this process appends to its first run's journal."""
+        journal: IO[bytes] | None = None
         started = False
-        while True:
-            over = self._process.poll() is not None
-            before = lines.tell()
-            line = lines.readline()
-            if not line.endswith(b"\n"):
-                if over:
-                    return
-                lines.seek(before)
-                time.sleep(_POLL_SECONDS)
-                continue
-            head = line[:_HEAD_BYTES]
-            if not any(kind in head for kind in (b'"attempt"', b'"keys"', b'"payload"')):
-                continue
-            record = parsed(line)
-            if record is None:
-                continue
-            # A copy of a run begins with an attempt that another process made.
-            started = started or record.get("pid") == self._process.pid
-            if started and record["kind"] in ("attempt", "keys", "payload"):
-                yield record
+        with ExitStack() as stack:
+            while True:
+                # Asked before reading, so that what was written last is not missed.
+                over = self._process.poll() is not None
+                if journal is None and (path := own_journal(self._runs_dir)) is not None:
+                    journal = stack.enter_context(path.open("rb"))
+                line = b"" if journal is None else journal.readline()
+                if not line.endswith(b"\n"):
+                    if over:
+                        break
+                    if journal is not None:
+                        journal.seek(-len(line), os.SEEK_CUR)
+                    time.sleep(_POLL_SECONDS)
+                    continue
+                # Parsing a long line takes far longer than looking for its kind.
+                if not any(f'"{kind}"'.encode() in line[:_HEAD_BYTES] for kind in _KINDS):
+                    continue
+                record = _parsed(line)
+                if record is not None:
+                    # A copy of a run begins with an attempt that another process made.
+                    started = started or record.get("pid") == self._process.pid
+                    if started and record["kind"] in _KINDS:
+                        yield record
+        self.finish()
 
 
 def own_journal(runs_dir: Path) -> Path | None:
-    """Returns the journal of the one run that a folder holds, linked ones aside."""
+    """Return the journal of the one run that a folder holds, not counting linked ones."""
     if not runs_dir.is_dir():
         return None
     for folder in runs_dir.iterdir():
@@ -229,3 +231,19 @@ def own_journal(runs_dir: Path) -> Path | None:
         if not folder.name.startswith(".") and not folder.is_symlink() and path.is_file():
             return path
     return None
+
+
+def journal_in(runs_dir: Path) -> Path:
+    """Return the journal of the one run that a re-run left in a folder."""
+    path = own_journal(runs_dir)
+    if path is None:
+        raise RerunError(f"{runs_dir}: the re-run left no journal")
+    return path
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None

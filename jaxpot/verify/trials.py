@@ -1,29 +1,116 @@
-"""The ways in which a subject is trained again, each compared with what it is held to."""
+"""Recorded runs and specs to train again, and the ways to train them.
+
+Each training has a fresh runs directory and at least one child process. Where a recorded run is
+trained again, that is a resume of a copy of its journal's beginning, so that its thread count, its
+parent and its evaluators' opponents are the recorded ones.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import os
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, ClassVar
 
+import attrs
+
+from jaxpot.checkpoints import CheckpointInfo
+from jaxpot.checkpoints.layout import checkpoint_path
 from jaxpot.errors import UserError
-from jaxpot.verify.rerun import Child, RerunError, own_journal
-from jaxpot.verify.subjects import Subject
-from jaxpot.verify.trace import Row, journal_rows
-
-Tell = Callable[[str], None]
+from jaxpot.loop.record import RunRecord
+from jaxpot.store.history import read_header, records
+from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.store.runs import journals, run_dir
+from jaxpot.verify.rerun import Child, Settings, Tell, journal_in, silent
 
 _LEAST_FOR_KILL = 2
 
 
-@contextmanager
-def workplace() -> Iterator[Path]:
-    """Gives a temporary directory for re-runs."""
-    with TemporaryDirectory(prefix="jaxpot-verify-") as made:
-        yield Path(made)
+@attrs.frozen(kw_only=True)
+class RecordedRun:
+    """A recorded run.
+
+    Attributes:
+        folder: The run's folder; it is only read.
+        iterations: How many iterations to train, in all.
+        checkpoint: The checkpoint to start from; the beginning when None.
+    """
+
+    folder: Path
+    record: RunRecord
+    settings: Settings
+    iterations: int
+    checkpoint: CheckpointInfo | None = None
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The resolved spec of the newest attempt."""
+        return self.record.spec
+
+    @property
+    def start(self) -> int:
+        """The iteration that training begins with."""
+        return 0 if self.checkpoint is None else self.checkpoint.iteration
+
+    def prepare(self, runs_dir: Path, spec: dict[str, Any], nproc: int | None) -> dict[str, Any]:
+        """Copy the beginning of the run into a fresh runs directory, and ask to resume it."""
+        folder = runs_dir / self.folder.name
+        folder.mkdir(parents=True)
+        source = self.folder / JOURNAL_NAME
+        header = read_header(source)
+        if header is None:
+            raise UserError(f"{source}: this journal has no header; the run cannot be re-run")
+        if header.get("parent") is not None:
+            parent = (self.folder.parent / header["parent"]).resolve()
+            header["parent"] = os.path.relpath(parent, runs_dir.resolve())
+        first = next(records(source, kinds=("attempt",)))
+        kept = {k: v for k, v in first.items() if k not in ("from", "spec", "spec_toml")}
+        with Journal(folder / JOURNAL_NAME) as journal:
+            journal.append({**header, "spec": spec})
+            journal.append({**kept, "start_iter": 0, "nproc": nproc or first.get("nproc")})
+            for opponent in self.record.opponents.values():
+                journal.append({"kind": "event", "name": "opponent", "payload": opponent})
+                _link(run_dir(self.folder.parent, opponent["run"]), runs_dir)
+        asked: dict[str, Any] = {"action": "resume", "uid": self.folder.name}
+        if self.checkpoint is not None:
+            iteration = self.checkpoint.iteration
+            shutil.copytree(self.checkpoint.path, checkpoint_path(folder, "checkpoints", iteration))
+            asked["checkpoint"] = str(iteration)
+        return asked
+
+
+@attrs.frozen(kw_only=True)
+class FreshSpec:
+    """A spec that is trained from its beginning.
+
+    Attributes:
+        spec: The resolved spec.
+        runs_dir: The runs that its evaluators may play against; only read. None for none.
+    """
+
+    start: ClassVar[int] = 0
+    spec: dict[str, Any]
+    settings: Settings
+    iterations: int
+    runs_dir: Path | None = None
+
+    def prepare(self, runs_dir: Path, spec: dict[str, Any], nproc: int | None) -> dict[str, Any]:
+        """Link other runs into a fresh runs directory, and ask to run the spec."""
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        if self.runs_dir is not None:
+            for file in journals(self.runs_dir):
+                _link(file.path.parent, runs_dir)
+        asked = copy.deepcopy(spec)
+        if nproc is not None:
+            asked["runtime"]["nproc"] = nproc
+        return {"action": "run", "spec": asked}
+
+
+Subject = RecordedRun | FreshSpec
+"""Something that can be trained any number of times."""
 
 
 def request_for(
@@ -33,31 +120,51 @@ def request_for(
     nproc: int | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Returns what a child is asked for, to train a subject in each of some fresh folders."""
-    chosen = subject.spec if spec is None else spec
-    asked: dict[str, Any] = {}
-    for runs_dir in runs_dirs:
-        asked = subject.request(runs_dir, spec=chosen, nproc=nproc)
+    """Make fresh runs directories, and return the request to a child to train a subject in each.
+
+    Args:
+        spec: Another spec that trains the same bits; the subject's own when None.
+        nproc: Another number of threads; the subject's own when None.
+        more: Further entries: `chunk`, the most iterations that are dispatched before their metrics
+            are fetched; `kill_at`, the iteration after which the child kills itself.
+    """
+    chosen = dict(subject.spec if spec is None else spec)
+    asked = [subject.prepare(runs_dir, chosen, nproc) for runs_dir in runs_dirs]
     return {
         "spec": chosen,
         "nproc": nproc or subject.settings.nproc,
         "iterations": subject.iterations,
-        **asked,
+        **asked[-1],
         "runs_dirs": [str(runs_dir) for runs_dir in runs_dirs],
         **more,
     }
 
 
-def train(subject: Subject, runs_dir: Path, tell: Tell) -> Path:
-    """Trains a subject in a process of its own and returns the journal."""
-    with Child(request_for(subject, runs_dir), settings=subject.settings) as child:
-        for _ in told(child.rows(child.records()), subject, tell):
+def start(
+    subject: Subject,
+    *runs_dirs: Path,
+    python: str | None = None,
+    tell: Tell = silent,
+    **changes: Any,
+) -> Child:
+    """Start a child that trains a subject in fresh runs directories; `changes` as in `request_for`.
+
+    See `Child` for `python` and `tell`.
+    """
+    request = request_for(subject, *runs_dirs, **changes)
+    return Child(request, settings=subject.settings, python=python, tell=tell)
+
+
+def train(subject: Subject, *runs_dirs: Path, tell: Tell = silent, **changes: Any) -> Path:
+    """Train a subject in a child and return the journal in the last of the runs directories."""
+    with start(subject, *runs_dirs, tell=tell, **changes) as child:
+        for _ in child.rows():
             pass
-    return journal_in(runs_dir)
+    return journal_in(runs_dirs[-1])
 
 
-def train_killed(subject: Subject, runs_dir: Path, tell: Tell) -> Path:
-    """Trains a subject, kills it part way, resumes it, and returns the journal.
+def train_killed(subject: Subject, runs_dir: Path, tell: Tell = silent) -> Path:
+    """Train a subject, kill it part way, resume it, and return the journal.
 
     Raises:
         UserError: There are too few iterations to kill it between two.
@@ -67,58 +174,31 @@ def train_killed(subject: Subject, runs_dir: Path, tell: Tell) -> Path:
         raise UserError(f"a kill and a resume need {_LEAST_FOR_KILL} iterations; this is {length}")
     every = max(1, length // 3)
     kill_at = (subject.start // every + 1) * every
-    # Where checkpoints are taken changes no bit; here the first one has to come before the kill.
+    # Where checkpoints are taken changes no bit; here one must come before the kill.
     spec = copy.deepcopy(dict(subject.spec))
     spec["checkpoint"] |= {"every": every, "milestone_every": "none", "best": "none"}
-    asked = request_for(subject, runs_dir, spec=spec, kill_at=kill_at)
-    with Child(asked, settings=subject.settings) as child:
-        child.killed()
+    with start(subject, runs_dir, spec=spec, kill_at=kill_at) as child:
+        child.wait_killed()
     journal = journal_in(runs_dir)
     tell(f"killed after {kill_at + 1} iterations; resuming")
-    again = {
-        "action": "resume",
-        "uid": journal.parent.name,
-        "iterations": subject.iterations,
-        "runs_dirs": [str(runs_dir)],
-    }
-    with Child(again, settings=subject.settings) as child:
-        child.finish()
+    resume(journal, settings=subject.settings, iterations=subject.iterations)
     return journal
 
 
-def told(rows: Iterable[Row], subject: Subject, tell: Tell) -> Iterator[Row]:
-    """Passes rows on, and says how far they are."""
-    for row in rows:
-        tell(f"iteration {row.iteration + 1} of {subject.iterations}")
-        yield row
+def resume(journal: Path, *, settings: Settings, iterations: int) -> dict[str, Any]:
+    """Resume a run in a child until it has `iterations` in all, and return the child's answer."""
+    folder = journal.parent
+    request = {"action": "resume", "uid": folder.name, "iterations": iterations}
+    with Child(request | {"runs_dirs": [str(folder.parent)]}, settings=settings) as child:
+        return child.finish()
 
 
-def journal_in(runs_dir: Path) -> Path:
-    """Returns the journal of the one run in a folder."""
-    path = own_journal(runs_dir)
-    if path is None:
-        raise RerunError(f"{runs_dir}: the re-run left no journal")
-    return path
+def workplace() -> TemporaryDirectory[str]:
+    """Make a temporary directory for re-runs."""
+    return TemporaryDirectory(prefix="jaxpot-verify-")
 
 
-def same_process(subject: Subject, work: Path) -> Iterable[Row]:
-    """Trains twice in one process and returns the second run's rows."""
-    first, second = work / "one", work / "two"
-    with Child(request_for(subject, first, second), settings=subject.settings) as child:
-        child.finish()
-    return journal_rows(journal_in(second))
-
-
-def other_chunking(subject: Subject, work: Path) -> Iterable[Row]:
-    """Trains with every iteration fetched by itself."""
-    with Child(request_for(subject, work, chunk=1), settings=subject.settings) as child:
-        child.finish()
-    return journal_rows(journal_in(work))
-
-
-def other_thread_count(subject: Subject, work: Path) -> Iterable[Row]:
-    """Trains with one thread, or with two where it had one."""
-    threads = 2 if subject.settings.nproc == 1 else 1
-    with Child(request_for(subject, work, nproc=threads), settings=subject.settings) as child:
-        child.finish()
-    return journal_rows(journal_in(work))
+def _link(folder: Path, runs_dir: Path) -> None:
+    link = runs_dir / folder.name
+    if folder.is_dir() and not link.exists():
+        link.symlink_to(folder.resolve(), target_is_directory=True)

@@ -76,7 +76,7 @@ class Run:
     def names(self, place: str = ".") -> list[str]:
         return sorted(path.name for path in (self.base / place).iterdir())
 
-    def told(self) -> list[tuple[str, str, int]]:
+    def stages(self) -> list[tuple[str, str, int]]:
         return [(r["state"], r["type"], r["iteration"]) for r in self.records]
 
 

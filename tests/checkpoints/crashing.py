@@ -17,14 +17,13 @@ import attrs
 
 from jaxpot.checkpoints import (
     CheckpointWriter,
-    commit,
     list_checkpoints,
     newest_whole,
     verify,
     writer,
 )
-from jaxpot.checkpoints.best import read_manifest
 from jaxpot.checkpoints.metadata import Leaf
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.spec import Best, Checkpoint
 
 STEPS = ("fsync", "rename", "link", "mkdir", "unlink", "rmdir")
@@ -90,17 +89,17 @@ def die_at(step: int) -> None:
         setattr(os, name, counted(getattr(os, name)))
 
 
-def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
+def check(run_dir: Path, recorded: list[dict[str, Any]]) -> None:
     """Holds what is on the disk to what was recorded, before and after the next start."""
-    committed = [r["iteration"] for r in told if r["state"] == "committed"]
+    committed = [r["iteration"] for r in recorded if r["state"] == "committed"]
     found, skipped = newest_whole(run_dir)
     assert not skipped, skipped
     if committed:
-        newest = min(max(committed), SUPERSEDED_AFTER if SUPERSEDES in told else max(committed))
+        newest = min(max(committed), SUPERSEDED_AFTER if SUPERSEDES in recorded else max(committed))
         assert found is not None
         assert found.iteration >= newest, f"{found} is older than {newest}"
 
-    CheckpointWriter(run_dir, run_dir.parent, POLICY, told.append)
+    CheckpointWriter(run_dir, run_dir.parent, POLICY, recorded.append)
     infos = list_checkpoints(run_dir)
     for info in infos:
         verify(info.path)
@@ -108,11 +107,11 @@ def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
     left = [path.name for path in base.rglob(".*")]
     assert not left, left
     best = {info.iteration for info in infos if info.place == "best"}
-    assert set(read_manifest(base / "best")) == best
+    assert set(read_manifest(base / "best")[1]) == best
     assert len(best) <= 1
 
     known: dict[str, str] = {}
-    for record in told:
+    for record in recorded:
         if record["state"] != "begun" or known.get(record["path"]) != "committed":
             known[record["path"]] = record["state"]
     there = {info.path.relative_to(run_dir.parent).as_posix() for info in infos}
@@ -126,7 +125,7 @@ def check(run_dir: Path, told: list[dict[str, Any]]) -> None:
 
 def main(folder: Path) -> None:
     """Crashes at each step until one run gets to its end."""
-    commit.write_arrays = write_text  # type: ignore[assignment]
+    writer.write_arrays = write_text  # type: ignore[assignment]
     writer.copy_to_host = lambda state: state
     os.fsync = lambda _: None  # a killed process loses nothing of what it wrote, synced or not
     for step in itertools.count(1):
@@ -140,9 +139,11 @@ def main(folder: Path) -> None:
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (0, KILLED), status
-        told = [json.loads(line) for line in (folder / f"{step}.jsonl").read_text().splitlines()]
+        recorded = [
+            json.loads(line) for line in (folder / f"{step}.jsonl").read_text().splitlines()
+        ]
         try:
-            check(run_dir, told)
+            check(run_dir, recorded)
         except AssertionError as error:
             raise AssertionError(f"killed at step {step}: {error}") from error
         if status == 0:

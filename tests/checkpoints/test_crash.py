@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from jaxpot.checkpoints import list_checkpoints, newest_whole, verify
-from jaxpot.checkpoints.best import read_manifest
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.spec import Best
 
 from .conftest import Run
@@ -22,9 +22,9 @@ from jaxpot.spec import Best, Checkpoint
 run_dir, first = Path(sys.argv[1]), int(sys.argv[2])
 policy = Checkpoint(keep_last=2, best=Best(metric="win", keep=2))
 
-def record(told):
-    if told["state"] == "committed":
-        print(told["type"], told["iteration"], flush=True)
+def record(entry):
+    if entry["state"] == "committed":
+        print(entry["type"], entry["iteration"], flush=True)
 
 writer = CheckpointWriter(run_dir, run_dir.parent, policy, record)
 for iteration in range(first, first + 1000):
@@ -49,18 +49,18 @@ def test_killed_at_random_moments(run: Run) -> None:
         command = [sys.executable, "-c", SAVING, str(run.run_dir), str(newest + 1)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            told = [process.stdout.readline()]
+            lines = [process.stdout.readline()]
             time.sleep(moments.uniform(0, 0.3))
             process.kill()
-            told += process.stdout.readlines()
+            lines += process.stdout.readlines()
         found, skipped = newest_whole(run.run_dir)
         assert found is not None
         assert skipped == []
-        assert found.iteration >= max(int(line.split()[1]) for line in told)
+        assert found.iteration >= max(int(line.split()[1]) for line in lines)
         run.writer(best=Best(metric="win", keep=2), keep_last=2).close()
         for info in list_checkpoints(run.run_dir):
             assert verify(info.path).iteration == info.iteration
         best = [i.iteration for i in list_checkpoints(run.run_dir) if i.place == "best"]
-        assert sorted(read_manifest(run.base / "best")) == best
+        assert sorted(read_manifest(run.base / "best")[1]) == best
         assert not list(run.base.rglob(".*"))
         newest = found.iteration

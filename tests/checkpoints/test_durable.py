@@ -28,20 +28,20 @@ def test_publish_replaces(tmp_path: Path) -> None:
 
 def test_retire_and_discard(tmp_path: Path) -> None:
     gone = durable.retire(a_tree(tmp_path / "000100"))
-    assert durable.set_aside(gone) == ("del", tmp_path / "000100")
+    assert durable.parse_aside(gone) == (gone, "del", tmp_path / "000100")
     assert (gone / "inner" / "file").read_text() == "a"
     durable.discard(gone)
     durable.discard(gone)
     assert os.listdir(tmp_path) == []
 
 
-def test_a_name_set_aside_is_told_from_others(tmp_path: Path) -> None:
+def test_a_name_set_aside_is_recognised(tmp_path: Path) -> None:
     for what in ("tmp", "old", "del"):
         aside = durable.aside(tmp_path / "a-b", what)
         assert aside != durable.aside(tmp_path / "a-b", what)
-        assert durable.set_aside(aside) == (what, tmp_path / "a-b")
+        assert durable.parse_aside(aside) == (aside, what, tmp_path / "a-b")
     for name in ("000100", ".tmp-000100", ".tmp-000100-0123ABCD", ".new-000100-0123abcd"):
-        assert durable.set_aside(tmp_path / name) is None
+        assert durable.parse_aside(tmp_path / name) is None
 
 
 def test_links_share_their_files(tmp_path: Path) -> None:

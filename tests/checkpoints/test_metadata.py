@@ -124,5 +124,5 @@ def test_a_name_that_leads_out_is_refused(name: str) -> None:
 def test_a_field_of_another_form_is_refused(change: dict[str, Any]) -> None:
     body = json.loads(encode(example()))
     del body["self_sha256"]
-    with pytest.raises(ValueError, match="has not the fields it should have"):
+    with pytest.raises(ValueError, match="has missing or wrong fields"):
         decode(sealed(body | change))

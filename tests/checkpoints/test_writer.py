@@ -22,7 +22,7 @@ from jaxpot.checkpoints import (
     restore,
     verify,
 )
-from jaxpot.checkpoints import commit as commit_module
+from jaxpot.checkpoints import writer as writer_module
 from jaxpot.spec import Best
 
 from .conftest import LISTING, PERIODIC, Run, a_state, with_league
@@ -59,7 +59,7 @@ def test_one_save_under_three_names_is_one_set_of_files(run: Run) -> None:
         verify(run.base / place / "000100")
 
 
-def test_what_is_deleted_is_told_in_full(run: Run) -> None:
+def test_what_is_deleted_is_recorded_in_full(run: Run) -> None:
     writer = run.writer(best=Best(metric="win", keep=1), keep_last=1)
     for iteration in (1, 2):
         writer.save(
@@ -158,21 +158,21 @@ def test_save_does_not_wait_for_the_disk_but_for_the_save_before(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     may_write, begun = threading.Event(), threading.Event()
-    write = commit_module.write_arrays
+    write = writer_module.write_arrays
 
     def slow(*args: Any) -> None:
         begun.set()
         assert may_write.wait(30)
         write(*args)
 
-    monkeypatch.setattr(commit_module, "write_arrays", slow)
+    monkeypatch.setattr(writer_module, "write_arrays", slow)
     writer = run.writer()
     writer.save(a_state(1), iteration=1, types=PERIODIC, metadata={})
     assert begun.wait(30)
     assert newest_whole(run.run_dir) == (None, [])
     threading.Timer(0.05, may_write.set).start()
     writer.save(a_state(2), iteration=2, types=PERIODIC, metadata={})
-    assert ("committed", "periodic", 1) in run.told()
+    assert ("committed", "periodic", 1) in run.stages()
     writer.wait()
     writer.close()
     assert run.records[-1]["blocking_seconds"] > 0.02
@@ -188,7 +188,7 @@ def test_the_same_state_is_not_written_again(run: Run) -> None:
     before = inode(run.base / "000005")
     run.save(5)
     assert inode(run.base / "000005") == before
-    assert run.told() == [("begun", "periodic", 5), ("committed", "periodic", 5)] * 2
+    assert run.stages() == [("begun", "periodic", 5), ("committed", "periodic", 5)] * 2
 
 
 def test_the_same_state_of_another_type_gains_that_type(run: Run) -> None:
@@ -201,7 +201,7 @@ def test_the_same_state_of_another_type_gains_that_type(run: Run) -> None:
     writer.save(a_state(6), iteration=6, types=PERIODIC, metadata={})
     writer.wait()
     writer.close()
-    assert run.told()[2:] == [("deleted", "final", 5), ("deleted", "periodic", 5)]
+    assert run.stages()[2:] == [("deleted", "final", 5), ("deleted", "periodic", 5)]
 
 
 def test_another_state_of_the_same_iteration_replaces(run: Run) -> None:
@@ -278,7 +278,7 @@ def test_a_failure_is_raised_once_by_wait(run: Run, monkeypatch: pytest.MonkeyPa
     def broken(*_: object) -> None:
         raise ValueError("RESOURCE_EXHAUSTED: Error writing: No space left on device")
 
-    monkeypatch.setattr(commit_module, "write_arrays", broken)
+    monkeypatch.setattr(writer_module, "write_arrays", broken)
     writer = run.writer()
     writer.save(a_state(), iteration=1, types=PERIODIC, metadata={})
     with pytest.raises(CheckpointError, match="the disk is full"):
@@ -286,7 +286,7 @@ def test_a_failure_is_raised_once_by_wait(run: Run, monkeypatch: pytest.MonkeyPa
     writer.wait()
     writer.save(a_state(), iteration=1, types=PERIODIC, metadata={})
     writer.close()
-    assert run.told() == [("begun", "periodic", 1), ("failed", "periodic", 1)] * 2
+    assert run.stages() == [("begun", "periodic", 1), ("failed", "periodic", 1)] * 2
     assert run.names() == []
 
 
@@ -304,7 +304,7 @@ def test_arrays_that_read_back_otherwise_are_not_committed(
     monkeypatch.setattr(arrays, "read_arrays", negative_zero)
     writer = run.writer()
     writer.save({"w": np.zeros(2, np.float32)}, iteration=1, types=PERIODIC, metadata={})
-    with pytest.raises(CheckpointError, match="w: reads back as something else than was written"):
+    with pytest.raises(CheckpointError, match="w: reads back different from what was written"):
         writer.wait()
     writer.close()
     assert run.names() == []
@@ -320,7 +320,7 @@ def test_a_record_that_cannot_be_taken(run: Run) -> None:
     with pytest.raises(CheckpointError, match="the disk is full") as caught:
         writer.wait()
     assert caught.value.__notes__ == [
-        "Nor could this be recorded: [Errno 28] No space left on device"
+        "This could not be recorded either: [Errno 28] No space left on device"
     ]
     writer.close()
 
@@ -333,8 +333,8 @@ def test_a_record_that_cannot_be_taken(run: Run) -> None:
             "two leaves of the state have the path 'a/b'",
         ),
         ({"w": 3}, "w: a int is not an array"),
-        ({"w": np.array(["x"])}, "w: arrays of dtype <U1 are not saved"),
-        ({"w": np.array([None])}, "w: arrays of dtype object are not saved"),
+        ({"w": np.array(["x"])}, "w: arrays of dtype <U1 cannot be saved"),
+        ({"w": np.array([None])}, "w: arrays of dtype object cannot be saved"),
     ],
 )
 def test_what_is_no_state_is_refused(run: Run, state: Any, reason: str) -> None:
@@ -381,8 +381,8 @@ def test_a_write_that_the_system_refuses(run: Run) -> None:
     command = [sys.executable, "-c", LIMITED, str(run.run_dir)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "ERROR:absl" not in found.stderr
-    error, told = found.stdout.splitlines()
+    error, stages = found.stdout.splitlines()
     assert error.startswith(f"checkpoint {run.run_dir.name}/checkpoints/000002: ")
-    assert told == str([("begun", 1), ("committed", 1), ("begun", 2), ("failed", 2)])
+    assert stages == str([("begun", 1), ("committed", 1), ("begun", 2), ("failed", 2)])
     assert run.names() == ["000001"]
     verify(run.base / "000001")

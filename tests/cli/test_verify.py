@@ -3,10 +3,9 @@ import json
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.verify import checks, golden
-from jaxpot.verify.compare import compare
+from jaxpot.verify import trials
+from jaxpot.verify.compare import Row, compare
 from jaxpot.verify.report import Compared, Report
-from jaxpot.verify.trace import Row
 from tests.cli.runs import two_runs
 
 SPEC = "specs/smoke.toml"
@@ -32,7 +31,7 @@ SPEC = "specs/smoke.toml"
 )
 def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch):
     two_runs(tmp_path)
-    monkeypatch.setattr(checks, "Child", _Absent)
+    monkeypatch.setattr(trials, "Child", _Absent)
     assert invoke(["--runs-dir", str(tmp_path), "verify", *arguments]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
@@ -40,7 +39,7 @@ def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch)
     assert "Traceback" not in captured.err
 
 
-class _Absent(checks.Child):
+class _Absent(trials.Child):
     """Starts nothing but another environment's interpreter."""
 
     def __new__(cls, *arguments, python=None, **options):
@@ -68,7 +67,7 @@ def test_the_report(values, capsys, monkeypatch, snapshot):
     def verify(*arguments, **options):
         return Report(subject="run x (ttt)", compared=(compared,), notes=("told",))
 
-    monkeypatch.setattr(checks, "verify_run", verify)
+    monkeypatch.setattr("jaxpot.verify.checks.verify_run", verify)
     code = 0 if values[0] == values[1] else 3
     assert invoke(["verify", "latest"]) == code
     text = capsys.readouterr()
@@ -80,8 +79,9 @@ def test_the_report(values, capsys, monkeypatch, snapshot):
 @pytest.mark.parametrize(("options", "code"), [([], 2), (["--missing-ok"], 0)])
 def test_a_missing_golden_entry_is_said_whatever_the_status(options, code, capsys, monkeypatch):
     def check(*arguments, **keywords):
-        return Report(subject="spec s", missing=True, differs=("no entry: nothing was compared",))
+        differs = ("no entry: nothing was compared",)
+        return Report(subject="spec s", outcome="missing", differs=differs)
 
-    monkeypatch.setattr(golden, "check_golden", check)
+    monkeypatch.setattr("jaxpot.verify.golden.check_golden", check)
     assert invoke(["verify", SPEC, "--golden", "g.json", *options]) == code
     assert "no entry: nothing was compared" in capsys.readouterr().out

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from jaxpot.checkpoints import newest_whole, select_checkpoint
-from jaxpot.checkpoints.best import read_policy
 from jaxpot.checkpoints.layout import LEAGUE, MANIFEST, METADATA
 from jaxpot.checkpoints.metadata import FORMAT_VERSION, canonical
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.checkpoints.writer import CheckpointWriter
 from jaxpot.errors import UserError
 from jaxpot.loop import run as runner
@@ -259,7 +259,7 @@ def _manifests(outside: Outside, work: Path) -> tuple[Any, Callable[[Any], None]
 
     def case(value: Any) -> None:
         manifest.write_bytes(json.dumps(value).encode("utf-8", "surrogatepass"))
-        read_policy(manifest.parent)
+        read_manifest(manifest.parent)
         _reads(run_dir)
 
     return damaged_tree((body,)), case, 0.5

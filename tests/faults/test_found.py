@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from jaxpot.checkpoints import CheckpointError, CheckpointWriter, list_checkpoints
-from jaxpot.checkpoints.best import read_policy
 from jaxpot.checkpoints.layout import MANIFEST
 from jaxpot.checkpoints.metadata import decode
+from jaxpot.checkpoints.select import read_manifest
 from jaxpot.errors import UserError
 from jaxpot.loop.record import read_record
 from jaxpot.spec import Best, Checkpoint
@@ -158,12 +158,12 @@ def test_an_infinite_count_in_a_manifest_says_nothing(tmp_path, name):
     body = json.loads(path.read_bytes())
     (body["best"] if name == "keep" else body["checkpoints"][0])[name] = float("inf")
     path.write_text(json.dumps(body))
-    assert read_policy(path.parent) == (None, {})
+    assert read_manifest(path.parent) == (None, {})
 
 
 def test_an_unknown_type_of_checkpoint_is_damage(tmp_path):
     saved(tmp_path, 1)
     path = tmp_path / "checkpoints" / "000001" / "metadata.json"
     body = json.loads(path.read_bytes()) | {"types": ["periodic", "../../x"]}
-    with pytest.raises(ValueError, match="no type of checkpoint"):
+    with pytest.raises(ValueError, match="not a type of checkpoint"):
         decode(signed(body))

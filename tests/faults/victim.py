@@ -15,23 +15,23 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from jaxpot.checkpoints import commit, durable, records, retention, writer
+from jaxpot.checkpoints import durable, retention, writer
 from jaxpot.cli.main import main
 from jaxpot.store import journal
 
 STEPS: dict[str, tuple[Any, str]] = {
     "copy": (writer, "copy_to_host"),
-    "arrays": (commit, "write_arrays"),
-    "hashes": (commit, "describe_files"),
-    "metadata": (commit, "encode"),
+    "arrays": (writer, "write_arrays"),
+    "hashes": (writer, "describe_files"),
+    "metadata": (writer, "encode"),
     "sync": (durable, "sync_tree"),
-    "check": (commit, "verify"),
+    "check": (writer, "verify"),
     "publish": (durable, "publish"),
     "link": (writer, "link_checkpoint"),
-    "record": (records.Records, "tell"),
+    "record": (retention.Records, "add"),
     "best": (retention.Retention, "add_best"),
     "prune": (retention.Retention, "prune"),
-    "delete": (retention.Retention, "_delete"),
+    "delete": (retention.Retention, "delete"),
     "settle": (retention.Retention, "settle"),
     "supersede": (writer.CheckpointWriter, "supersede_after"),
 }

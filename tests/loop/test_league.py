@@ -6,9 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxpot.checkpoints import list_checkpoints
+from jaxpot.checkpoints import list_checkpoints, read_metadata
 from jaxpot.checkpoints.arrays import read_arrays
-from jaxpot.checkpoints.verify import read_metadata
 from jaxpot.loop import plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.lower import split_state

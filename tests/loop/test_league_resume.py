@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.checkpoints.verify import read_metadata
+from jaxpot.checkpoints import read_metadata
 from jaxpot.loop.phase import Phase
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.run import resume

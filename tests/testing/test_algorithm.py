@@ -25,7 +25,7 @@ def own(**changes):
 
 @attrs.frozen(eq=False)
 class Wrong:
-    """An algorithm that breaks every rule it is told to, and else is PPO."""
+    """An algorithm that breaks one rule on request, and otherwise is PPO."""
 
     breaks: str
     right: Any = attrs.field(factory=own)
@@ -95,12 +95,12 @@ def test_the_shipped_algorithm_keeps_the_contract(changes):
             "targets",
             (
                 "target 'advantage' is float32[8, 6]; its first axes must be [6, 8]",
-                "targets says which rows are known as int32[6, 8]; expected bool[6, 8]",
+                "targets says which rows have one as int32[6, 8]; expected bool[6, 8]",
             ),
         ),
         (
             "settled names",
-            ("settle gives other targets than it is given: their names, shapes and types stay",),
+            ("settle changes the targets' names, shapes or types; they must stay",),
         ),
         (
             "settled rows",

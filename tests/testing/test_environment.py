@@ -50,7 +50,7 @@ def faults_of(env):
 def test_wrong_facts_are_all_named():
     env = attrs.evolve(Nim(), heap=0, num_players=3, zero_sum=np.True_)
     assert faults_of(env) == (
-        "num_players is 3; only games of 2 are played",
+        "num_players is 3; only two-player games are supported",
         "max_steps is 0; expected an int of at least 1",
         f"zero_sum is {np.True_!r}; expected a bool",
     )
@@ -90,7 +90,7 @@ def test_a_property_that_forgets_the_lanes_is_named():
         return OneLaneState(**vars(state))
 
     assert faults_of(Altered(dealt=one_lane, stepped=one_lane)) == (
-        "state.legal_action_mask of a batch of states has not the batch as its first axis",
+        "state.legal_action_mask of a batch of states does not have the batch as its first axis",
     )
 
 
@@ -137,7 +137,7 @@ def test_the_error_lists_every_fault():
         check_environment(attrs.evolve(Nim(), num_actions=0, num_players=1))
     assert str(caught.value) == (
         "Nim breaks the Environment contract:\n"
-        "  - num_players is 1; only games of 2 are played\n"
+        "  - num_players is 1; only two-player games are supported\n"
         "  - num_actions is 0; expected an int of at least 1"
     )
 
@@ -182,7 +182,7 @@ def test_every_wrong_array_is_named():
         "observe gives no ['less'], which observation_shape has",
     )
     assert faults_of(Structured(observation_shape={"heap": (1,)}, observation_dtype="int32")) == (
-        "observation_shape and observation_dtype are nested otherwise",
+        "observation_shape and observation_dtype have different structures",
     )
     assert faults_of(
         Structured(observation_shape={"heap": (1,)}, observation_dtype={"heap": "int32"})

@@ -42,8 +42,8 @@ def test_every_fault_is_named():
         "metric 'Win Rate' is not a name such as 'win_rate' or 'p0/win_rate'",
         "metric 'each' is float32[2]; expected a float32 or int32 scalar",
         "metric 'wins' is int8[]; expected a float32 or int32 scalar",
-        "histogram 'actions' is float32[3]; expected integer counts [bins]",
         "declares the metrics ['wins'] but gives ['Win Rate', 'drawn', 'each', 'wins']",
+        "histogram 'actions' is float32[3]; expected integer counts [bins]",
     )
 
 

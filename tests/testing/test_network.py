@@ -108,11 +108,11 @@ def test_what_is_sound_is_left_alone():
     [
         (Mixing, {}, "lets the rows of a batch influence each other"),
         (Idle, {}, "params['unused'] never gets a gradient"),
-        (Other, {"trains": True}, "computes in training something else than in play"),
-        (Counting, {"trains": True}, "lets rows that do not count move the model state"),
+        (Other, {"trains": True}, "computes something else in training than in play"),
+        (Counting, {"trains": True}, "lets rows that are not valid change the model state"),
         (Fixed, {"trains": True}, "has variables that training never changes"),
-        (Whole, {"recurrent": True}, "a game begins with a carry int32[5, 4]; expected float32"),
-        (Positional, {"recurrent": True}, "computes in training something else than in play"),
+        (Whole, {"recurrent": True}, "the initial carry is int32[5, 4]; expected float32"),
+        (Positional, {"recurrent": True}, "computes something else in training than in play"),
     ],
 )
 def test_a_breach_is_named(module, options, fault):

@@ -35,20 +35,23 @@ def asked(monkeypatch, done):
 
     seen = Asked()
 
-    def train(trial, runs_dir, request):
-        seen.append((request["action"], trial.iterations, trial.settings.nproc))
-        if request["action"] == "resume":
-            return
-        folder = runs_dir / done.uid
-        shutil.copytree(done.run_dir, folder)
+    def run(subject, runs_dir):
+        seen.append(("run", subject.iterations, subject.settings.nproc))
+        journal = runs_dir / done.uid / "journal.jsonl"
+        shutil.copytree(done.run_dir, journal.parent)
         if seen.change is not None and len(seen) > 1:
-            path = folder / "journal.jsonl"
-            records = [json.loads(line) for line in path.read_text().splitlines()]
+            records = [json.loads(line) for line in journal.read_text().splitlines()]
             for record in records:
                 seen.change(record)
-            path.write_text("".join(json.dumps(record) + "\n" for record in records))
+            journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+        return journal
 
-    monkeypatch.setattr(reproducibility._Trial, "_train", train)
+    def resume(journal, *, settings, iterations):
+        seen.append(("resume", iterations, settings.nproc))
+        return {"results": [{"status": "completed"}]}
+
+    monkeypatch.setattr(reproducibility, "_run", run)
+    monkeypatch.setattr(reproducibility, "resume", resume)
     return seen
 
 
@@ -62,13 +65,13 @@ def test_two_runs_are_trained_and_held_to_each_other(asked):
     assert asked == [("run", 3, 2), ("run", 3, 2)]
 
 
-def test_the_first_difference_is_told(asked):
+def test_the_first_difference_is_reported(asked):
     asked.change = other_loss
     with pytest.raises(NotReproducibleError) as caught:
         assert_reproducible(TINY)
-    told = str(caught.value)
-    assert told.startswith("a second run gives other bits: iteration 1, total_loss: 0x")
-    assert told.endswith(" and 0x3fe0000000000000 (0.5)")
+    text = str(caught.value)
+    assert text.startswith("a second run gives other bits: iteration 1, total_loss: 0x")
+    assert text.endswith(" and 0x3fe0000000000000 (0.5)")
     first = caught.value.comparison.first
     assert first is not None
     assert first.others == ()
@@ -79,7 +82,7 @@ def test_every_stop_is_a_process(asked):
     assert asked == [("run", 9, None), ("run", 2, None), ("resume", 5, None), ("resume", 9, None)]
 
 
-def test_what_a_resumed_run_does_otherwise_is_told(asked):
+def test_what_a_resumed_run_does_differently_is_reported(asked):
     asked.change = other_loss
     with pytest.raises(NotReproducibleError, match=r"stopped after \[1\] and resumed, it gives"):
         assert_resumable(TINY)
@@ -87,7 +90,7 @@ def test_what_a_resumed_run_does_otherwise_is_told(asked):
 
 @pytest.mark.parametrize("stops", [[0], [3], [1, 4], []])
 def test_a_stop_that_stops_nothing_is_refused(asked, stops):
-    with pytest.raises(UserError, match="must lie between the first and the last of 3 iterations"):
+    with pytest.raises(UserError, match="must be between the first and the last of 3 iterations"):
         assert_resumable(TINY, stops=stops)
     assert asked == []
 
@@ -124,7 +127,7 @@ def test_a_path_takes_overrides_and_an_experiment_does_not(asked, tmp_path):
 
 def test_a_run_that_fails_is_not_compared(monkeypatch):
     class Failed:
-        def __init__(self, request, *, settings):
+        def __init__(self, request, **_):
             self.request = request
 
         def __enter__(self):
@@ -136,7 +139,7 @@ def test_a_run_that_fails_is_not_compared(monkeypatch):
         def finish(self):
             return {"results": [{"uid": "x", "status": "failed", "reason": "not finite"}]}
 
-    monkeypatch.setattr(reproducibility, "Child", Failed)
+    monkeypatch.setattr("jaxpot.verify.trials.Child", Failed)
     with pytest.raises(UserError, match="the run ended as failed: not finite"):
         assert_reproducible(TINY)
 

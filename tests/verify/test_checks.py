@@ -14,8 +14,9 @@ from jaxpot.spec import load, resolved, to_toml
 from jaxpot.store import Store, records
 from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.verify import checks, trials
-from jaxpot.verify import grade as grades
 from jaxpot.verify.checks import verify_against, verify_run, verify_spec
+from jaxpot.verify.report import NOT_TRIED, read_grade
+from jaxpot.verify.rerun import journal_in
 from tests.loop.running import train
 from tests.store.journals import Writer
 
@@ -70,25 +71,25 @@ def rewrite(runs_dir, uid, change):
 
 def test_a_run_is_identical_in_every_way_that_is_tried(copied, monkeypatch):
     # A kill and a resume are tried with a spec, below.
-    monkeypatch.delitem(checks._TRIALS, "resumed")
+    monkeypatch.delitem(checks.TRIALS, "resumed")
     runs_dir, uid = copied
     folder = runs_dir / uid
     before, journal = files(folder), (folder / "journal.jsonl").read_bytes()
-    told = []
-    report = verify_run(Store(runs_dir), uid, grade=True, tell=told.append)
+    progress = []
+    report = verify_run(Store(runs_dir), uid, grade=True, tell=progress.append)
 
     assert (report.verdict, report.exit_code, report.differs) == ("identical", 0, ())
     assert report.compared[0].comparison.iterations == 5
     assert report.grade is not None
     verdicts = {name: each["verdict"] for name, each in report.grade.items()}
-    assert verdicts.pop("other_device_count") == verdicts.pop("resumed") == grades.NOT_TRIED
+    assert verdicts.pop("other_device_count") == verdicts.pop("resumed") == NOT_TRIED
     # Threads may change bits; whether they do depends on the machine.
     assert verdicts.pop("other_thread_count") in ("identical", "within", "different")
     assert verdicts == dict.fromkeys(
         ("same_process", "other_process", "other_chunking"), "identical"
     )
-    assert report.grade == grades.stored(folder)
-    assert "trying: same process" in told
+    assert report.grade == read_grade(folder)
+    assert "trying: same process" in progress
     # Nothing is written into the run but the event.
     assert files(folder) == before
     after = (folder / "journal.jsonl").read_bytes()
@@ -104,7 +105,7 @@ def test_from_a_checkpoint(copied):
     assert report.compared[0].comparison.iterations == 1
     assert report.grade is not None
     assert report.grade["resumed"]["verdict"] == "identical"
-    assert report.grade["other_process"]["verdict"] == grades.NOT_TRIED
+    assert report.grade["other_process"]["verdict"] == NOT_TRIED
 
 
 def test_the_first_difference_is_named_with_its_bits(copied):
@@ -152,7 +153,7 @@ def test_another_machine_or_version_is_not_comparable(copied):
     )
     # What another version gave says nothing of this one's determinism.
     assert report.grade is not None
-    assert {each["verdict"] for each in report.grade.values()} == {grades.NOT_TRIED}
+    assert {each["verdict"] for each in report.grade.values()} == {NOT_TRIED}
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +165,15 @@ def spec(tmp_path_factory):
 
 def test_a_spec_repeats_itself_and_survives_a_kill(spec, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "workplace", lambda: nullcontext(tmp_path / "work"))
-    told = []
+    progress = []
     report = verify_spec(
-        load(spec), runs_dir=tmp_path / "runs", iterations=3, grade=False, tell=told.append
+        load(spec), runs_dir=tmp_path / "runs", iterations=3, grade=False, tell=progress.append
     )
     assert (report.verdict, report.exit_code) == ("identical", 0)
     assert [each.comparison.iterations for each in report.compared] == [3, 3]
-    assert "killed after 2 iterations; resuming" in told
+    assert "killed after 2 iterations; resuming" in progress
     assert not (tmp_path / "runs").exists()
-    journal = trials.journal_in(tmp_path / "work" / "killed")
+    journal = journal_in(tmp_path / "work" / "killed")
     starts = [attempt["start_iter"] for attempt in records(journal, kinds=("attempt",))]
     payloads = [record["iter"] for record in records(journal, kinds=("payload",))]
     assert (starts, payloads) == ([0, 1], [0, 1, 1, 2])

@@ -1,11 +1,25 @@
+"""Traces from the store and from a journal are equal, and a difference is found and measured."""
+
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpot.verify.compare import ITERATION, STATE_DIGEST, Difference, compare, decimal, hexadecimal
-from jaxpot.verify.trace import Row
+from jaxpot.store import Store
+from jaxpot.verify.compare import (
+    ITERATION,
+    STATE_DIGEST,
+    Difference,
+    Row,
+    compare,
+    decimal,
+    hexadecimal,
+    journal_rows,
+    recorded_iterations,
+    recorded_rows,
+)
+from tests.store.journals import Writer
 
 VALUES = {"iter": 0, "total_loss": 0.5, "reward": math.nan}
 
@@ -100,3 +114,55 @@ def test_counts_keys_and_nans_that_differ_are_not_within(change):
 def test_two_floats_are_the_same_where_their_bits_or_their_nan_is(a, b):
     same = compare([row(0, x=a)], [row(0, x=b)]).verdict == "identical"
     assert same == (a.hex() == b.hex())
+
+
+UID = "20261122-111530-bbbbbb"
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Writer(tmp_path, UID)
+    run.header()
+    run.start()
+    run.payloads(range(8))
+    run.start(5)
+    odd = {"total_loss": "NaN", "eval_vs_random/win_rate": "-Infinity", "iteration/sps": "NaN"}
+    run.payload(5, odd)
+    run.payload(6, {"total_loss": -0.0})
+    run.payload(7)
+    return run
+
+
+def bits(rows):
+    return [
+        (row.iteration, row.digest, {key: repr(value) for key, value in row.values.items()})
+        for row in rows
+    ]
+
+
+def test_the_store_and_the_journal_give_one_trace(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxpot.verify.compare._WINDOW", 3)
+    store = Store(tmp_path)
+    stop = recorded_iterations(store, UID)
+    assert stop == 8
+    rows = list(recorded_rows(store, UID, stop=stop))
+    assert bits(rows) == bits(journal_rows(run.path))
+    assert [row.iteration for row in rows] == list(range(8))
+    assert all("iteration/sps" not in row.values for row in rows)
+    assert math.isnan(rows[5].values["total_loss"])
+    assert rows[5].values["eval_vs_random/win_rate"] == -math.inf
+    assert repr(rows[6].values["total_loss"]) == "-0.0"
+    assert [type(rows[0].values[key]) for key in ("iter", "total_loss")] == [int, float]
+
+
+def test_a_part_of_a_run(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("jaxpot.verify.compare._WINDOW", 1)
+    rows = recorded_rows(Store(tmp_path), UID, start=2, stop=7, every=2)
+    assert [row.iteration for row in rows] == [3, 5]
+
+
+def test_a_run_without_rows(tmp_path):
+    run = Writer(tmp_path, UID)
+    run.header()
+    run.start()
+    assert recorded_iterations(Store(tmp_path), UID) == 0

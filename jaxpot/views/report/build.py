@@ -83,12 +83,12 @@ def _charted(known: Sequence[str]) -> list[str]:
 
 def _grade(store: Store, uid: str) -> dict[str, str]:
     """Give what `jaxpot verify` found, in words, of what it tried."""
-    from jaxpot.verify.grade import ASPECTS, NOT_TRIED, in_words, stored
+    from jaxpot.verify.report import ASPECTS, NOT_TRIED, aspect_in_words, read_grade
 
     verdicts: dict[str, str] = {}
-    for aspect, found in stored(store.runs_dir / uid).items():
+    for aspect, found in read_grade(store.runs_dir / uid).items():
         try:
-            verdicts[ASPECTS[aspect]] = in_words(found)
+            verdicts[ASPECTS[aspect]] = aspect_in_words(found)
         except (KeyError, TypeError, ValueError):
             verdicts[ASPECTS[aspect]] = str(found.get("verdict"))  # of another jaxpot
     return {aspect: verdict for aspect, verdict in verdicts.items() if verdict != NOT_TRIED}

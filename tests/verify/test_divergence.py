@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.verify.states import LeafDifference, compare_leaf
+from jaxpot.verify.divergence import LeafDifference, compare_leaf
 
 
 def test_equal_bits_are_no_difference():
@@ -36,7 +36,7 @@ def test_differences_neither_wrap_nor_round(a, b, largest):
     assert found.largest == largest
 
 
-def test_other_shapes_are_told_not_measured():
+def test_other_shapes_are_named_not_measured():
     found = compare_leaf("x", np.zeros(2), None)
     assert found == LeafDifference(path="x", a="float64[2]", b=None)
     found = compare_leaf("x", np.zeros(2), np.zeros((2, 1)))

@@ -1,9 +1,17 @@
+"""The grade that a verification adds to a run."""
+
 import pytest
 
 from jaxpot.store import RunLock, RunLockedError, Store
-from jaxpot.verify import grade
-from jaxpot.verify.compare import compare
-from jaxpot.verify.trace import Row
+from jaxpot.verify.compare import Row, compare
+from jaxpot.verify.report import (
+    ASPECTS,
+    NOT_TRIED,
+    add_to_grade,
+    aspect,
+    aspect_in_words,
+    read_grade,
+)
 from tests.store.journals import complete_run
 
 UID = "20261122-101530-aaaaaa"
@@ -17,20 +25,20 @@ def folder(tmp_path):
 def found(value=1.0, *, stop=False):
     rows = [Row(0, "a" * 16, {"total_loss": 1.0}), Row(1, "a" * 16, {"total_loss": 1.0})]
     others = [rows[0], Row(1, "b" * 16, {"total_loss": value})] if value != 1.0 else rows
-    return grade.entry(compare(rows, others, stop=stop))
+    return aspect(compare(rows, others, stop=stop))
 
 
 def test_a_run_without_a_grade_has_nothing_tried(folder):
-    assert {each["verdict"] for each in grade.stored(folder).values()} == {grade.NOT_TRIED}
-    assert tuple(grade.stored(folder)) == tuple(grade.ASPECTS)
+    assert {each["verdict"] for each in read_grade(folder).values()} == {NOT_TRIED}
+    assert tuple(read_grade(folder)) == tuple(ASPECTS)
 
 
 def test_grades_add_up_and_the_newest_of_an_aspect_counts(folder):
-    grade.store(folder, {"other_process": found(2.0), "resumed": found()}, attempt=1)
-    kept = grade.store(folder, {"other_process": found()}, attempt=1)
-    assert kept == grade.stored(folder)
+    add_to_grade(folder, {"other_process": found(2.0), "resumed": found()}, attempt=1)
+    kept = add_to_grade(folder, {"other_process": found()}, attempt=1)
+    assert kept == read_grade(folder)
     verdicts = {name: each["verdict"] for name, each in kept.items()}
-    assert verdicts == dict.fromkeys(grade.ASPECTS, grade.NOT_TRIED) | {
+    assert verdicts == dict.fromkeys(ASPECTS, NOT_TRIED) | {
         "other_process": "identical",
         "resumed": "identical",
     }
@@ -39,7 +47,7 @@ def test_grades_add_up_and_the_newest_of_an_aspect_counts(folder):
 def test_a_grade_is_an_event_in_the_store_and_changes_nothing_else(folder):
     store = Store(folder.parent)
     before = store.show(UID)
-    grade.store(folder, {"resumed": found()}, attempt=1)
+    add_to_grade(folder, {"resumed": found()}, attempt=1)
     _, rows = store.sql("select payload->>'$.resumed.verdict' from events where kind = 'grade'")
     assert rows == [("identical",)]
     assert store.show(UID) == before
@@ -47,11 +55,11 @@ def test_a_grade_is_an_event_in_the_store_and_changes_nothing_else(folder):
 
 def test_a_run_that_is_written_is_not_graded(folder):
     with RunLock(folder), pytest.raises(RunLockedError, match="is being written by"):
-        grade.store(folder, {"resumed": found()}, attempt=1)
+        add_to_grade(folder, {"resumed": found()}, attempt=1)
 
 
 def test_in_words():
-    assert grade.in_words(found()) == "identical (2 iterations)"
-    assert grade.in_words(found(1.5)) == "within 0.5 (2 iterations)"
-    assert grade.in_words(found(1.5, stop=True)) == "different from iteration 1 on: total_loss"
-    assert grade.in_words({"verdict": grade.NOT_TRIED}) == "not tried"
+    assert aspect_in_words(found()) == "identical (2 iterations)"
+    assert aspect_in_words(found(1.5)) == "within 0.5 (2 iterations)"
+    assert aspect_in_words(found(1.5, stop=True)) == "different from iteration 1 on: total_loss"
+    assert aspect_in_words({"verdict": NOT_TRIED}) == "not tried"

@@ -1,5 +1,9 @@
+"""Every bit is verified, and a state is restored into the tree it is for."""
+
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,13 +17,134 @@ import pytest
 from jaxpot.checkpoints import (
     DamagedCheckpoint,
     StateMismatch,
-    arrays,
-    newest_whole,
+    read,
+    read_metadata,
     restore,
     restore_network,
+    verify,
 )
 
 from .conftest import PERIODIC, Run, a_state
+
+
+def files(path: Path) -> list[str]:
+    return sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
+
+
+def flip(path: Path, position: int = -1) -> None:
+    data = bytearray(path.read_bytes())
+    data[position if position >= 0 else len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "flipped": flip,
+    "truncated": lambda path: os.truncate(path, path.stat().st_size - 1),
+    "emptied": lambda path: os.truncate(path, 0),
+    "longer": lambda path: path.write_bytes(path.read_bytes() + b"\0"),
+    "removed": Path.unlink,
+}
+
+
+def test_a_whole_one(whole: Path) -> None:
+    metadata = verify(whole)
+    assert metadata.iteration == 100
+    assert set(metadata.files) == set(files(whole)) - {"metadata.json"}
+    assert {name.split("/")[0] for name in metadata.files} == {"state"}
+    assert metadata.bytes == sum((whole / name).stat().st_size for name in files(whole))
+    assert metadata == read_metadata(whole)
+
+
+@pytest.mark.parametrize("which", ["whole", "whole_league"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_to_any_file_is_named(
+    which: str, damage: Callable[[Path], None], request: pytest.FixtureRequest
+) -> None:
+    path: Path = request.getfixturevalue(which)
+    for name in files(path):
+        kept = (path / name).read_bytes()
+        damage(path / name)
+        with pytest.raises(DamagedCheckpoint) as caught:
+            verify(path)
+        assert caught.value.path == path
+        assert caught.value.file == name
+        assert caught.value.reason
+        assert str(caught.value).startswith(f"{path}: damaged: {name}: ")
+        (path / name).write_bytes(kept)
+    verify(path)
+
+
+def test_the_leagues_files_are_there_with_a_league_only(whole_league: Path) -> None:
+    named = set(verify(whole_league).files)
+    assert "league.json" in named
+    assert {name.split("/")[0] for name in named} == {"state", "league_states", "league.json"}
+
+
+def test_a_folder_that_is_gone(whole: Path) -> None:
+    shutil.rmtree(whole / "state")
+    with pytest.raises(DamagedCheckpoint, match=r"state/.*: is missing"):
+        verify(whole)
+
+
+@pytest.mark.parametrize("name", ["extra", "state/extra", "state/d/new/extra"])
+def test_a_file_too_many(whole: Path, name: str) -> None:
+    (whole / name).parent.mkdir(exist_ok=True)
+    (whole / name).write_text("x")
+    with pytest.raises(DamagedCheckpoint, match=f"{name}: is not among the files"):
+        verify(whole)
+
+
+def test_links_are_not_followed(whole: Path, tmp_path: Path) -> None:
+    for name in files(whole):
+        moved = (whole / name).rename(tmp_path / "elsewhere")
+        (whole / name).symlink_to(moved)
+        with pytest.raises(DamagedCheckpoint) as caught:
+            verify(whole)
+        assert caught.value.file == name
+        (whole / name).unlink()
+        moved.rename(whole / name)
+    moved = (whole / "state").rename(tmp_path / "state")
+    (whole / "state").symlink_to(moved, target_is_directory=True)
+    with pytest.raises(DamagedCheckpoint, match="state: is neither a plain file nor a directory"):
+        verify(whole)
+
+
+def test_a_checkpoint_that_is_a_link_or_a_file_or_nothing(whole: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(whole)
+    (tmp_path / "file").write_text("")
+    for name in ("link", "file", "nothing"):
+        with pytest.raises(DamagedCheckpoint, match="damaged: is not a directory"):
+            verify(tmp_path / name)
+
+
+def test_a_pipe_does_not_hang(whole: Path) -> None:
+    (whole / "metadata.json").unlink()
+    os.mkfifo(whole / "metadata.json")
+    with pytest.raises(DamagedCheckpoint, match=r"metadata\.json: is not a plain file"):
+        verify(whole)
+
+
+def test_a_huge_metadata_is_not_read(whole: Path) -> None:
+    os.truncate(whole / "metadata.json", 2**40)
+    with pytest.raises(DamagedCheckpoint, match=r"metadata\.json: has \d+ bytes, which is"):
+        verify(whole)
+
+
+def test_a_huge_file_is_not_read(whole: Path) -> None:
+    os.truncate(whole / "state" / "_METADATA", 2**40)
+    with pytest.raises(DamagedCheckpoint, match=r"_METADATA: has \d+ bytes instead of \d+"):
+        verify(whole)
+
+
+def test_neither_jax_nor_numpy_is_imported(whole: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from jaxpot import checkpoints as c;"
+        f"c.verify(Path({str(whole)!r})); c.list_checkpoints(Path({str(whole.parents[1])!r}));"
+        "print(sorted({'jax', 'numpy', 'orbax', 'flax'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
 
 NETWORK = {
     "params": {"dense": {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}},
@@ -94,8 +219,8 @@ def test_only_leaves_without_elements(run: Run) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"new": np.zeros(2)}, "new: the program has it, the checkpoint has not"),
-        ({"key": None}, "key: the checkpoint has it, the program has not"),
+        ({"new": np.zeros(2)}, "new: the program has it, the checkpoint does not"),
+        ({"key": None}, "key: the checkpoint has it, the program does not"),
         (
             {"key": np.zeros(3, np.uint32)},
             "key: the program has uint32[3], the checkpoint uint32[2]",
@@ -131,69 +256,17 @@ def test_a_damaged_one_is_not_restored(whole: Path) -> None:
         restore(whole, abstract(a_state()))
 
 
-def test_the_newest_whole_one(tmp_path: Path, copies: Callable[[str], Path]) -> None:
-    assert newest_whole(tmp_path) == (None, [])
-    copies("checkpoints/000100")
-    found, skipped = newest_whole(tmp_path)
-    assert found is not None
-    assert (found.iteration, skipped) == (100, [])
-
-
-def test_damaged_ones_are_skipped_and_named(run: Run) -> None:
-    run.save(999_998, 999_999, 1_000_000)
-    os.truncate(run.base / "1000000" / "metadata.json", 0)
-    (run.base / "999999" / "state" / "_METADATA").unlink()
-    found, skipped = newest_whole(run.run_dir)
-    assert found is not None
-    assert found.iteration == 999_998
-    assert skipped == [
-        (run.base / "1000000", "metadata.json: is not JSON"),
-        (run.base / "999999", "state/_METADATA: is missing"),
-    ]
-    shutil.rmtree(run.base / "999998" / "state")
-    assert newest_whole(run.run_dir)[0] is None
-
-
-def test_the_newest_up_to_a_limit(run: Run) -> None:
-    run.save(1, 2, 3)
-    os.truncate(run.base / "000003" / "metadata.json", 0)
-    for limit, newest in ((0, None), (1, 1), (2, 2), (9, 2), (None, 2)):
-        found, skipped = newest_whole(run.run_dir, limit=limit)
-        assert (found.iteration if found else None) == newest
-        assert len(skipped) == (limit is None or limit > 2)
-
-
-def test_another_place_stands_in_for_a_damaged_one(
-    tmp_path: Path, copies: Callable[[str], Path]
-) -> None:
-    (copies("checkpoints/000100") / "state" / "_METADATA").unlink()
-    copies("checkpoints/milestones/000100")
-    copies("checkpoints/best/000100")
-    found, skipped = newest_whole(tmp_path)
-    assert found is not None
-    assert found.place == "milestones"
-    assert [path.parent.name for path, _ in skipped] == ["checkpoints"]
-
-
-def test_a_renamed_one_does_not_pass_for_another(
-    tmp_path: Path, copies: Callable[[str], Path]
-) -> None:
-    renamed = copies("checkpoints/000200")
-    reason = "metadata.json: holds iteration 100, not the one it is named after"
-    assert newest_whole(tmp_path) == (None, [(renamed, reason)])
-
-
 def test_a_network_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     state = NETWORK | {"params_too": np.zeros(2, np.float32), "key": np.zeros(2, np.uint32)}
     save_and_restore(run, state)
     asked: list[set[str]] = []
-    read = arrays.read_arrays
+    original = read.read_arrays
 
     def spy(directory: Path, leaves: Any) -> Any:
         asked.append(set(leaves))
-        return read(directory, leaves)
+        return original(directory, leaves)
 
-    monkeypatch.setattr(arrays, "read_arrays", spy)
+    monkeypatch.setattr(read, "read_arrays", spy)
     params, model_state = restore_network(
         run.base / "000001", abstract(NETWORK["params"]), abstract(NETWORK["model_state"])
     )
@@ -214,8 +287,8 @@ def test_a_network_that_does_not_fit_is_refused_leaf_by_leaf(run: Run) -> None:
     with pytest.raises(StateMismatch) as caught:
         restore_network(run.base / "000001", abstract(other), {})
     assert caught.value.faults == (
-        "model_state/norm/mean: the checkpoint has it, the program has not",
-        "params/dense/bias: the program has it, the checkpoint has not",
+        "model_state/norm/mean: the checkpoint has it, the program does not",
+        "params/dense/bias: the program has it, the checkpoint does not",
         "params/dense/kernel: the program has float32[3, 3], the checkpoint float32[2, 3]",
     )
 
