@@ -1,11 +1,11 @@
-"""What commands write to stdout: JSON that any parser reads, and plain tables."""
+"""What commands print: JSON that any parser reads, plain tables, CSV and Markdown."""
 
 from __future__ import annotations
 
 import csv
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 import click
@@ -13,13 +13,30 @@ import click
 from jaxpot.formatting import printable
 
 
+def emit(text: str) -> None:
+    """Write data to stdout."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Write prose to stderr."""
+    click.echo(text, err=True)
+
+
+def emit_json(value: Any) -> None:
+    """Write indented JSON to stdout."""
+    emit(json_text(value, indent=2))
+
+
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Returns JSON in which NaN and infinities are strings, which standard JSON lacks."""
-    return json.dumps(finite(value), allow_nan=False, ensure_ascii=False, indent=indent)
+    """Return standard JSON: NaN, infinities, paths and dates, which it lacks, become strings."""
+    return json.dumps(
+        finite(value), allow_nan=False, ensure_ascii=False, indent=indent, default=str
+    )
 
 
 def finite(value: Any) -> Any:
-    """Replaces NaN and infinities by "NaN", "Infinity" and "-Infinity", at any depth."""
+    """Replace NaN and infinities by "NaN", "Infinity" and "-Infinity", at any depth."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
@@ -32,11 +49,11 @@ def finite(value: Any) -> Any:
 def table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()
 ) -> str:
-    """Lays out rows in columns two spaces apart.
+    """Lay out rows in columns two spaces apart.
 
     Args:
         headers: Names of the columns.
-        rows: Cells, as long as `headers`.
+        rows: One cell per column.
         right: Indices of the columns that are aligned to the right.
     """
     lines = [list(headers), *([printable(cell, keep="") for cell in row] for row in rows)]
@@ -50,26 +67,37 @@ def table(
     )
 
 
-def emit(text: str) -> None:
-    """Writes data to stdout."""
-    click.echo(text)
+def markdown_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[int] = (),
+    newline: str = " ",
+) -> Iterator[str]:
+    """Yield the lines of a Markdown table; `newline` stands for a line break in a cell."""
+
+    def line(cells: Iterable[str]) -> str:
+        escaped = (cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells)
+        return f"| {' | '.join(escaped)} |".replace("\n", newline)
+
+    yield line(headers)
+    yield f"|{'|'.join('---:' if column in right else '---' for column in range(len(headers)))}|"
+    yield from map(line, rows)
 
 
 def csv_writer(file: TextIO) -> Any:
-    """Returns a CSV writer whose lines end as those of `jaxpot export` do, with a newline alone."""
+    """Return a CSV writer that ends lines with a newline alone, like `jaxpot export`."""
     return csv.writer(_NewlineEnds(file))
 
 
 class _NewlineEnds:
-    """Takes the rows of a CSV writer, which quotes a carriage return only if its rows end so."""
+    """Replaces the line ends of a CSV writer.
+
+    The writer itself must use "\\r\\n": only then does it quote a carriage return in a cell.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
 
     def write(self, row: str) -> int:
         return self._file.write(f"{row.removesuffix(csv.excel.lineterminator)}\n")
-
-
-def note(text: str) -> None:
-    """Writes prose to stderr."""
-    click.echo(text, err=True)

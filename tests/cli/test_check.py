@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jaxpot.cli.check import command
+from jaxpot.cli.specs import check_command as command
 
 EXAMPLE = (Path(__file__).parent.parent / "spec" / "example.toml").read_text(encoding="utf-8")
 
@@ -137,7 +137,7 @@ def test_shapes_are_asked_for(monkeypatch):
 
 def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path):
     program = (
-        "import sys; from jaxpot.cli.check import command;"
+        "import sys; from jaxpot.cli.specs import check_command as command;"
         "command(['good.toml', 'bad.toml'], standalone_mode=False);"
         "heavy = {'jax', 'jaxlib', 'flax', 'optax', 'pgx', 'orbax', 'numpy', 'duckdb', 'rich'};"
         "sys.exit(repr(heavy & set(sys.modules)))"

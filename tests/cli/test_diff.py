@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jaxpot.cli.diff import command
+from jaxpot.cli.specs import diff_command as command
 from jaxpot.spec import SpecError
 
 EXAMPLE = (Path(__file__).parent.parent / "spec" / "example.toml").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jaxpot.cli.explain import command
+from jaxpot.cli.explain import explain_command as command
 from jaxpot.errors import UserError
 from jaxpot.spec import CODES
 

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jaxpot.cli.gc import _seconds as seconds
-from jaxpot.cli.gc import command
+from jaxpot.cli.gc import gc_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import RunLock, find
 from jaxpot.store.trash import remove

@@ -26,9 +26,9 @@ def call(monkeypatch, capsys):
         def command(ctx):
             action(ctx)
 
-        module = SimpleNamespace(command=command)
-        monkeypatch.setitem(main.COMMANDS, "try", main.Entry("Runs", "tests.fake", "Try."))
-        monkeypatch.setitem(sys.modules, "tests.fake", module)
+        module = SimpleNamespace(try_command=command)
+        monkeypatch.setitem(main.COMMANDS, "try", main.Entry("Runs", "fake", "Try."))
+        monkeypatch.setitem(sys.modules, "jaxpot.cli.fake", module)
         code = main.invoke(arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.note import command
+from jaxpot.cli.annotate import note_command as command
 from jaxpot.errors import UserError
 from tests.cli.runs import call, two_runs
 
@@ -49,9 +49,14 @@ def test_an_editor(runs_dir, monkeypatch):
     assert "no note added" in call(command, runs_dir, "ttt", "-e").stderr
 
 
-@pytest.mark.parametrize("arguments", [("ttt", ""), ("ttt", "x", "-e"), ("-e",), ("nope", "x")])
+@pytest.mark.parametrize("arguments", [("ttt", ""), ("-e",), ("nope", "x")])
 def test_what_is_refused(runs_dir, arguments):
     assert isinstance(call(command, runs_dir, *arguments).exception, UserError)
+
+
+def test_an_editor_excludes_a_text(runs_dir):
+    done = call(command, runs_dir, "ttt", "x", "-e")
+    assert (done.exit_code, "--edit and TEXT exclude each other" in done.stderr) == (2, True)
 
 
 def test_none(runs_dir, tmp_path):

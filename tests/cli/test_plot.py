@@ -1,6 +1,6 @@
 import pytest
 
-from jaxpot.cli.plot import command
+from jaxpot.cli.plot import plot_command as command
 from tests.cli.runs import call
 from tests.views.comparison.runs import uid, write_run
 
@@ -52,7 +52,7 @@ def test_files_by_their_names(runs_dir, tmp_path, name, start):
     ("arguments", "text"),
     [
         (["ttt", "-k", "total_los"], "did you mean 'total_loss'"),
-        (["ttt", "-k", "total_loss", "-o", "x.jpeg"], "write a .png, .svg or .html file"),
+        (["ttt", "-k", "total_loss", "-o", "x.jpeg"], "the name must end in .png, .svg or .html"),
         (["ttt", "-k", "total_loss", "-x", "samples"], "needs 'iteration/num_samples'"),
         (["ttt", "-k", "iteration/sps"], "iteration/sps: no points are recorded yet"),
         (["ttt", "-k", "total_loss", "-o", "/nowhere/x.svg"], "/nowhere/x.svg: cannot be written"),

@@ -1,6 +1,6 @@
 """`jaxpot rebuild`."""
 
-from jaxpot.cli.rebuild import command
+from jaxpot.cli.database import rebuild_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
 from tests.cli.runs import call, two_runs

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.sql import command
+from jaxpot.cli.sql import sql_command as command
 from jaxpot.store import database
 from tests.cli.runs import call
 

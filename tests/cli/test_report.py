@@ -1,6 +1,6 @@
 import pytest
 
-from jaxpot.cli.report import command
+from jaxpot.cli.plot import report_command as command
 from tests.cli.runs import call, two_runs
 
 UIDS = ("20261122-101530-aaaaaa", "20261122-111530-bbbbbb")
@@ -27,7 +27,7 @@ def test_another_file_is_not_written_over_but_by_force(runs_dir, tmp_path):
     target = tmp_path / "mine.html"
     target.write_text("mine")
     result = call(command, runs_dir, UIDS[0], "-o", str(target))
-    assert "is no report of jaxpot's; --force writes over it" in str(result.exception)
+    assert "is not a report of jaxpot; --force replaces it" in str(result.exception)
     assert target.read_text() == "mine"
     assert call(command, runs_dir, UIDS[0], "-o", str(target), "--force").exit_code == 0
     assert target.stat().st_size > 500_000

@@ -202,7 +202,7 @@ def test_wrong_spec_creates_nothing(fake, spec, capsys):
 
 def test_runs_dir_that_cannot_be_made(fake, spec, capsys):
     assert invoke(["run", str(spec), "--runs-dir", f"{spec}/runs"]) == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
     assert fake.asked == ()
 
 
@@ -240,12 +240,12 @@ def test_resume_takes_a_selector_and_prints_the_same(fake, spec, capsys):
 
 
 def test_terminal_gets_the_dashboard(monkeypatch):
-    from jaxpot.cli import session
+    from jaxpot.cli.run import display
     from jaxpot.views.dashboard import Dashboard
     from jaxpot.views.plain import Plain
 
     def kinds(**choices):
-        with session.display(**{"plain": False, "quiet": False, **choices}) as observers:
+        with display(**{"plain": False, "quiet": False, **choices}) as observers:
             return [type(one) for one in observers._observers]
 
     monkeypatch.setenv("TERM", "xterm")

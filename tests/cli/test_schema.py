@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from jaxpot.cli.schema import command
+from jaxpot.cli.specs import schema_command as command
 from jaxpot.errors import UserError
 from jaxpot.spec import json_schema
 

@@ -16,8 +16,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from jaxpot.cli.shell import Shell
-from jaxpot.cli.shell_prompt import history_file
+from jaxpot.cli.shell import Shell, history_file
 from jaxpot.cli.shell_words import WordCompleter, Words
 from jaxpot.store import Store, database
 from jaxpot.store.open import open_store
@@ -107,9 +106,9 @@ def test_the_commands(runs_dir, capsys):
         "table macro series(run, key, samples)",
         "best_per_spec  The best value",
         "timing is on",
-        "answers are a line for each value",
+        "answers are one line per value",
         "answers are a table",
-        "answers are what fits",
+        "answers are whichever fits",
         "$run = ttt",
         "20261122-101530-aaaaaa",
         "iter   samples   seconds",
@@ -164,7 +163,7 @@ def test_a_state_folder_that_cannot_be_written(runs_dir, state, capsys):
     state.write_text("a file")
     typed(runs_dir, "SELECT 42 AS a;\r\x04")
     captured = capsys.readouterr()
-    assert "note: no history is kept" in captured.err
+    assert "note: the history is not kept" in captured.err
     assert "42" in captured.out
 
 

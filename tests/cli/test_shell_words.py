@@ -43,10 +43,10 @@ def words(tmp_path_factory):
     ],
 )
 def test_what_may_follow(words, text, expected):
-    found = [word for word, _, _ in words.after(text)]
+    found = [word for word, _, _ in words.completions(text)]
     assert found[: len(expected)] == expected
     assert bool(found) == bool(expected)
 
 
 def test_a_query_name_is_for_the_beginning(words):
-    assert "leaderboard" not in [word for word, _, _ in words.after("SELECT leaderb")]
+    assert "leaderboard" not in [word for word, _, _ in words.completions("SELECT leaderb")]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.show import command
+from jaxpot.cli.show import show_command as command
 from jaxpot.errors import UserError
 from tests.cli.runs import call, two_runs
 from tests.cli.test_ls import SHAPE

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.snapshot import command
+from jaxpot.cli.database import snapshot_command as command
 from jaxpot.errors import UserError
 from jaxpot.store.open import open_store
 from tests.cli.runs import call, two_runs

@@ -8,9 +8,9 @@ import re
 import duckdb
 import pytest
 
-from jaxpot.cli import export
+from jaxpot.cli.exchange import export_command
 from jaxpot.cli.rows import print_table
-from jaxpot.cli.sql import command
+from jaxpot.cli.sql import sql_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
 from jaxpot.store.query import run_query
@@ -76,7 +76,7 @@ def test_csv_ends_its_lines_as_every_csv_of_jaxpots_does(runs_dir):
         "sql": call(command, runs_dir, query, "--csv"),
         "schema": call(command, runs_dir, "--schema", "--csv"),
         "list": call(command, runs_dir, "--list", "--csv"),
-        "export": call(export.command, runs_dir, "ttt", "-f", "csv"),
+        "export": call(export_command, runs_dir, "ttt", "-f", "csv"),
     }
     assert outputs["sql"].stdout_bytes == b'a,b\n"a\rb","c\nd"\n'
     for name, done in outputs.items():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.sync import command
+from jaxpot.cli.sync import sync_command as command
 from jaxpot.errors import UserError
 from tests.cli.runs import call
 from tests.spec.specs import SMALL

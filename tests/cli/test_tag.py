@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.tag import command
+from jaxpot.cli.annotate import tag_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
 from tests.cli.runs import call, two_runs

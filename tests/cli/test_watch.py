@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.watch import command
+from jaxpot.cli.run import watch_command as command
 from tests.cli.runs import call, two_runs
 
 COMPLETE, KILLED = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"

@@ -1,12 +1,12 @@
 """The pages for those who come from other tools name commands and options that there are."""
 
-import importlib
 import re
 import shlex
 
+import click
 import pytest
 
-from jaxpot.cli.main import COMMANDS
+from jaxpot.cli.main import cli
 from jaxpot.spec import load
 from tests.docs.pages import blocks, page
 
@@ -26,7 +26,7 @@ def test_commands_and_options_are_there(name):
     found = list(commands(page(name)))
     assert len(found) > 10
     for verb, *words in found:
-        command = importlib.import_module(COMMANDS[verb].module).command
+        command = cli.get_command(click.Context(cli), verb)
         known = {option for parameter in command.params for option in parameter.opts}
         used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= known, (verb, used - known)
