@@ -1,4 +1,4 @@
-"""`jaxpot export` and `jaxpot import`; the forms are tested in tests/exchange."""
+"""`jaxpot export` and `jaxpot import`."""
 
 import csv
 import io
