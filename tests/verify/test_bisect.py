@@ -115,7 +115,7 @@ def test_a_record_that_is_not_repeated_is_told(changed, no_training, capsys):
     assert "the states differ first after iteration 4\n" in out
     assert "A again: the recorded bits\n" in out
     assert "B again: differs from the record from iteration 4 on" in out
-    assert "--python-b may name it" in out
+    assert "name that one with --python-b" in out
     assert "so spec and settings are not the reason" in out
 
 
