@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, TextIO
 
 import click
@@ -29,10 +32,23 @@ def emit_json(value: Any) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """Return standard JSON: NaN, infinities, paths and dates, which it lacks, become strings."""
+    """Return standard JSON; what it lacks, such as NaN and dates, becomes strings."""
     return json.dumps(
-        finite(value), allow_nan=False, ensure_ascii=False, indent=indent, default=str
+        finite(value), allow_nan=False, ensure_ascii=False, indent=indent, default=_json_value
     )
+
+
+def _json_value(value: Any) -> int | float | str:
+    """Convert a value that JSON lacks: times to ISO 8601, bytes to hex, decimals to numbers."""
+    match value:
+        case date() | time():
+            return value.isoformat()
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case bytes() | bytearray():
+            return value.hex()
+        case _:
+            return str(value)
 
 
 def finite(value: Any) -> Any:
@@ -85,9 +101,11 @@ def markdown_table(
     yield from map(line, rows)
 
 
-def csv_writer(file: TextIO) -> Any:
-    """Return a CSV writer that ends lines with a newline alone, like `jaxpot export`."""
-    return csv.writer(_NewlineEnds(file))
+def emit_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write CSV to stdout, with lines that end with a newline alone, like `jaxpot export`."""
+    writer = csv.writer(_NewlineEnds(sys.stdout))
+    writer.writerow(headers)
+    writer.writerows(rows)
 
 
 class _NewlineEnds:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,6 @@ from jaxpot.formatting import plural
 from jaxpot.paths import write_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxpot.views.charts import Curve
 
 _FORMS = (".png", ".svg", ".html")
@@ -88,7 +88,9 @@ def plot_command(
 
     store = options.current_store()
     uids = options.all_uids(store, runs)
-    columns = _columns(output)
+    columns = 2 * shutil.get_terminal_size().columns
+    if output is not None:
+        columns = _PAGE_COLUMNS if output.suffix.lower() == ".html" else _FILE_COLUMNS
     with store.reading() as connection:
         each = read_runs(connection, uids)
         groups, notes = grouped(each, differences(connection, each), separate=separate)
@@ -167,14 +169,6 @@ def report_command(
     emit(str(target))
 
 
-def _columns(output: Path | None) -> int:
-    from shutil import get_terminal_size
-
-    if output is None:
-        return 2 * get_terminal_size().columns
-    return _PAGE_COLUMNS if output.suffix.lower() == ".html" else _FILE_COLUMNS
-
-
 def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> bytes:
     if form == ".html":
         from jaxpot.views.report.figures import curves_page
@@ -218,8 +212,7 @@ def _notes(found: Sequence[Curve], wanted: Sequence[str]) -> list[str]:
     ]
     partial: dict[str, int] = {}
     for curve in found:
-        label = curve.group.label
-        partial[label] = max(partial.get(label, 0), curve.partial)
+        partial[curve.group.label] = max(partial.get(curve.group.label, 0), curve.partial)
     notes += [
         f"{label}: iterations that some seeds lack are left out, up to {count} per key"
         for label, count in partial.items()

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxpot.cli.output import csv_writer, emit, emit_json, markdown_table, table
+from jaxpot.cli.output import emit, emit_csv, emit_json, markdown_table, table
 
 if TYPE_CHECKING:
     from jaxpot.store.canned import Query
@@ -30,7 +30,7 @@ def print_schema(records: Records, form: str | None) -> None:
         case "markdown":
             emit("\n\n".join(map(_section, items)))
         case "csv":
-            _print_csv(
+            emit_csv(
                 ("kind", "name", "column", "type", "comment"),
                 [
                     (item.kind, item.name, *column)
@@ -60,7 +60,7 @@ def print_queries(form: str | None) -> None:
             emit("\n".join(markdown_table(("query", "parameters", ""), rows)))
         case "csv":
             rows = [(query.name, _usage(query), query.summary, query.source) for query in queries]
-            _print_csv(("name", "parameters", "summary", "source"), rows)
+            emit_csv(("name", "parameters", "summary", "source"), rows)
         case _:
             emit(list_queries(queries))
 
@@ -136,9 +136,3 @@ def _usage(query: Query) -> str:
         parameter.name + ("" if parameter.default is None else f"={parameter.default}")
         for parameter in query.parameters
     )
-
-
-def _print_csv(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    writer = csv_writer(sys.stdout)
-    writer.writerow(headers)
-    writer.writerows(rows)

@@ -6,12 +6,10 @@ import json
 import math
 import shutil
 import sys
-from datetime import date, datetime, time
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from jaxpot.cli.output import csv_writer, emit, finite, json_text, markdown_table, note
+from jaxpot.cli.output import emit, emit_csv, json_text, markdown_table, note
 from jaxpot.formatting import printable
 from jaxpot.store.query import QueryResult
 from jaxpot.store.statements import unique
@@ -35,7 +33,7 @@ def print_json(result: QueryResult) -> None:
         if last is not None:
             emit(f"  {last},")
         values = (
-            json.loads(value) if is_json and value is not None else plain(value)
+            json.loads(value) if is_json and value is not None else value
             for value, is_json in zip(row, parsed, strict=True)
         )
         last = json_text(dict(zip(names, values, strict=True)))
@@ -44,11 +42,8 @@ def print_json(result: QueryResult) -> None:
 
 def print_csv(result: QueryResult) -> None:
     """Print CSV with a header; NULL is an empty field."""
-    writer = csv_writer(sys.stdout)
     if result.columns:
-        writer.writerow(result.columns)
-    for row in result:
-        writer.writerow([_text(value) for value in row])
+        emit_csv(result.columns, ([_text(value) for value in row] for row in result))
 
 
 def print_markdown(result: QueryResult) -> None:
@@ -86,30 +81,10 @@ def print_table(result: QueryResult, max_rows: int, *, expanded: bool | None = N
         note(f"the first {max_rows} rows; --max-rows 0 shows all")
 
 
-def plain(value: Any) -> Any:
-    """Convert a value to JSON types: times to ISO 8601, bytes to hex, decimals to numbers."""
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).hex()
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value)
-
-
 def _text(value: Any) -> str:
-    value = finite(plain(value))
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    return repr(value) if isinstance(value, float) else json_text(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json_text(value).strip('"')
 
 
 def _shown(value: Any) -> str:
