@@ -75,9 +75,9 @@ def ls_command(
         width = shutil.get_terminal_size().columns
         text = "\n".join(line[:width] for line in text.splitlines())
     emit(text)
-    behind = sum(row.lag_bytes for row in rows)
-    if behind:
-        note(f"note: {behind} bytes of journals are not in the database yet")
+    lag = sum(row.lag_bytes for row in rows)
+    if lag:
+        note(f"note: {lag} bytes of journals are not in the database yet")
 
 
 def _has_digest(row: RunRow, start: str) -> bool:

@@ -7,15 +7,8 @@ import pytest
 from jaxpot.cli.annotate import note_command, tag_command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def test_adding_removing_and_listing(runs_dir, snapshot):

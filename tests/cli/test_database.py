@@ -13,7 +13,7 @@ from tests.cli.runs import call, two_runs
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
-    """Returns a runs directory of two runs."""
+    """Return a runs directory of two runs."""
     path = tmp_path_factory.mktemp("snapshot") / "runs"
     two_runs(path)
     return path

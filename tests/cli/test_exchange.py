@@ -9,17 +9,10 @@ import pytest
 from jaxpot.cli.exchange import export_command, import_command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
 
 A, B = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def test_to_stdout(runs_dir):

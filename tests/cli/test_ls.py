@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jaxpot.cli.ls import ls_command as command
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
 from tests.store.test_database import held
 
@@ -15,13 +15,6 @@ SHAPE = [
     *("uid", "name", "status", "iterations", "attempts", "seed", "spec_digest"),
     *("training_digest", "started", "ended", "lag_bytes", "tags"),
 ]
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def test_json(runs_dir, snapshot):

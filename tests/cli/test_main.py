@@ -18,7 +18,7 @@ HEAVY = ("jax", "flax", "optax", "orbax", "pgx", "numpy", "duckdb", "rich", "att
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Runs `jaxpot ARGUMENTS` with a command `try` that does what the test says."""
+    """Run `jaxpot ARGUMENTS` with a command `try` that does the given action."""
 
     def run(arguments, action=lambda ctx: None):
         @click.command("try")

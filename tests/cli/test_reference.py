@@ -13,7 +13,7 @@ from tests.cli.runs import call
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Stands in an empty folder."""
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
 
 

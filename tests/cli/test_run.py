@@ -33,7 +33,7 @@ selfplay = { num_envs = 4 }
 
 @attrs.define
 class Fake:
-    """Stands in for the runner: keeps what it was asked, plays a made-up run, returns `result`."""
+    """A fake runner: keeps its arguments, plays a made-up run, returns `result`."""
 
     result: Any = attrs.Factory(result)
     asked: tuple[Any, ...] = ()
@@ -121,7 +121,7 @@ def test_a_parent_reaches_the_runner(fake, spec):
 
 
 def seeds_result(**changes):
-    """What two seeds of a made-up run came to."""
+    """Return the result of two seeds of a made-up run."""
     gate = {"metric": "eval_vs_random/win_rate", "at": "last", "min": 0.9, "max": None}
     single = {**gate, "seeds": 1, "statistic": "mean", "value": 0.9, "judged": True, "passed": True}
     runs = {42: result(expect=[single]), 43: result(expect=[single], status="interrupted")}
@@ -147,7 +147,7 @@ def seeds_result(**changes):
 
 @pytest.fixture
 def together(fake, monkeypatch):
-    """Stands in for the runs under several seeds: keeps what it was asked, shows one run."""
+    """A fake `run_seeds`: keeps its arguments, shows one run."""
     asked = {}
 
     def run_seeds(loaded, *, watch, **options):
@@ -268,14 +268,14 @@ ONLY = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    """A finished run with checkpoints 000002 and 000004."""
+    """Return a finished run with checkpoints 000002 and 000004."""
     experiment = tiny_experiment(iterations=4, checkpoint={"every": 2}, overrides=ONLY)
     return train(experiment, tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture
 def asked(monkeypatch):
-    """Lets nothing be trained: what gets that far is kept."""
+    """Prevent training; keep the calls that get that far."""
     seen = []
     resume = runner.resume
 

@@ -1,4 +1,4 @@
-"""`jaxpot samples`: dumps as people read them."""
+"""`jaxpot samples`: samples as text."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The shell of `jaxpot sql`: typed at without a terminal, and once at a real one."""
+"""The shell of `jaxpot sql`: without a terminal, and once with a real one."""
 
 import os
 import pty
@@ -27,7 +27,7 @@ SLOW = (
 )
 
 
-# Takes the terminal for its own, so that Ctrl-C comes as it does to whoever types it.
+# Make the terminal the controlling one, so that Ctrl-C arrives as from a keyboard.
 AT_TERMINAL = """
 import fcntl, os, signal, sys, termios
 os.setsid()
@@ -39,7 +39,7 @@ os.execv(sys.executable, [sys.executable, "-m", "jaxpot", *sys.argv[1:]])
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
-    """Returns a runs directory of two runs."""
+    """Return a runs directory of two runs, shared by the tests."""
     path = tmp_path_factory.mktemp("shell") / "runs"
     two_runs(path)
     Store(path).runs()
@@ -48,7 +48,7 @@ def runs_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
-    """Keeps the history of each test apart, and returns the folder that it is under."""
+    """Give each test its own history; return the folder above it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
 
@@ -58,7 +58,7 @@ def shell_of(runs_dir, **given):
 
 
 def typed(runs_dir, text, **given):
-    """Types a text at a shell, keys as a terminal sends them."""
+    """Type a text into a shell, with keys as a terminal sends them."""
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text(text)
         shell_of(runs_dir, **given).run()
@@ -125,7 +125,7 @@ def test_ctrl_c_at_the_prompt_ends_nothing(runs_dir, capsys):
 
 @pytest.fixture
 def heeding():
-    """Lets Ctrl-C through, which whoever runs the tests in the background has had ignored."""
+    """Handle Ctrl-C, which is ignored if the tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

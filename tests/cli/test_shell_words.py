@@ -1,4 +1,4 @@
-"""What the shell completes."""
+"""Completion in the shell."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.cli.runs import two_runs
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """Returns the words of two runs' database."""
+    """Return the words of a database of two runs."""
     path = tmp_path_factory.mktemp("words") / "runs"
     two_runs(path)
     found = Words()

@@ -17,7 +17,7 @@ EXAMPLE = (Path(__file__).parent.parent / "spec" / "example.toml").read_text(enc
 
 @pytest.fixture(autouse=True)
 def specs(tmp_path, monkeypatch):
-    """A good spec, a bad one, and one that names a class of its own."""
+    """Write a good spec, a bad one, and one that names a user's class."""
     monkeypatch.chdir(tmp_path)
     Path("good.toml").write_text(EXAMPLE)
     Path("bad.toml").write_text(
@@ -155,7 +155,7 @@ def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path):
 
 @pytest.fixture(autouse=True)
 def two_specs(tmp_path, monkeypatch):
-    """Two specs that differ, and one that is the first in other words."""
+    """Write two specs that differ, and one that writes the first in another way."""
     monkeypatch.chdir(tmp_path)
     Path("a.toml").write_text(EXAMPLE)
     Path("b.toml").write_text(

@@ -22,7 +22,7 @@ FIRST, SECOND = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
-    """Returns a runs directory of two runs."""
+    """Return a runs directory of two runs."""
     path = tmp_path_factory.mktemp("cli") / "runs"
     two_runs(path)
     call(command, path, "SELECT 1")
@@ -262,6 +262,6 @@ def test_a_table_fits_the_terminal(runs_dir, width, monkeypatch, capsys):
         print_table(run_query(connection, query, path=store.path), 10)
     lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, lines)) <= width
-    # Too narrow for five columns: a line for each value instead.
+    # Too narrow for five columns: one line per value instead.
     assert (lines[0] == "- 1 -") == (width == 40)
     assert "".join(lines).count("5d" * 4) > 0

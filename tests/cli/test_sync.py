@@ -1,4 +1,4 @@
-"""`jaxpot sync`: what was recorded, sent later; each point once."""
+"""`jaxpot sync`: records sent later, each point once."""
 
 import json
 

@@ -7,17 +7,10 @@ import pytest
 from jaxpot.cli.trash import restore_command, rm_command
 from jaxpot.errors import UserError
 from jaxpot.store import RunLock, Store
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
 
 A, B = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def uids(runs_dir):

@@ -41,7 +41,7 @@ def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch)
 
 
 class _Absent(checks.Child):
-    """Starts nothing but another environment's interpreter."""
+    """Start no process except the interpreter of another environment."""
 
     def __new__(cls, *arguments, python=None, **options):
         return super().__new__(cls)

@@ -1,4 +1,4 @@
-"""The pages for those who come from other tools name commands and options that there are."""
+"""The pages for users of other tools name commands and options that exist."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ PAGES = ("docs/from-hydra.md", "docs/from-wandb.md")
 
 
 def commands(text):
-    """Yields each command line of jaxpot that a page has, in a block or in a sentence."""
+    """Yield each jaxpot command line of a page, in a block or in a sentence."""
     for line in re.findall(r"^ *jaxpot (.*)$", text, flags=re.MULTILINE):
         yield shlex.split(line)
     for line in re.findall(r"`jaxpot ([^`]+)`", text):

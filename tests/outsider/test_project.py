@@ -1,4 +1,4 @@
-"""A stranger's project uses jaxpot from pytest as `docs/ci.md` says, with files of its own only."""
+"""A user's project calls jaxpot from pytest as in `docs/ci.md`, with only its own files."""
 
 import os
 import re
