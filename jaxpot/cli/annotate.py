@@ -8,7 +8,7 @@ import click
 
 from jaxpot.cli import options
 from jaxpot.cli.completion import RUN
-from jaxpot.cli.output import emit, emit_json, note, table
+from jaxpot.cli.output import emit, emit_json, note, records_table, table
 from jaxpot.errors import UserError
 from jaxpot.formatting import printable
 
@@ -58,11 +58,11 @@ def tag_command(
             note(f"{ref.uid} already has the tag {one}")
         for one in sorted({*remove} - {*change.removed}):
             note(f"{ref.uid} has no tag {one}")
+    rows = [{"uid": ref.uid, "name": ref.name, "tags": [*now.tags]} for ref, now in changed]
     if as_json:
-        emit_json([{"uid": r.uid, "name": r.name, "tags": [*change.tags]} for r, change in changed])
-        return
-    cells = [[ref.uid, ref.name, " ".join(change.tags)] for ref, change in changed]
-    emit(table(("uid", "name", "tags"), cells))
+        emit_json(rows)
+    else:
+        emit(records_table(rows, ("uid", "name", "tags")))
 
 
 def _list_tags(*, as_json: bool) -> None:

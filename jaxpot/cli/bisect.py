@@ -210,10 +210,7 @@ def _json(found: Bisection) -> dict[str, Any]:
         "shared_iterations": parted.shared,
         "iteration": parted.iteration,
         "digests": parted.digests,
-        "payload": {
-            "iteration": parted.payload,
-            "keys": [each._asdict() for each in parted.keys],
-        },
+        "payload": {"iteration": parted.payload, "keys": [each._asdict() for each in parted.keys]},
         "recorded": None if found.recorded is None else attrs.asdict(found.recorded),
         "suspects": [attrs.asdict(each) for each in found.suspects],
         "rerun": None if found.rerun is None else _rerun_json(found.rerun),

@@ -13,7 +13,7 @@ from jaxpot.formatting import plural
 
 
 @click.command("snapshot")
-@click.argument("file", type=options.UserPath())
+@click.argument("file", type=options.PATH)
 @click.option(
     "--runs",
     "words",

@@ -114,7 +114,7 @@ def _target(form: str | None, output: str | None) -> tuple[str, Path | None]:
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.UserPath())
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=options.PATH)
 @click.option("--update", is_flag=True, help="Add new records to runs that are already here.")
 @click.option("--no-checkpoints", is_flag=True, help="Leave checkpoints out.")
 @click.option("-t", "--tag", "tags", multiple=True, metavar="TAG", help="Tag the imported runs.")

@@ -17,12 +17,7 @@ EXIT_MISSED = 1
 
 @click.command("expect")
 @click.argument("run", type=RUN)
-@click.option(
-    "--spec",
-    type=options.UserPath(),
-    metavar="SPEC",
-    help="Use this spec's gates instead.",
-)
+@click.option("--spec", type=options.PATH, metavar="SPEC", help="Use this spec's gates instead.")
 @options.json_option("One object: the run, whether all gates passed, and the verdict of each gate.")
 @options.runs_dir_option
 @click.pass_context

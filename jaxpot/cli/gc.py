@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jaxpot.cli import options
-from jaxpot.cli.output import emit, emit_json, note, table
+from jaxpot.cli.output import emit, emit_json, note, records_table
 from jaxpot.errors import UserError
 from jaxpot.formatting import plural, size
 
@@ -93,12 +93,7 @@ def _show(found: Plan, rows: list[dict[str, Any]], *, is_applied: bool) -> None:
     if not rows:
         note(f"nothing to delete in {options.current_runs_dir()}")
         return
-    cells = []
-    for row in rows:
-        run, iteration, amount, path, reason = row.values()
-        done = "" if iteration is None else str(iteration)
-        cells.append([run or "", done, size(amount), str(path), reason])
-    emit(table(tuple(rows[0]), cells, right=(1, 2)))
+    emit(records_table(rows, tuple(rows[0])))
     if is_applied:
         note(f"deleted {len(rows)}, {size(found.bytes)} freed")
     else:

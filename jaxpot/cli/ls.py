@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jaxpot.cli import options
-from jaxpot.cli.output import emit, emit_json, note, table
+from jaxpot.cli.output import emit, emit_json, note, records_table
 
 if TYPE_CHECKING:
     from jaxpot.store.reader import RunRow
@@ -22,7 +22,7 @@ _STATUSES = ("running", "completed", "gate_missed", "stopped", "failed", "interr
 @click.command("ls")
 @click.option("-n", "--limit", type=click.IntRange(1), metavar="N", help="Only the newest N.")
 @click.option(
-    "-t", "--tag", "tags", multiple=True, help="Only with this tag; repeatable: with all."
+    "-t", "--tag", "tags", multiple=True, help="Only with this tag; repeat to require several."
 )
 @click.option(
     "--status",
@@ -63,14 +63,15 @@ def ls_command(
         and (name is None or fnmatchcase(row.name, name))
         and (spec is None or _has_digest(row, spec))
     ][:limit]
+    records = [row._asdict() for row in rows]
     if as_json:
-        emit_json([row._asdict() for row in rows])
+        emit_json(records)
         return
     if not rows:
         chosen = " like that" if tags or statuses or name or spec else ""
         note(f"no runs{chosen} in {store.runs_dir}")
         return
-    text = table(_COLUMNS, [_cells(row) for row in rows], right=(3, 4, 5))
+    text = records_table(records, _COLUMNS)
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(line[:width] for line in text.splitlines())
@@ -83,16 +84,3 @@ def ls_command(
 def _has_digest(row: RunRow, start: str) -> bool:
     digests = row.spec_digest, row.training_digest
     return any(digest is not None and digest.startswith(start) for digest in digests)
-
-
-def _cells(row: RunRow) -> list[str]:
-    return [
-        row.uid,
-        row.name,
-        row.status,
-        str(row.iterations),
-        str(row.attempts),
-        "" if row.seed is None else str(row.seed),
-        (row.started or "")[:16].replace("T", " "),
-        " ".join(row.tags),
-    ]

@@ -34,6 +34,10 @@ class UserPath(click.Path):
         return super().convert(expanded(value), param, ctx)
 
 
+PATH = UserPath()
+FILE = UserPath(dir_okay=False)
+
+
 def _keep_runs_dir(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         ctx.ensure_object(dict)["runs_dir"] = value
@@ -47,7 +51,7 @@ runs_dir_option = click.option(
     callback=_keep_runs_dir,
     help="Directory of the runs and their database  [env var: JAXPOT_RUNS_DIR; default: runs]",
 )
-spec_argument = click.argument("spec", type=UserPath())
+spec_argument = click.argument("spec", type=PATH)
 runs_argument = click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
 optional_runs_argument = click.argument("runs", nargs=-1, type=RUN, metavar="[RUN]...")
 set_option = click.option(
@@ -146,11 +150,7 @@ def all_uids(store: Store, words: tuple[str, ...]) -> list[str]:
 
 
 def load_prepared(
-    path: Path,
-    *,
-    overrides: tuple[str, ...] = (),
-    seed: int | None = None,
-    name: str | None = None,
+    path: Path, *, overrides: tuple[str, ...] = (), seed: int | None = None, name: str | None = None
 ) -> Loaded:
     """Load a spec for a command that will use jax, and set up jax's environment.
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 import click
 
-from jaxpot.formatting import printable
+from jaxpot.formatting import printable, size
 
 
 def emit(text: str) -> None:
@@ -81,6 +81,24 @@ def table(
         ).rstrip()
         for line in lines
     )
+
+
+def records_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Lay out these columns of records: times to the minute, bytes as sizes, numbers right."""
+
+    def cell(name: str, value: Any) -> str:
+        if value is None:
+            return ""
+        if name == "bytes":
+            return size(value)
+        if name in ("removed", "started"):
+            return value[:16].replace("T", " ")
+        return " ".join(value) if isinstance(value, list | tuple) else str(value)
+
+    rows = [[cell(name, record[name]) for name in columns] for record in records]
+    numbers = {name for record in records for name in columns if isinstance(record[name], int)}
+    right = [number for number, name in enumerate(columns) if name in numbers]
+    return table(columns, rows, right=right)
 
 
 def markdown_table(

@@ -33,7 +33,7 @@ _MOST_CHARTS = 60
 @click.option(
     "-o",
     "--output",
-    type=options.UserPath(dir_okay=False),
+    type=options.FILE,
     help="Write FILE.png, FILE.svg or FILE.html. Default: draw on the terminal.",
 )
 @options.x_axis_option
@@ -127,7 +127,7 @@ def plot_command(
 @click.option(
     "-o",
     "--output",
-    type=options.UserPath(dir_okay=False),
+    type=options.FILE,
     help="Default: report-<uid>.html, or report.html for several runs.",
 )
 @options.keys_option("Default: evaluations, rewards, losses.")

@@ -20,7 +20,7 @@ EXIT_USER = 2
 
 
 @click.command("check")
-@click.argument("specs", nargs=-1, required=True, type=options.UserPath(), metavar="SPEC...")
+@click.argument("specs", nargs=-1, required=True, type=options.PATH, metavar="SPEC...")
 @options.set_option
 @click.option("--import", "imports", is_flag=True, help="Import the classes that the specs name.")
 @click.option("--shapes", is_flag=True, help="Also trace the whole program (imports jax).")
@@ -62,8 +62,8 @@ def check_command(
 
 
 @click.command("diff")
-@click.argument("a", type=options.UserPath())
-@click.argument("b", type=options.UserPath())
+@click.argument("a", type=options.PATH)
+@click.argument("b", type=options.PATH)
 @options.json_option("One object: the two files and every difference.")
 def diff_command(a: Path, b: Path, as_json: bool) -> None:
     """Compare the values of specs A and B, with `extends` and defaults applied.
@@ -93,12 +93,7 @@ def diff_command(a: Path, b: Path, as_json: bool) -> None:
 
 
 @click.command("schema")
-@click.option(
-    "-o",
-    "--output",
-    type=options.UserPath(dir_okay=False),
-    help="Write to this file.",
-)
+@click.option("-o", "--output", type=options.FILE, help="Write to this file. Default: stdout.")
 def schema_command(output: Path | None) -> None:
     """Write the JSON Schema (Draft 4) of specs.
 

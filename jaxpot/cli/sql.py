@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("sql")
 @click.argument("query", required=False)
-@click.option("-f", "--file", type=options.UserPath(), help="Read the query from a file.")
+@click.option("-f", "--file", type=options.PATH, help="Read the query from a file.")
 @click.option(
     "-p",
     "--param",
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @click.option("--json", "form", flag_value="json", help="An array of objects.")
 @click.option("--csv", "form", flag_value="csv", help="CSV with a header.")
 @click.option("--markdown", "form", flag_value="markdown", help="A Markdown table.")
-@click.option("--parquet", type=options.UserPath(), help="Write a Parquet file instead.")
+@click.option("--parquet", type=options.PATH, help="Write a Parquet file instead.")
 @click.option(
     "--max-rows",
     type=click.IntRange(0),
@@ -48,11 +48,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The most rows that a table shows; 0 for all. Other formats always have all rows.",
 )
-@click.option(
-    "--database",
-    type=options.UserPath(dir_okay=False),
-    help="Query a file of `jaxpot snapshot`.",
-)
+@click.option("--database", type=options.FILE, help="Query a file of `jaxpot snapshot`.")
 @click.option("--allow-files", is_flag=True, help="Let the query use files and the network.")
 @options.runs_dir_option
 def sql_command(

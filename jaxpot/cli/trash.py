@@ -11,13 +11,15 @@ from typing import Any
 import click
 
 from jaxpot.cli import options
-from jaxpot.cli.output import emit, emit_json, note, table
+from jaxpot.cli.output import emit, emit_json, note, records_table
 from jaxpot.errors import UserError
 from jaxpot.formatting import plural, size
 from jaxpot.store import trash
 from jaxpot.store.disk import freed_bytes
 from jaxpot.store.references import needing, what_breaks
 from jaxpot.store.runs import RunRef, find_all, is_running
+
+_COLUMNS = ("uid", "name", "path", "bytes")
 
 
 @click.command("rm")
@@ -72,15 +74,15 @@ def rm_command(
     ]
     if purge:
         _purge(runs_dir, present, trashed, dry_run=dry_run, yes=yes)
-        _show(rows, as_json=as_json)
+        _show(rows, *_COLUMNS, as_json=as_json)
     elif dry_run:
-        _show(rows, as_json=as_json)
+        _show(rows, *_COLUMNS, as_json=as_json)
         note(f"{plural(len(rows), 'run')} would be moved to {runs_dir / trash.TRASH_NAME}")
     else:
         moved = [trash.remove(runs_dir, ref) for ref in present]
         for row, run in zip(rows, moved, strict=True):
             row["path"] = run.path
-        _show(rows, as_json=as_json)
+        _show(rows, *_COLUMNS, as_json=as_json)
         place = runs_dir / trash.TRASH_NAME
         note(f"moved {plural(len(rows), 'run')} to {place}; `jaxpot rm --purge` empties it")
         for run in moved:
@@ -163,12 +165,11 @@ def _purge(
     note(f"deleted for good: {count}, {size(freed)} freed")
 
 
-def _show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def _show(rows: Sequence[dict[str, Any]], *columns: str, as_json: bool) -> None:
     if as_json:
         emit_json(rows)
     elif rows:
-        cells = [[row["uid"], row["name"], str(row["path"]), size(row["bytes"])] for row in rows]
-        emit(table(("uid", "name", "path", "bytes"), cells, right=(3,)))
+        emit(records_table(rows, columns))
 
 
 def _list_trash(runs_dir: Path, *, as_json: bool) -> None:
@@ -182,13 +183,6 @@ def _list_trash(runs_dir: Path, *, as_json: bool) -> None:
         }
         for run in trash.trashed(runs_dir)
     ]
-    if as_json:
-        emit_json(rows)
-    elif rows:
-        cells = [
-            [row["uid"], row["name"], row["removed"][:16].replace("T", " "), size(row["bytes"])]
-            for row in rows
-        ]
-        emit(table(("uid", "name", "removed", "bytes"), cells, right=(3,)))
-    else:
+    _show(rows, "uid", "name", "removed", "bytes", as_json=as_json)
+    if not rows and not as_json:
         note(f"the trash of {runs_dir} is empty")

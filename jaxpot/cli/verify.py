@@ -49,7 +49,7 @@ _PROGRESS_SECONDS = 5.0
 )
 @click.option(
     "--golden",
-    type=options.UserPath(dir_okay=False),
+    type=options.FILE,
     help="For a spec: compare with a file of pinned digests and payloads.",
 )
 @click.option("--update", is_flag=True, help="Write this machine's entry to the golden file.")
