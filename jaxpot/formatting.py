@@ -19,6 +19,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def plural(amount: int, noun: str) -> str:
+    """Return an amount of things: `1 run`, `2 runs`."""
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
+
+
 def percent(value: float) -> str:
     """Writes a fraction as a percentage; never rounds a loss away, nor up to 100."""
     if not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""README is a program: its commands are parsed, its SQL is run, its example is built."""
+"""The README is run: its commands are parsed, its SQL is run, its example is built."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 QUICK_START = "pip install -c constraints.txt -e . && jaxpot run specs/ttt.toml"
 TEST = 'pip install -c constraints.txt -e ".[test]" && pytest'
 
-# README's own spec, made small enough to be over in seconds with every key emitted.
+# Overrides that make the spec of the README end in seconds, with every key emitted.
 SMALL = [
     "collect.selfplay.num_envs=4",
     "collect.random.num_envs=4",
@@ -87,7 +87,7 @@ def test_sql_blocks_run(query, runs_dir, capsys):
     assert invoke(["--runs-dir", str(runs_dir), "sql", query, "--csv"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
     assert "," in header
-    # One run differs from no other; every other example has something to show.
+    # A single run differs from no other; every other example has rows.
     assert bool(rows) == ("differs_at" not in query)
 
 

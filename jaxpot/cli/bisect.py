@@ -1,4 +1,4 @@
-"""`jaxpot bisect`: where two runs part, and what may have made them part."""
+"""`jaxpot bisect`: find where two runs start to differ, and what may be the reason."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import UserPath, json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text, note, table
+from jaxpot.cli import options
+from jaxpot.cli.completion import RUN
+from jaxpot.cli.output import emit, emit_json, json_text, note, table
 
 if TYPE_CHECKING:
     from jaxpot.verify.bisect import Again, Bisection, Rerun
@@ -23,9 +23,9 @@ _SHOWN = 12
 def _python_option(side: str) -> Any:
     return click.option(
         f"--python-{side}",
-        type=UserPath(exists=True, dir_okay=False),
+        type=options.UserPath(exists=True, dir_okay=False),
         metavar="PYTHON",
-        help=f"Interpreter of the environment to run {side.upper()} again in; this one by default.",
+        help=f"The interpreter that trains {side.upper()} again. Default: this one.",
     )
 
 
@@ -34,11 +34,11 @@ def _python_option(side: str) -> Any:
 @click.argument("run_b", type=RUN)
 @_python_option("a")
 @_python_option("b")
-@click.option("--no-rerun", is_flag=True, help="Only read what is recorded; train nothing.")
-@json_option("All that was found, as one object.")
-@runs_dir_option
+@click.option("--no-rerun", is_flag=True, help="Only read the records; train nothing.")
+@options.json_option("All findings as one object.")
+@options.runs_dir_option
 @click.pass_context
-def command(
+def bisect_command(
     ctx: click.Context,
     run_a: str,
     run_b: str,
@@ -47,9 +47,9 @@ def command(
     no_rerun: bool,
     as_json: bool,
 ) -> None:
-    """Find where RUN_A and RUN_B part: the first iteration, phase and leaf that differ.
+    """Find where RUN_A and RUN_B start to differ: the first iteration, phase and leaf.
 
-    RUN_A and RUN_B are a run's id or the start of one, a name or tag (its newest run), or `latest`.
+    Each is a run's uid or the start of one, a name or tag (its newest run), or `latest`.
 
     \b
     Examples:
@@ -57,19 +57,19 @@ def command(
       jaxpot bisect base latest --python-a ../base/.venv/bin/python
       jaxpot bisect base latest --no-rerun --json
 
-    The recorded digests say in which iteration the states first differ, and, where phases were
-    timed, in which phase and leaves. What differs between the runs comes with it, most suspicious
-    first. Both are then run again up to there, in temporary folders, each under its recorded
-    threads and flags, which gives the leaves' differing elements. Whether that repeats the records
-    is said: with other versions or other code it may not, and --python-a or --python-b names the
-    environment that has them.
+    The recorded digests show the first iteration whose states differ and, where phases were timed,
+    the first phase and the leaves. Differences between the runs, such as versions, are listed with
+    the most suspicious first. Then both runs are trained again up to that iteration, in temporary
+    folders and with their recorded threads and flags, to find the elements that differ. The output
+    says whether this repeated the records. With other versions or code it may not; --python-a and
+    --python-b name an environment that has the recorded ones.
 
-    Exit status: 0 no difference, 3 a difference was found, 2 the two cannot be compared.
+    Exit status: 0 no difference, 3 a difference was found, 2 the runs cannot be compared.
     """
     from jaxpot.verify.bisect import bisect_runs
 
     found = bisect_runs(
-        ctx.obj["runs_dir"],
+        options.current_runs_dir(),
         run_a,
         run_b,
         rerun=not no_rerun,
@@ -78,7 +78,7 @@ def command(
         tell=note,
     )
     if as_json:
-        emit(json_text(_json(found), indent=2))
+        emit_json(_json(found))
     else:
         for line in _lines(found):
             emit(line)
@@ -95,7 +95,7 @@ def _lines(found: Bisection) -> Iterator[str]:
         yield f"the states are equal in all {parted.shared} iterations that both have"
     else:
         yield f"the states differ first after iteration {parted.iteration}"
-        yield from _digests(*(parted.digests or (None, None)))
+        yield "  digest: {} | {}".format(*(parted.digests or ("", "")))
     if parted.payload is not None:
         yield f"the payloads differ first at iteration {parted.payload}"
         for each in parted.keys[:_SHOWN]:
@@ -108,21 +108,13 @@ def _lines(found: Bisection) -> Iterator[str]:
         yield from _suspects(found)
 
 
-def _digests(a: str | None, b: str | None) -> Iterator[str]:
-    yield f"  digest: {a} | {b}"
-
-
 def _recorded(located: Located | None, iteration: int) -> Iterator[str]:
     if located is None:
-        yield "no digests of phases or leaves are recorded from there on in both"
+        yield "the two have no recorded digests of phases or leaves from there on"
         return
     later = located.iteration - iteration
     when = "there" if not later else f"at iteration {located.iteration}, {later} later,"
     yield f"recorded {when} differ"
-    yield from _located(located)
-
-
-def _located(located: Located) -> Iterator[str]:
     if located.phase is not None:
         yield f"  phase: {located.phase}, and after it {', '.join(located.phases[1:]) or 'none'}"
     shown = ", ".join(located.leaves[:_SHOWN]) or "none"
@@ -137,49 +129,51 @@ def _rerun(rerun: Rerun | None, iteration: int) -> Iterator[str]:
     for side, again in (("A", rerun.a), ("B", rerun.b)):
         yield f"{side} again: {_again(again, side)}"
     if rerun.a.fault is not None or rerun.b.fault is not None:
-        yield "so there is nothing to say of the leaves' elements"
+        yield "so the elements of the leaves are unknown"
         return
     if rerun.iteration is None:
         yield (
-            "the two re-runs are equal: neither spec nor settings part them, so look at the "
+            "the two re-runs are equal, so spec and settings are not the reason: look at the "
             "versions, the code and the machine that made the records"
         )
         return
     if rerun.iteration != iteration:
-        yield f"the re-runs part at iteration {rerun.iteration} already"
+        yield f"the re-runs differ already at iteration {rerun.iteration}"
     elif rerun.located is not None and rerun.located.phase is not None:
         after = ", ".join(rerun.located.phases[1:]) or "none"
         yield f"the first phase that differs is {rerun.located.phase}; after it: {after}"
     else:
-        yield "no phase that is timed differs: they part between iterations, or before the first"
+        yield "no timed phase differs: the cause is between iterations, or before the first"
     if rerun.leaves is None:
         yield f"the states' leaves cannot be read: {rerun.unread}"
         return
     yield f"leaves of the states after iteration {iteration}:"
-    rows = [
-        [each.path, *_shape(each.a, each.b), _count(each.differing, each.elements), _size(each)]
-        for each in rerun.leaves[:_SHOWN]
-    ]
     columns = ["leaf", "array", "differing", "largest difference"]
-    yield table(columns, rows, right=(2, 3))
+    yield table(columns, [_leaf_cells(leaf) for leaf in rerun.leaves[:_SHOWN]], right=(2, 3))
     yield from _more(len(rerun.leaves), "leaves")
+
+
+def _leaf_cells(leaf: LeafDifference) -> list[str]:
+    array = leaf.a or "" if leaf.a == leaf.b else f"{leaf.a or 'absent'} | {leaf.b or 'absent'}"
+    count = f"{leaf.differing} of {leaf.elements}" if leaf.elements else ""
+    return [leaf.path, array, count, "" if leaf.largest is None else f"{leaf.largest:g}"]
 
 
 def _again(again: Again, side: str) -> str:
     if again.fault is not None:
-        return f"it cannot be run again here: {again.fault}"
+        return f"cannot be trained again here: {again.fault}"
     if again.mismatch is None:
         return "the recorded bits"
     return (
-        f"other bits than recorded from iteration {again.mismatch} on, so what made the record is "
-        f"not at hand; --python-{side.lower()} may name it"
+        f"differs from the record from iteration {again.mismatch} on, so this is not the "
+        f"environment that made it; name that one with --python-{side.lower()}"
     )
 
 
 def _suspects(found: Bisection) -> Iterator[str]:
     yield ""
     if not found.suspects:
-        yield "nothing that is recorded of the two differs: neither spec, versions, flags nor host"
+        yield "the runs do not differ in spec, versions, flags or host"
         return
     yield "what differs between the runs, most suspicious first:"
     rows = [[each.reason, each.what, _text(each.a), _text(each.b)] for each in found.suspects]
@@ -191,20 +185,8 @@ def _more(count: int, what: str) -> Iterator[str]:
         yield f"  ... and {count - _SHOWN} more {what}; --json has all"
 
 
-def _shape(a: str | None, b: str | None) -> list[str]:
-    return [a or ""] if a == b else [f"{a or 'absent'} | {b or 'absent'}"]
-
-
-def _count(differing: int, elements: int) -> str:
-    return f"{differing} of {elements}" if elements else ""
-
-
-def _size(leaf: LeafDifference) -> str:
-    return "" if leaf.largest is None else f"{leaf.largest:g}"
-
-
 def _number(value: Any) -> str:
-    """Writes a value, a fraction with its bits."""
+    """Return a value as text, a float with its bits."""
     if not isinstance(value, float):
         return _text(value)
     from jaxpot.verify.compare import hexadecimal
@@ -219,7 +201,7 @@ def _text(value: Any) -> str:
 def _json(found: Bisection) -> dict[str, Any]:
     import attrs
 
-    parted, rerun = found.divergence, found.rerun
+    parted = found.divergence
     return {
         "a": {"run": found.a.uid, "name": found.a.name},
         "b": {"run": found.b.uid, "name": found.b.name},
@@ -227,23 +209,23 @@ def _json(found: Bisection) -> dict[str, Any]:
         "shared_iterations": parted.shared,
         "iteration": parted.iteration,
         "digests": parted.digests,
-        "payload": {
-            "iteration": parted.payload,
-            "keys": [each._asdict() for each in parted.keys],
-        },
+        "payload": {"iteration": parted.payload, "keys": [each._asdict() for each in parted.keys]},
         "recorded": None if found.recorded is None else attrs.asdict(found.recorded),
         "suspects": [attrs.asdict(each) for each in found.suspects],
-        "rerun": None
-        if rerun is None
-        else {
-            "a": attrs.asdict(rerun.a) | {"repeats": rerun.a.repeats},
-            "b": attrs.asdict(rerun.b) | {"repeats": rerun.b.repeats},
-            "iteration": rerun.iteration,
-            "phase": rerun.located.phase if rerun.located else None,
-            "phases": list(rerun.located.phases) if rerun.located else [],
-            "leaves": None
-            if rerun.leaves is None
-            else [attrs.asdict(each) for each in rerun.leaves],
-            "unread": rerun.unread,
-        },
+        "rerun": None if found.rerun is None else _rerun_json(found.rerun),
+    }
+
+
+def _rerun_json(rerun: Rerun) -> dict[str, Any]:
+    import attrs
+
+    located, leaves = rerun.located, rerun.leaves
+    return {
+        "a": attrs.asdict(rerun.a) | {"repeats": rerun.a.repeats},
+        "b": attrs.asdict(rerun.b) | {"repeats": rerun.b.repeats},
+        "iteration": rerun.iteration,
+        "phase": located.phase if located else None,
+        "phases": list(located.phases) if located else [],
+        "leaves": None if leaves is None else [attrs.asdict(leaf) for leaf in leaves],
+        "unread": rerun.unread,
     }

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from jaxpot import formatting as words
-from jaxpot.cli.options import json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text, table
-from jaxpot.cli.several import chosen, keys_option, runs_argument, separate_option, tell
-from jaxpot.cli.store import current_store
+from jaxpot.cli import options
+from jaxpot.cli.output import emit, emit_json, markdown_table, note, table
 from jaxpot.errors import UserError
+from jaxpot.formatting import printable
 
 if TYPE_CHECKING:
-    from jaxpot.views.comparison import Comparison
     from jaxpot.views.comparison.tables import Table
 
 
@@ -27,7 +23,7 @@ class At(click.ParamType):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> str | int:
-        """Gives an iteration as a number."""
+        """Return an iteration as a number, and the two words as they are."""
         text = str(value)
         if text in ("last", "best"):
             return text
@@ -37,15 +33,15 @@ class At(click.ParamType):
 
 
 @click.command("compare")
-@runs_argument
-@keys_option("Without it: evaluations, losses, iteration/sps.")
+@options.runs_argument
+@options.keys_option("Default: evaluations, losses, iteration/sps.")
 @click.option("--all", "every", is_flag=True, help="Compare every key.")
-@click.option("--at", type=At(), default="last", show_default=True, help="Which value counts.")
-@separate_option
-@json_option("One object: runs, groups, differences, keys.")
+@click.option("--at", type=At(), default="last", show_default=True, help="The value to compare.")
+@options.separate_option
+@options.json_option("One object: runs, groups, differences, keys.")
 @click.option("--markdown", is_flag=True, help="Markdown tables.")
-@runs_dir_option
-def command(
+@options.runs_dir_option
+def compare_command(
     runs: tuple[str, ...],
     keys: tuple[str, ...],
     every: bool,
@@ -54,11 +50,11 @@ def command(
     as_json: bool,
     markdown: bool,
 ) -> None:
-    """Compare runs: what their specs say differently, what they reached, who is ahead.
+    """Compare runs: how their specs differ, what they reached, and which one is ahead.
 
-    RUN is a uid, the start of one, `latest`, or a name or a tag: these mean every run that has it.
-    Runs that train alike but for their seed are taken together, as mean and standard error. Who is
-    ahead is told in standard errors of the difference (Welch); single runs have none.
+    RUN is a uid, the start of one, `latest`, or a name or a tag, which select every run that has
+    it. Runs that differ only in their seed form a group, shown as mean and standard error. Which
+    group is ahead is given in standard errors of the difference (Welch); single runs have none.
 
     \b
     Examples:
@@ -67,15 +63,14 @@ def command(
       jaxpot compare baseline wide --at 499 --markdown
       jaxpot compare paper --at best --json | jq '.keys[] | {key, best}'
     """
-    if every and keys:
-        raise click.UsageError("--all and --keys exclude each other")
-    if as_json and markdown:
-        raise click.UsageError("--json and --markdown exclude each other")
+    options.exclude({"--all": every, "--keys": keys})
+    options.exclude({"--json": as_json, "--markdown": markdown})
     from jaxpot.views.comparison import compare
     from jaxpot.views.comparison.record import comparison_record
+    from jaxpot.views.comparison.tables import tables
 
-    store = current_store()
-    uids = chosen(store, runs)
+    store = options.current_store()
+    uids = options.all_uids(store, runs)
     if len(uids) < 2:
         raise UserError(
             f"there is only {uids[0]} to compare; name another run, or a tag of several"
@@ -83,32 +78,17 @@ def command(
     with store.reading() as connection:
         found = compare(connection, uids, keys=keys, every=every, at=at, separate=separate)
     if as_json:
-        emit(json_text(comparison_record(found), indent=2))
+        emit_json(comparison_record(found))
         return
-    emit("\n\n".join(_lay_out(found, markdown=markdown)))
-    tell(found.notes)
+    emit("\n\n".join(_text(one, markdown=markdown) for one in tables(found)))
+    for line in found.notes:
+        note(f"note: {line}")
 
 
-def _lay_out(found: Comparison, *, markdown: bool) -> list[str]:
-    from jaxpot.views.comparison.tables import tables
-
-    return [_markdown(one) if markdown else _plain(one) for one in tables(found)]
-
-
-def _plain(one: Table) -> str:
+def _text(one: Table, *, markdown: bool) -> str:
+    title = f"**{one.title}**" if markdown else one.title
     if not one.rows:
-        return f"{one.title}: {one.empty}"
-    return words.printable(table(one.headers, one.rows, right=one.right))
-
-
-def _markdown(one: Table) -> str:
-    if not one.rows:
-        return f"**{one.title}**: {one.empty}"
-    marks = ["---:" if column in one.right else "---" for column in range(len(one.headers))]
-    lines = [_cells(one.headers), f"|{'|'.join(marks)}|", *map(_cells, one.rows)]
-    return "\n".join([f"**{one.title}**", "", *lines])
-
-
-def _cells(cells: Sequence[str]) -> str:
-    escaped = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+        return f"{title}: {one.empty}"
+    if markdown:
+        return "\n".join([title, "", *markdown_table(one.headers, one.rows, right=one.right)])
+    return printable(table(one.headers, one.rows, right=one.right))

@@ -1,7 +1,7 @@
-"""Standard streams that are closed, full or gone: what they may and may not do to a command.
+"""Standard streams that are closed, full or no longer read, handled alike for all commands.
 
-One rule for all commands. stdin, stdout and stderr that are closed read and write nothing. Prose
-that stderr does not take is dropped. Data that stdout does not take is an error.
+A closed stdin, stdout or stderr acts like an empty file. Prose that stderr cannot take is dropped.
+Data that stdout cannot take is an error.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import os
 import select
 import sys
 
-_WAIT_SECONDS = 5.0  # for a reader of a pipe that does not block
+_WAIT_SECONDS = 5.0  # until the reader of a non-blocking pipe makes room
 
 
 class LossyFile(io.FileIO):
-    """A file descriptor whose failing writes are dropped.
+    """A file descriptor that drops writes that fail.
 
-    A terminal that was closed or a full disk must not end a training run.
+    A closed terminal or a full disk must not end a training run.
     """
 
     def write(self, data: io.ReadableBuffer, /) -> int:  # pyright: ignore[reportAttributeAccessIssue]
-        """Writes `data`, or drops it."""
+        """Write `data`, or drop it."""
         size = memoryview(data).nbytes
         try:
             written = super().write(data)
-            if written is None:  # the descriptor does not block, and its pipe is full
+            if written is None:  # a non-blocking pipe that is full
                 select.select([], [self], [], _WAIT_SECONDS)
                 written = super().write(data)
         except OSError:
@@ -34,18 +34,18 @@ class LossyFile(io.FileIO):
 
 
 def secure() -> None:
-    """Opens the standard descriptors that are closed, and lets stderr lose what it must.
+    """Open standard descriptors that are closed, and make stderr drop what it cannot write.
 
-    Called before any other file is opened: that one would get the number 1 or 2, and be written
-    to as if it were stdout or stderr.
+    Call this before any other file is opened. Otherwise that file may get number 1 or 2 and
+    receive what is meant for stdout or stderr.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number, which is this one
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
             os.set_inheritable(opened, True)
-    # Python leaves out a stream whose descriptor was closed when it started.
+    # Python sets a stream to None if its descriptor was closed at startup.
     if sys.stdin is None:
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
     if sys.stdout is None:
@@ -62,9 +62,9 @@ def secure() -> None:
 
 
 def settle_stdout() -> None:
-    """Writes what stdout still holds, or drops it where that fails: the error is already shown.
+    """Flush stdout, or drop what it holds if that fails: the error was already printed.
 
-    The interpreter would try it again at its end, and end with status 120.
+    Otherwise the interpreter would try again at exit and end with status 120.
     """
     try:
         sys.stdout.flush()

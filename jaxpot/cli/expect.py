@@ -1,4 +1,4 @@
-"""`jaxpot expect`: the learning gates of a recorded run, judged again."""
+"""`jaxpot expect`: judge the learning gates of a recorded run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
-from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import UserPath, json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text
+from jaxpot.cli import options
+from jaxpot.cli.completion import RUN
+from jaxpot.cli.output import emit, emit_json
 from jaxpot.cli.result import gates_table
-from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 
 EXIT_MISSED = 1
@@ -18,19 +17,14 @@ EXIT_MISSED = 1
 
 @click.command("expect")
 @click.argument("run", type=RUN)
-@click.option(
-    "--spec",
-    type=UserPath(),
-    metavar="SPEC",
-    help="Judge by the gates of this spec instead of those that the run recorded.",
-)
-@json_option("One object: the run, whether all gates passed, and each gate's verdict.")
-@runs_dir_option
+@click.option("--spec", type=options.PATH, metavar="SPEC", help="Use this spec's gates instead.")
+@options.json_option("One object: the run, whether all gates passed, and the verdict of each gate.")
+@options.runs_dir_option
 @click.pass_context
-def command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> None:
-    """Judge the `[[expect]]` gates of RUN from what it recorded, without training.
+def expect_command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> None:
+    """Judge the `[[expect]]` gates of RUN from its records, without training.
 
-    RUN is a run's id or the start of one, a name, a tag, or `latest`. Nothing is written.
+    RUN is a run's uid or the start of one, a name, a tag, or `latest`. Nothing is written.
 
     \b
     Examples:
@@ -38,12 +32,12 @@ def command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> N
       jaxpot expect ttt --json | jq .expect
       jaxpot expect ttt --spec specs/ttt.toml
 
-    A gate with `seeds` is judged over RUN and the newest complete run of each other seed that has
-    the same training digest; after `jaxpot run --seeds`, of those seeds. One that failed counts as
-    missing its value.
+    A gate with `seeds` is judged over RUN and, for each other seed, the newest complete run with
+    the same training digest. After `jaxpot run --seeds` it is judged over those seeds; a seed whose
+    run failed counts as having no value.
 
-    Exit status: 0 every gate passed, 1 one was missed or could not be judged, 2 there is no such
-    run or it has no gates.
+    Exit status: 0 every gate passed, 1 a gate was missed or could not be judged, 2 the run does not
+    exist or has no gates.
     """
     gates = None
     if spec is not None:
@@ -52,7 +46,7 @@ def command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> N
         gates = load(spec).experiment.expect
     from jaxpot.store.gates import judge_recorded
 
-    store = current_store()
+    store = options.current_store()
     found = store.find(run)
     with store.reading() as connection:
         expect = judge_recorded(connection, found.uid, gates)
@@ -61,8 +55,7 @@ def command(ctx: click.Context, run: str, spec: Path | None, as_json: bool) -> N
         raise UserError(f"{where} has no gates: there is no [[expect]] in its spec")
     passed = all(gate["passed"] is True for gate in expect)
     if as_json:
-        report = {"run": found.uid, "name": found.name, "passed": passed, "expect": expect}
-        emit(json_text(report, indent=2))
+        emit_json({"run": found.uid, "name": found.name, "passed": passed, "expect": expect})
     else:
         emit(gates_table(expect))
     ctx.exit(0 if passed else EXIT_MISSED)

@@ -1,36 +1,41 @@
-"""Options and arguments that several commands share, so that each is spelled and helped once."""
+"""Options and arguments that several commands share, and how commands use them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from jaxpot.cli.completion import RUN
+from jaxpot.cli.output import note
 from jaxpot.errors import UserError
 from jaxpot.paths import expanded
 
 if TYPE_CHECKING:
     from jaxpot.spec import Loaded
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-Decorator = Callable[[Decorated], Decorated]
+    from jaxpot.store.reader import Store
 
 MAX_SEED = 2**32 - 1
 MAX_ITERATIONS = 1_000_000_000
 
 
 class UserPath(click.Path):
-    """A path as a `Path`; a leading `~` is the home directory wherever a shell left it as it is."""
+    """A path as a `Path`. A leading `~` means the home directory even if the shell kept it."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(path_type=Path, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Expands the path before it is checked."""
+        """Expand the path before it is checked."""
         return super().convert(expanded(value), param, ctx)
+
+
+PATH = UserPath()
+FILE = UserPath(dir_okay=False)
 
 
 def _keep_runs_dir(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> None:
@@ -38,51 +43,64 @@ def _keep_runs_dir(ctx: click.Context, parameter: click.Parameter, value: Path |
         ctx.ensure_object(dict)["runs_dir"] = value
 
 
-def runs_dir_option(command: Decorated) -> Decorated:
-    """Lets `--runs-dir` stand after a subcommand too; it lands in `ctx.obj["runs_dir"]`."""
-    return click.option(
-        "--runs-dir",
-        type=UserPath(file_okay=False),
-        expose_value=False,
-        callback=_keep_runs_dir,
-        help="Where runs and their database live  [env var: JAXPOT_RUNS_DIR; default: runs]",
-    )(command)
+# Accepts `--runs-dir` after the command's name too; commands read it with `current_runs_dir`.
+runs_dir_option = click.option(
+    "--runs-dir",
+    type=UserPath(file_okay=False),
+    expose_value=False,
+    callback=_keep_runs_dir,
+    help="Directory of the runs and their database  [env var: JAXPOT_RUNS_DIR; default: runs]",
+)
+spec_argument = click.argument("spec", type=PATH)
+runs_argument = click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
+optional_runs_argument = click.argument("runs", nargs=-1, type=RUN, metavar="[RUN]...")
+set_option = click.option(
+    "-s",
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help='Override one value of the spec, written as in TOML; repeatable. "none" removes a '
+    "table: -s 'eval.vs_random=\"none\"'.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, MAX_SEED), help="Override the spec's seed."
+)
+every_option = click.option(
+    "--every", is_flag=True, help="Take every run with the name or tag, not only the newest."
+)
+separate_option = click.option(
+    "--separate", is_flag=True, help="Show each run by itself instead of grouping seeds."
+)
+x_axis_option = click.option(
+    "-x",
+    "x_axis",
+    type=click.Choice(["iteration", "samples", "time"]),
+    default="iteration",
+    show_default=True,
+    help="The horizontal axis; time leaves out pauses between attempts.",
+)
 
 
-def json_option(help_text: str) -> Decorator[Any]:
-    """Adds `--json` as the argument `as_json`."""
+def json_option(help_text: str) -> Callable[[Any], Any]:
+    """Add `--json` as the argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
-def spec_argument(command: Decorated) -> Decorated:
-    """Adds the argument SPEC, a path that is left to the loader to judge."""
-    return click.argument("spec", type=UserPath())(command)
-
-
-def set_option(command: Decorated) -> Decorated:
-    """Adds `-s path=value`, any number of times, as the argument `overrides`."""
+def keys_option(help_text: str, *, required: bool = False) -> Callable[[Any], Any]:
+    """Add `-k KEY`, repeatable, as the argument `keys`."""
     return click.option(
-        "-s",
-        "--set",
-        "overrides",
+        "-k",
+        "--keys",
         multiple=True,
-        metavar="PATH=VALUE",
-        help='Override one value of the spec, written as in TOML; may be repeated. "none" removes '
-        "a table: -s 'eval.vs_random=\"none\"'.",
-    )(command)
+        required=required,
+        metavar="GLOB",
+        help=f"A key or a glob; repeatable. {help_text}",
+    )
 
 
-def seed_option(command: Decorated) -> Decorated:
-    """Adds `--seed` as the argument `seed`."""
-    return click.option(
-        "--seed",
-        type=click.IntRange(0, MAX_SEED),
-        help="Override the spec's seed.",
-    )(command)
-
-
-def iterations_option(help_text: str, *, default: int | None = None) -> Decorator[Any]:
-    """Adds `--iterations` as the argument `iterations`."""
+def iterations_option(help_text: str, *, default: int | None = None) -> Callable[[Any], Any]:
+    """Add `--iterations` as the argument `iterations`."""
     return click.option(
         "--iterations",
         type=click.IntRange(1, MAX_ITERATIONS),
@@ -93,20 +111,54 @@ def iterations_option(help_text: str, *, default: int | None = None) -> Decorato
     )
 
 
-def load_prepared(
-    path: Path,
-    *,
-    overrides: tuple[str, ...] = (),
-    seed: int | None = None,
-    name: str | None = None,
-) -> Loaded:
-    """Loads a spec for a command that will use jax, and prepares the environment for jax.
+def exclude(given: Mapping[str, object]) -> str | None:
+    """Refuse more than one of these options; return the one that is given.
 
-    The spec is first loaded without its own imports: these may import jax, which reads the
-    environment that `runtime` decides on.
+    Args:
+        given: Values by option, such as `{"--json": as_json}`; false values count as not given.
 
     Raises:
-        SpecError: with every fault, where the spec or an override is wrong.
+        UsageError: Two options are given.
+    """
+    names = [name for name, value in given.items() if value]
+    if len(names) > 1:
+        raise click.UsageError(f"{names[0]} and {names[1]} exclude each other")
+    return names[0] if names else None
+
+
+def current_runs_dir() -> Path:
+    """Return the runs directory that the command line names."""
+    return click.get_current_context().find_root().obj["runs_dir"]
+
+
+def current_store() -> Store:
+    """Return the store of that directory; it prints its notices to stderr."""
+    from jaxpot.store.reader import Store
+
+    return Store(current_runs_dir(), notify=lambda line: note(f"note: {line}"))
+
+
+def all_uids(store: Store, words: tuple[str, ...]) -> list[str]:
+    """Return the uids of every run that the words name; a name or tag may name several.
+
+    Raises:
+        UserError: A word names no run, or is the start of several uids.
+    """
+    from jaxpot.store.runs import find_all
+
+    return [ref.uid for ref in find_all(store.runs_dir, words, every=True)]
+
+
+def load_prepared(
+    path: Path, *, overrides: tuple[str, ...] = (), seed: int | None = None, name: str | None = None
+) -> Loaded:
+    """Load a spec for a command that will use jax, and set up jax's environment.
+
+    The first load does not import the user's own classes: they may import jax, which reads the
+    environment that the spec's `runtime` table decides.
+
+    Raises:
+        SpecError: The spec or an override is wrong; it lists every fault.
     """
     from jaxpot.spec import load
 
@@ -122,21 +174,20 @@ def load_prepared(
     return load(path, overrides=every, import_user_code=True) if loaded.import_paths else loaded
 
 
-def writable_runs_dir(runs_dir: Path) -> Path:
-    """Makes sure that runs can be written to a directory, and returns it.
+def writable_runs_dir() -> Path:
+    """Create the runs directory if needed, and return it.
 
     Raises:
-        UserError: where it cannot be made or written to.
+        UserError: It cannot be created or written to.
     """
-    import os
-
     from jaxpot.store.database import check_place
 
+    runs_dir = current_runs_dir()
     check_place(runs_dir)
     try:
         runs_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--runs-dir {runs_dir}: cannot be made: {error.strerror}") from error
+        raise UserError(f"--runs-dir {runs_dir}: cannot be created: {error.strerror}") from error
     if not os.access(runs_dir, os.W_OK | os.X_OK):
         raise UserError(f"--runs-dir {runs_dir}: no permission to write to it")
     return runs_dir

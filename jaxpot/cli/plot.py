@@ -1,31 +1,22 @@
-"""`jaxpot plot`: learning curves as a picture."""
+"""`jaxpot plot` and `jaxpot report`: runs as pictures, and as a page."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from jaxpot.cli.options import UserPath, runs_dir_option
+from jaxpot.cli import options
 from jaxpot.cli.output import emit, note
-from jaxpot.cli.several import (
-    chosen,
-    keys_option,
-    runs_argument,
-    separate_option,
-    tell,
-    x_axis_option,
-)
-from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
+from jaxpot.formatting import plural
 from jaxpot.paths import write_output
-from jaxpot.views.lines import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from jaxpot.views.charts import Curve
 
 _FORMS = (".png", ".svg", ".html")
@@ -37,33 +28,35 @@ _MOST_CHARTS = 60
 
 
 @click.command("plot")
-@runs_argument
-@keys_option("Each has a chart of its own.", required=True)
+@options.runs_argument
+@options.keys_option("Each key gets a chart.", required=True)
 @click.option(
     "-o",
     "--output",
-    type=UserPath(dir_okay=False),
-    help="Write FILE.png, FILE.svg or FILE.html; without it the terminal shows the curves.",
+    type=options.FILE,
+    help="Write FILE.png, FILE.svg or FILE.html. Default: draw on the terminal.",
 )
-@x_axis_option
+@options.x_axis_option
 @click.option(
     "--smooth",
     type=click.IntRange(1, _MOST_SMOOTHED),
     default=1,
     metavar="N",
-    help="Draw the mean of the newest N points.",
+    help="Draw the mean of the last N points.",
 )
 @click.option(
     "--band",
     type=click.Choice(["error", "range", "none"]),
     default="error",
     show_default=True,
-    help="Around a mean over seeds: its standard error, the extremes, or nothing.",
+    help="The band around a mean over seeds: its standard error, the extremes, or none.",
 )
-@click.option("--log-y", is_flag=True, help="A logarithmic axis; what is not positive is a gap.")
-@separate_option
-@runs_dir_option
-def command(
+@click.option(
+    "--log-y", is_flag=True, help="A logarithmic axis; values that are not positive become gaps."
+)
+@options.separate_option
+@options.runs_dir_option
+def plot_command(
     runs: tuple[str, ...],
     keys: tuple[str, ...],
     output: Path | None,
@@ -73,11 +66,11 @@ def command(
     log_y: bool,
     separate: bool,
 ) -> None:
-    """Plot what runs recorded: one chart a key, one colour a run.
+    """Plot what runs recorded: one chart per key, one colour per run.
 
-    RUN is a uid, the start of one, `latest`, or a name or a tag: these mean every run that has it.
-    Seeds of one experiment are drawn as their mean in a band. Superseded iterations are not drawn;
-    values that are not finite are gaps, and counted.
+    RUN is a uid, the start of one, `latest`, or a name or a tag, which select every run that has
+    it. Seeds of one experiment are drawn as their mean with a band. Iterations that a resume
+    replaced are not drawn. Values that are not finite become gaps, and are counted.
 
     \b
     Examples:
@@ -87,21 +80,23 @@ def command(
       jaxpot plot paper -k total_loss --band range -o curves.html
     """
     if output is not None and output.suffix.lower() not in _FORMS:
-        raise UserError(f"-o {output}: write a .png, .svg or .html file, by the end of its name")
+        raise UserError(f"-o {output}: the name must end in .png, .svg or .html")
     from jaxpot.views.charts import curves, nothing_drawn
     from jaxpot.views.comparison import chosen_keys, grouped, read_runs
     from jaxpot.views.comparison.compare import recorded_keys
     from jaxpot.views.comparison.groups import differences
 
-    store = current_store()
-    uids = chosen(store, runs)
-    columns = _columns(output)
+    store = options.current_store()
+    uids = options.all_uids(store, runs)
+    columns = 2 * shutil.get_terminal_size().columns
+    if output is not None:
+        columns = _PAGE_COLUMNS if output.suffix.lower() == ".html" else _FILE_COLUMNS
     with store.reading() as connection:
         each = read_runs(connection, uids)
         groups, notes = grouped(each, differences(connection, each), separate=separate)
         wanted = chosen_keys(keys, recorded_keys(connection, uids))
         if len(wanted) > _MOST_CHARTS:
-            many = f"{len(wanted)} keys are called like that; a picture holds {_MOST_CHARTS}"
+            many = f"{len(wanted)} keys match; a picture holds {_MOST_CHARTS}"
             raise UserError(f"{many}, name fewer")
         found, x_title = curves(
             connection,
@@ -116,7 +111,8 @@ def command(
     empty = nothing_drawn(found, wanted)
     if empty:
         raise UserError(empty)
-    tell([*notes, *_notes(found, wanted)])
+    for line in (*notes, *_notes(found, wanted)):
+        note(f"note: {line}")
     drawn = [curve for curve in found if curve.drawn]
     if output is None:
         _show(drawn, x_title=x_title, log_y=log_y)
@@ -126,12 +122,51 @@ def command(
     note(f"{output}: {plural(charts, 'chart')} of {plural(len(drawn), 'curve')}")
 
 
-def _columns(output: Path | None) -> int:
-    from shutil import get_terminal_size
+@click.command("report")
+@options.runs_argument
+@click.option(
+    "-o",
+    "--output",
+    type=options.FILE,
+    help="Default: report-<uid>.html, or report.html for several runs.",
+)
+@options.keys_option("Default: evaluations, rewards, losses.")
+@options.x_axis_option
+@options.separate_option
+@click.option("--force", is_flag=True, help="Replace FILE even if it is not a report.")
+@options.runs_dir_option
+def report_command(
+    runs: tuple[str, ...],
+    output: Path | None,
+    keys: tuple[str, ...],
+    x_axis: str,
+    separate: bool,
+    force: bool,
+) -> None:
+    """Write a report on runs: one self-contained HTML file that needs no network.
 
-    if output is None:
-        return 2 * get_terminal_size().columns
-    return _PAGE_COLUMNS if output.suffix.lower() == ".html" else _FILE_COLUMNS
+    RUN is a uid, the start of one, `latest`, or a name or a tag, which select every run that has
+    it. The report has the result and gates, learning curves, evaluations, the league, times,
+    checkpoints, the spec and provenance; for several runs also their comparison.
+
+    \b
+    Examples:
+      jaxpot report latest
+      jaxpot report baseline wide -o comparison.html
+      jaxpot report latest -k '*_loss' -k 'eval_*/win_rate' -x samples
+
+    The path of the file goes to stdout. An older report is replaced; any other file is not.
+    """
+    from jaxpot.views.report import is_ours, report_page
+
+    store = options.current_store()
+    uids = options.all_uids(store, runs)
+    target = output or Path("report.html" if len(uids) > 1 else f"report-{uids[0]}.html")
+    if target.exists() and not force and not is_ours(target):
+        raise UserError(f"{target} exists and is not a report of jaxpot; --force replaces it")
+    page = report_page(store, uids, keys=keys, x=x_axis, separate=separate)
+    write_output(target, page.encode())
+    emit(str(target))
 
 
 def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> bytes:
@@ -146,7 +181,7 @@ def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> by
 
 
 def _show(found: Sequence[Curve], *, x_title: str, log_y: bool) -> None:
-    """Draws on the terminal, as wide as it is; elsewhere without colours."""
+    """Draw on stdout, as wide as the terminal; without colours if it is not a terminal."""
     from rich.console import Console
 
     from jaxpot.views.charts.terminal import Paper, draw
@@ -169,7 +204,7 @@ def _show(found: Sequence[Curve], *, x_title: str, log_y: bool) -> None:
 
 
 def _notes(found: Sequence[Curve], wanted: Sequence[str]) -> list[str]:
-    """Says what the picture leaves out."""
+    """Return a note for everything that the picture leaves out."""
     notes = [
         f"{curve.key} of {curve.group.label}: {curve.gaps} of {curve.total} points cannot be drawn"
         for curve in found
@@ -177,10 +212,9 @@ def _notes(found: Sequence[Curve], wanted: Sequence[str]) -> list[str]:
     ]
     partial: dict[str, int] = {}
     for curve in found:
-        label = curve.group.label
-        partial[label] = max(partial.get(label, 0), curve.partial)
+        partial[curve.group.label] = max(partial.get(curve.group.label, 0), curve.partial)
     notes += [
-        f"{label}: iterations that not every seed has are left out, up to {count} of a key"
+        f"{label}: iterations that some seeds lack are left out, up to {count} per key"
         for label, count in partial.items()
         if count
     ]

@@ -1,15 +1,14 @@
-"""What `jaxpot sql --schema` and `--list` print: all that a query can name, and queries by name."""
+"""`jaxpot sql --schema` and `--list`: describe the database and the named queries."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from jaxpot.cli.output import emit, json_text, table
+from jaxpot.cli.output import emit, emit_csv, emit_json, markdown_table, table
 
 if TYPE_CHECKING:
     from jaxpot.store.canned import Query
@@ -20,18 +19,18 @@ _WIDTH = 100
 
 
 def print_schema(records: Records, form: str | None) -> None:
-    """Describe every view, macro, table and column, from the database's own comments."""
+    """Print every view, macro, table and column, from the comments in the database."""
     from jaxpot.store.catalog import read_catalog
 
     with records.reading() as connection:
         items = read_catalog(connection)
     match form:
         case "json":
-            emit(json_text([_object(item) for item in items], indent=2))
+            emit_json([_object(item) for item in items])
         case "markdown":
             emit("\n\n".join(map(_section, items)))
         case "csv":
-            _print_csv(
+            emit_csv(
                 ("kind", "name", "column", "type", "comment"),
                 [
                     (item.kind, item.name, *column)
@@ -43,26 +42,31 @@ def print_schema(records: Records, form: str | None) -> None:
             emit("\n\n".join(map(describe_item, items)))
 
 
-def print_queries(form: str | None, folder: Path | None = None) -> None:
-    """List the queries that have names, the user's own among them."""
+def print_queries(form: str | None) -> None:
+    """Print the named queries, including the user's own."""
     from jaxpot.store.canned import named_queries
 
-    queries = list(named_queries(folder).values())
+    queries = list(named_queries().values())
     match form:
         case "json":
-            emit(json_text([_query_object(query) for query in queries], indent=2))
+            records = []
+            for query in queries:
+                parameters = [parameter._asdict() for parameter in query.parameters]
+                record = {"name": query.name, "summary": query.summary, "parameters": parameters}
+                records.append({**record, "source": query.source, "sql": query.sql})
+            emit_json(records)
         case "markdown":
-            rows = [f"| `{q.name}` | {_usage(q)} | {q.summary} |" for q in queries]
-            emit("\n".join(["| query | parameters | |", "|---|---|---|", *rows]))
+            rows = [[f"`{query.name}`", _usage(query), query.summary] for query in queries]
+            emit("\n".join(markdown_table(("query", "parameters", ""), rows)))
         case "csv":
             rows = [(query.name, _usage(query), query.summary, query.source) for query in queries]
-            _print_csv(("name", "parameters", "summary", "source"), rows)
+            emit_csv(("name", "parameters", "summary", "source"), rows)
         case _:
             emit(list_queries(queries))
 
 
 def list_queries(queries: Sequence[Query]) -> str:
-    """Give a line for each query, and one for the parameters that it has."""
+    """Return one line per query and one per parameter."""
     lines: list[str] = []
     for query in queries:
         own = "" if query.source == "jaxpot" else f"  ({query.source})"
@@ -74,7 +78,7 @@ def list_queries(queries: Sequence[Query]) -> str:
 
 
 def describe_item(item: Item) -> str:
-    """Give what there is to know about a view, macro or table."""
+    """Return the description of a view, macro or table."""
     width = min(shutil.get_terminal_size().columns, _WIDTH) if sys.stdout.isatty() else _WIDTH
     lines = [_signature(item), *_folded(item.comment or "", width, "  ")]
     if "macro" not in item.kind and item.columns:
@@ -88,7 +92,7 @@ def describe_item(item: Item) -> str:
 
 
 def list_items(items: Sequence[Item]) -> str:
-    """Give a line for each view, macro and table."""
+    """Return one line per view, macro and table."""
     rows = [
         [item.kind, item.name, (item.comment or "").partition(". ")[0].rstrip(".")]
         for item in items
@@ -122,33 +126,13 @@ def _object(item: Item) -> dict[str, Any]:
 def _section(item: Item) -> str:
     lines = [f"### {_signature(item)}", "", item.comment or ""]
     if "macro" not in item.kind:
-        lines += ["", "| column | type | |", "|---|---|---|"]
-        lines += [f"| `{c.name}` | {c.type} | {c.comment or ''} |" for c in item.columns]
+        rows = [[f"`{c.name}`", c.type or "", c.comment or ""] for c in item.columns]
+        lines += ["", *markdown_table(("column", "type", ""), rows)]
     return "\n".join(lines)
 
 
-def _query_object(query: Query) -> dict[str, Any]:
-    return {
-        "name": query.name,
-        "summary": query.summary,
-        "parameters": [parameter._asdict() for parameter in query.parameters],
-        "source": query.source,
-        "sql": query.sql,
-    }
-
-
 def _usage(query: Query) -> str:
-    return ", ".join(_assignments(query))
-
-
-def _assignments(query: Query) -> Iterator[str]:
-    for parameter in query.parameters:
-        yield parameter.name + ("" if parameter.default is None else f"={parameter.default}")
-
-
-def _print_csv(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    from jaxpot.cli.output import csv_writer
-
-    writer = csv_writer(sys.stdout)
-    writer.writerow(headers)
-    writer.writerows(rows)
+    return ", ".join(
+        parameter.name + ("" if parameter.default is None else f"={parameter.default}")
+        for parameter in query.parameters
+    )

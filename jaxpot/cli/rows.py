@@ -1,4 +1,4 @@
-"""Rows of a query on stdout: for people, and for other programs."""
+"""Print the rows of a query: as a table, JSON, CSV or Markdown."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import json
 import math
 import shutil
 import sys
-from datetime import date, datetime, time
-from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from jaxpot.cli.output import csv_writer, emit, json_text, note
+from jaxpot.cli.output import emit, emit_csv, json_text, markdown_table, note
 from jaxpot.formatting import printable
 from jaxpot.store.query import QueryResult
 from jaxpot.store.statements import unique
@@ -26,49 +24,45 @@ _SLIVER = 12  # characters; text in narrower columns is hard to read
 
 
 def print_json(result: QueryResult) -> None:
-    """Write an array of objects, one a line; a JSON column is part of the object."""
+    """Print an array of objects, one per line; the value of a JSON column is parsed."""
     parsed = [kind == "JSON" for kind in result.types]
     names = unique(result.columns)
-    held = None
+    last = None
     emit("[")
     for row in result:
-        if held is not None:
-            emit(f"  {held},")
+        if last is not None:
+            emit(f"  {last},")
         values = (
-            json.loads(value) if is_json and value is not None else plain(value)
+            json.loads(value) if is_json and value is not None else value
             for value, is_json in zip(row, parsed, strict=True)
         )
-        held = json_text(dict(zip(names, values, strict=True)))
-    emit("]" if held is None else f"  {held}\n]")
+        last = json_text(dict(zip(names, values, strict=True)))
+    emit("]" if last is None else f"  {last}\n]")
 
 
 def print_csv(result: QueryResult) -> None:
-    """Write CSV with a header; NULL is an empty field."""
-    writer = csv_writer(sys.stdout)
+    """Print CSV with a header; NULL is an empty field."""
     if result.columns:
-        writer.writerow(result.columns)
-    for row in result:
-        writer.writerow([_text(value, null="") for value in row])
+        emit_csv(result.columns, ([_text(value) for value in row] for row in result))
 
 
 def print_markdown(result: QueryResult) -> None:
-    """Write a Markdown table."""
-    if not result.columns:
-        return
-    right = [_is_number(kind) for kind in result.types]
-    emit(_markdown_row(result.columns))
-    emit("|" + "|".join("---:" if is_right else "---" for is_right in right) + "|")
-    for row in result:
-        emit(_markdown_row([_text(value, null="") for value in row]))
+    """Print a Markdown table."""
+    if result.columns:
+        rows = ([_text(value) for value in row] for row in result)
+        right = [column for column, kind in enumerate(result.types) if _is_number(kind)]
+        for line in markdown_table(result.columns, rows, right=right, newline="<br>"):
+            emit(line)
 
 
 def print_table(result: QueryResult, max_rows: int, *, expanded: bool | None = None) -> None:
-    """Write a table as wide as the terminal, of at most `max_rows` rows (0: all).
+    """Print a table that fits the terminal.
 
     Args:
         result: The rows.
-        max_rows: How many of them to show.
-        expanded: Write a line for each value instead; by default where a table would not fit.
+        max_rows: The most rows to print; 0 for all.
+        expanded: Whether to print one line per value instead. By default, only if a table would
+            not fit.
     """
     if not result.columns:
         return
@@ -79,105 +73,58 @@ def print_table(result: QueryResult, max_rows: int, *, expanded: bool | None = N
         [printable(_shown(value), keep="\n") for value in row]
         for row in islice(rows, max_rows or None)
     ]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    widths = None if width is None else _widths(names, right, cells, width)
-    if expanded or (expanded is None and width is not None and widths is None):
-        emit(_records(names, cells, width or _UNBOUNDED))
-    else:
-        emit(_table(names, right, cells, widths))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNBOUNDED
+    if expanded is None:
+        expanded = not _fits(names, right, cells, width)
+    emit(_records(names, cells, width) if expanded else _table(names, right, cells, width))
     if max_rows and next(rows, None) is not None:
         note(f"the first {max_rows} rows; --max-rows 0 shows all")
 
 
-def plain(value: Any) -> Any:
-    """Give a value as JSON has it: times in ISO 8601, bytes in hex, numbers as numbers."""
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).hex()
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value)
-
-
-def _text(value: Any, *, null: str) -> str:
-    value = plain(value)
-    if value is None:
-        return null
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, str):
-        return value
-    return repr(value) if isinstance(value, float) else json_text(value)
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json_text(value).strip('"')
 
 
 def _shown(value: Any) -> str:
-    """Give a value for the eye: six digits of a number are enough in a table."""
+    """Return a value as a table shows it: a float with six digits."""
     if isinstance(value, float) and math.isfinite(value):
         return f"{value:.6g}"
-    return _text(value, null="")
+    return _text(value)
 
 
-def _widths(
-    names: list[str], right: list[bool], cells: list[list[str]], width: int
-) -> list[int] | None:
-    """Give the columns' widths in a table of a width, or None where they would be too narrow.
-
-    Numbers are not folded; what they leave is shared by the columns of text that need it.
-    """
-    needed = [_cell_width(names, cells, column) for column in range(len(names))]
-    within = width - _RULE * len(needed) + 2
-    if sum(needed) <= within:
-        return needed
-    numbers = sum(need for need, is_right in zip(needed, right, strict=True) if is_right)
-    texts = [need for need, is_right in zip(needed, right, strict=True) if not is_right]
-    room = within - numbers
-    for most in range(room, _SLIVER - 1, -1):
-        if sum(min(need, most) for need in texts) <= room:
-            return [
-                need if is_right else min(need, most)
-                for need, is_right in zip(needed, right, strict=True)
-            ]
-    return None
-
-
-def _cell_width(names: list[str], cells: list[list[str]], column: int) -> int:
-    """Give the width of a column's widest line."""
+def _fits(names: list[str], right: list[bool], cells: list[list[str]], width: int) -> bool:
+    """Return whether a table fits: numbers are not wrapped, text needs room for a few letters."""
     from rich.cells import cell_len
 
-    texts = (names[column], *(row[column] for row in cells))
-    return max(cell_len(line) for text in texts for line in (text.splitlines() or [""]))
+    least = 0
+    for is_number, *texts in zip(right, names, *cells, strict=True):
+        needed = max(cell_len(line) for text in texts for line in (text.splitlines() or [""]))
+        least += _RULE + (needed if is_number else min(needed, _SLIVER))
+    return least - 2 <= width
 
 
-def _table(
-    names: list[str], right: list[bool], cells: list[list[str]], widths: list[int] | None
-) -> str:
+def _table(names: list[str], right: list[bool], cells: list[list[str]], width: int) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, (name, is_right) in enumerate(zip(names, right, strict=True)):
-        justify = "right" if is_right else "left"
-        width = None if widths is None else widths[number]
-        table.add_column(Text(name), justify=justify, overflow="fold", width=width)
+    for name, is_number in zip(names, right, strict=True):
+        justify = "right" if is_number else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=is_number)
     for row in cells:
         table.add_row(*map(Text, row))
-    console = Console(highlight=False, width=_UNBOUNDED)
+    console = Console(highlight=False, width=width)
     with console.capture() as printed:
         console.print(table)
     return "\n".join(line.rstrip() for line in printed.get().splitlines()).strip("\n")
 
 
 def _records(names: list[str], cells: list[list[str]], width: int) -> str:
-    """Give a line for each value, a long one folded beside its name."""
+    """Return one line per value; a long value is wrapped next to its name."""
     indent = max(map(len, names)) + _GAP
     room = max(width - indent, _SLIVER)
     lines: list[str] = []
@@ -192,13 +139,6 @@ def _records(names: list[str], cells: list[list[str]], width: int) -> str:
             lines.append(f"{name:<{indent}}{parts[0]}".rstrip())
             lines += [" " * indent + part for part in parts[1:]]
     return "\n".join(lines)
-
-
-def _markdown_row(cells: list[str]) -> str:
-    escaped = (
-        cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", "<br>") for cell in cells
-    )
-    return "| " + " | ".join(escaped) + " |"
 
 
 def _is_number(kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""`jaxpot samples`: what a run trained on, row by row."""
+"""`jaxpot samples`: the rows that a run trained on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text
+from jaxpot.cli import options
+from jaxpot.cli.completion import RUN
+from jaxpot.cli.output import emit, emit_json
+from jaxpot.errors import UserError
 
-_LIMIT = 20
 _SHOWN_ACTIONS = 9
-_BESIDE = frozenset(
+# Fields that have their own line; all others are listed as numbers.
+_SHOWN_APART = frozenset(
     {"collector", "lane", "game", "step", "ply", "seat", "observation", "board"}
     | {"legal_actions", "action", "reward", "done", "trained", "valid", "probabilities"}
 )
@@ -25,21 +26,22 @@ _BESIDE = frozenset(
     "--iteration",
     type=click.IntRange(1),
     metavar="N",
-    help="The dump after N iterations, as its file is called; the newest without it.",
+    help="The samples after N iterations, as in the file name. Default: the newest.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(1),
-    default=_LIMIT,
+    default=20,
     show_default=True,
     metavar="N",
-    help="Most rows to show.",
+    help="The most rows to show.",
 )
-@json_option("The dump as one JSON object, with at most --limit rows.")
-@runs_dir_option
-@click.pass_context
-def command(ctx: click.Context, run: str, iteration: int | None, limit: int, as_json: bool) -> None:
-    """Show what RUN trained on: boards, moves, probabilities, advantages, returns.
+@options.json_option("The samples as one JSON object, with at most --limit rows.")
+@options.runs_dir_option
+def samples_command(run: str, iteration: int | None, limit: int, as_json: bool) -> None:
+    """Show what RUN trained on: boards, moves, probabilities, advantages and returns.
+
+    RUN is a run's uid or the start of one, a name, a tag, or `latest`.
 
     \b
     Examples:
@@ -48,19 +50,16 @@ def command(ctx: click.Context, run: str, iteration: int | None, limit: int, as_
       jaxpot samples ttt --iteration 200 --limit 5
       jaxpot samples ttt --json | jq .samples[0]
 
-    A spec's table [debug] has them written, to `samples/` in the run's folder. Rows are in the
-    order of their games, those of opponents included.
+    A run writes samples to `samples/` in its folder if its spec has a table [debug]. Rows are in
+    the order of their games, including the moves of opponents.
     """
-    from jaxpot.errors import UserError
     from jaxpot.store.runs import find
     from jaxpot.store.samples import dumps, read_samples
 
-    found = find(ctx.obj["runs_dir"], run)
+    found = find(options.current_runs_dir(), run)
     there = dumps(found.path)
     if not there:
-        raise UserError(
-            f"run {found.uid} has no samples; they are written where a spec has [debug]"
-        )
+        raise UserError(f"run {found.uid} has no samples; a spec with [debug] writes them")
     wanted = max(there) if iteration is None else iteration
     if wanted not in there:
         listed = ", ".join(map(str, sorted(there)))
@@ -69,7 +68,7 @@ def command(ctx: click.Context, run: str, iteration: int | None, limit: int, as_
     left_out = len(dump["samples"]) - limit
     dump["samples"] = dump["samples"][:limit]
     if as_json:
-        emit(json_text(dump, indent=2))
+        emit_json(dump)
         return
     emit("\n".join(_lines(found.uid, wanted, dump)))
     if left_out > 0:
@@ -79,12 +78,12 @@ def command(ctx: click.Context, run: str, iteration: int | None, limit: int, as_
 def _lines(uid: str, done: int, dump: Mapping[str, Any]) -> Iterator[str]:
     yield f"run {uid}, trained on after {done - 1} iterations"
     if not dump.get("exact", True):
-        yield "collected once more by other programs: the last bits of a float may differ"
+        yield "collected again by other programs: the last bits of a float may differ"
     game = None
     for row in dump["samples"]:
         this = row["collector"], row["lane"], row["game"]
         if this != game:
-            began = f", goes on after {row['ply']} moves" if row.get("ply") else ""
+            began = f", continues after {row['ply']} moves" if row.get("ply") else ""
             yield f"\n{row['collector']}, lane {row['lane']}, game {row['game']}{began}"
             game = this
         yield ""
@@ -92,26 +91,27 @@ def _lines(uid: str, done: int, dump: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _row_lines(row: Mapping[str, Any]) -> Iterator[str]:
-    who = "" if row["trained"] else ", an opponent, whose moves are not trained on"
+    who = "" if row["trained"] else ", an opponent; its moves are not trained on"
     yield f"  step {row['step']}: seat {row['seat']}{who}"
     board = row.get("board") or "\n".join(_general(row["observation"]))
     yield from (f"    {line}" for line in board.splitlines())
     yield f"    plays {row['action']}, of {len(row['legal_actions'])} legal actions"
     if row.get("probabilities") is not None:
         yield f"    policy  {_policy(row)}"
-    numbers = {name: value for name, value in row.items() if name not in _BESIDE}
+    numbers = {name: value for name, value in row.items() if name not in _SHOWN_APART}
     if numbers:
         yield f"    {', '.join(f'{name} {_short(value)}' for name, value in numbers.items())}"
     if row["done"]:
         yield f"    the game ends: rewards {_short(row['reward'])}"
     if row["trained"] and not row["valid"]:
-        yield "    not trained on: what follows is not known"
+        yield "    not trained on: the return is unknown"
 
 
 def _policy(row: Mapping[str, Any]) -> str:
-    """Returns the likeliest actions, and the one that was played."""
-    pairs = sorted(zip(row["legal_actions"], row["probabilities"], strict=True), key=_likeliest)
-    shown = [pair for place, pair in enumerate(pairs) if place < _SHOWN_ACTIONS]
+    """Return the most likely actions, and the one that was played."""
+    pairs = list(zip(row["legal_actions"], row["probabilities"], strict=True))
+    pairs.sort(key=lambda pair: -float(pair[1]))
+    shown = pairs[:_SHOWN_ACTIONS]
     shown += [pair for pair in pairs[_SHOWN_ACTIONS:] if pair[0] == row["action"]]
     words = [
         f"{'*' if action == row['action'] else ''}{action}: {_short(probability)}"
@@ -121,10 +121,6 @@ def _policy(row: Mapping[str, Any]) -> str:
     return "  ".join(words) + (f"  and {left} more" if left else "")
 
 
-def _likeliest(pair: tuple[int, Any]) -> float:
-    return -float(pair[1])
-
-
 def _short(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_short, value))}]"
@@ -132,9 +128,9 @@ def _short(value: Any) -> str:
 
 
 def _general(observation: Any) -> Iterator[str]:
-    """Yields an observation of any game: planes side by side, or the places that are not zero.
+    """Yield an observation of any game: plane by plane, or as the numbers that are not zero.
 
-    One of several arrays is shown array by array, under their names.
+    If it consists of several arrays, each is shown under its name.
     """
     if isinstance(observation, Mapping):
         for name, part in observation.items():

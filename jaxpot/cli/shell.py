@@ -1,58 +1,63 @@
-"""The shell of `jaxpot sql`: queries one after another, the database open for each alone."""
+"""The interactive shell of `jaxpot sql`. The database is open only while a query runs."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.cli.output import emit, note
+from jaxpot.cli.reference import describe_item, list_items, list_queries
+from jaxpot.cli.rows import print_table
+from jaxpot.cli.shell_words import WordCompleter, Words
 from jaxpot.errors import UserError
+from jaxpot.paths import expanded
+from jaxpot.store.canned import named_queries
+from jaxpot.store.catalog import read_catalog
 from jaxpot.store.open import Records, prepared
 from jaxpot.store.parameters import parse_parameters, read_value
+from jaxpot.store.query import parameters_of, run_query
 
 if TYPE_CHECKING:
     import duckdb
+    from prompt_toolkit import PromptSession
 
-    from jaxpot.cli.shell_words import Words
+_HELP = r"""End a query with `;`. A named query (\l) needs only its name and `;`.
 
-_HELP = r"""A query ends with `;`. The name of a query (\l lists them) is enough, with its `;`.
-
-\d          the views, macros and tables
-\d NAME     the columns of one
-\l          the queries that have names
-\p          the parameters' values
-\p NAME=VALUE   a value for $NAME in what is asked from now on: \p run=latest
-\timing     say how long each answer took, or no more
-\x          a line for each value, or a table, or what fits
-\q          leave, as Ctrl-D does
+\d              list the views, macros and tables
+\d NAME         show the columns of one
+\l              list the named queries
+\p              show the parameters
+\p NAME=VALUE   set $NAME for the next queries: \p run=latest
+\timing         turn timing of answers on or off
+\x              switch between one line per value, a table, and whichever fits
+\q              leave, like Ctrl-D
 
 Tab completes keywords, tables, columns, and in quotes runs and metrics. Ctrl-C stops a query."""
 _PROMPT = "jaxpot> "
 _POLL_SECONDS = 0.05
-_EXPANDED: dict[bool | None, bool | None] = {None: True, True: False, False: None}
+# How answers are laid out: None lets the width of the terminal decide.
+_NEXT_LAYOUT: dict[bool | None, bool | None] = {None: True, True: False, False: None}
+_LAYOUTS = {None: "whichever fits", True: "one line per value", False: "a table"}
 _LEAVING = frozenset({"\\q", "exit", "quit", "exit;", "quit;"})
 
 
 class Shell:
-    """A conversation with the recorded runs."""
+    """Reads queries and commands from a user and prints the answers."""
 
     def __init__(
-        self,
-        records: Records,
-        parameters: Mapping[str, Any],
-        *,
-        max_rows: int,
-        allow_files: bool,
+        self, records: Records, parameters: Mapping[str, Any], *, max_rows: int, allow_files: bool
     ) -> None:
-        """Begin with parameters; nothing is opened.
+        """Prepare a shell; nothing is opened yet.
 
         Args:
-            records: What is asked.
-            parameters: Values of parameters, for those queries that have them.
-            max_rows: How many rows an answer shows; 0 for all.
-            allow_files: Let queries reach files and the network.
+            records: The runs to query.
+            parameters: Initial parameters, passed to the queries that use them.
+            max_rows: The most rows of an answer to print; 0 for all.
+            allow_files: Let queries use files and the network.
         """
         self._records = records
         self._parameters = dict(parameters)
@@ -60,23 +65,16 @@ class Shell:
         self._allow_files = allow_files
         self._timing = False
         self._expanded: bool | None = None
-        self._commands: dict[str, Callable[[str], None]] = {
-            "\\?": lambda _: emit(_HELP),
-            "\\d": self._describe,
-            "\\l": lambda _: self._list(),
-            "\\p": self._set,
-            "\\timing": lambda _: self._toggle_timing(),
-            "\\x": lambda _: self._toggle_expanded(),
-        }
 
     def run(self) -> None:
-        """Ask and answer until the user leaves."""
-        from jaxpot.cli.shell_prompt import prompt_session
-        from jaxpot.cli.shell_words import Words
-
+        """Answer queries until the user leaves."""
         words = Words()
-        self._refresh(words)
-        session = prompt_session(words, _LEAVING)
+        try:
+            with self._records.reading() as connection:
+                words.read(connection)
+        except UserError as error:
+            note(f"error: {error}")
+        session = _prompt_session(words)
         emit(r"SQL over every run; \? for help, Ctrl-D to leave.")
         while True:
             try:
@@ -91,12 +89,12 @@ class Shell:
                 self.answer(text, words)
 
     def answer(self, text: str, words: Words | None = None) -> None:
-        """Answer one thing that a user typed; what is wrong with it is a line."""
+        """Answer one query or command; print an error as one line."""
         began = time.perf_counter()
         try:
-            name, _, rest = text.partition(" ")
             if text.startswith("\\"):
-                self._command(name, rest.strip().rstrip(";"))
+                name, _, argument = text.partition(" ")
+                self._command(name, argument.strip().rstrip(";"))
                 return
             self._ask(text, words)
         except UserError as error:
@@ -108,16 +106,29 @@ class Shell:
         if self._timing:
             note(f"{time.perf_counter() - began:.3f} s")
 
-    def _command(self, name: str, rest: str) -> None:
-        command = self._commands.get(name.rstrip(";"))
-        if command is None:
-            raise UserError(rf"there is no {name}; \? lists what there is")
-        command(rest)
+    def _command(self, name: str, argument: str) -> None:
+        match name.rstrip(";"):
+            case "\\?":
+                emit(_HELP)
+            case "\\d":
+                self._describe(argument)
+            case "\\l":
+                emit(list_queries(list(named_queries().values())))
+            case "\\p":
+                for key, text in parse_parameters([argument] if argument else []).items():
+                    self._parameters[key] = read_value(key, text)
+                for key, value in self._parameters.items():
+                    emit(f"${key} = {value}")
+            case "\\timing":
+                self._timing = not self._timing
+                emit(f"timing is {'on' if self._timing else 'off'}")
+            case "\\x":
+                self._expanded = _NEXT_LAYOUT[self._expanded]
+                emit(f"answers are {_LAYOUTS[self._expanded]}")
+            case _:
+                raise UserError(rf"there is no {name}; \? lists the commands")
 
     def _ask(self, text: str, words: Words | None) -> None:
-        from jaxpot.cli.rows import print_table
-        from jaxpot.store.query import parameters_of, run_query
-
         with self._records.reading(allow_files=self._allow_files) as connection:
             if words is not None:
                 words.read(connection)
@@ -133,17 +144,7 @@ class Shell:
 
             _interruptible(connection, ask)
 
-    def _refresh(self, words: Words) -> None:
-        try:
-            with self._records.reading() as connection:
-                words.read(connection)
-        except UserError as error:
-            note(f"error: {error}")
-
     def _describe(self, name: str) -> None:
-        from jaxpot.cli.reference import describe_item, list_items
-        from jaxpot.store.catalog import read_catalog
-
         with self._records.reading() as connection:
             items = read_catalog(connection)
         if not name:
@@ -154,37 +155,16 @@ class Shell:
             raise UserError(rf"there is no view, macro or table {name!r}; \d lists them")
         emit("\n\n".join(map(describe_item, named)))
 
-    def _list(self) -> None:
-        from jaxpot.cli.reference import list_queries
-        from jaxpot.store.canned import named_queries
-
-        emit(list_queries(list(named_queries().values())))
-
-    def _set(self, assignment: str) -> None:
-        if assignment:
-            for name, text in parse_parameters([assignment]).items():
-                self._parameters[name] = read_value(name, text)
-        for name, value in self._parameters.items():
-            emit(f"${name} = {value}")
-
-    def _toggle_timing(self) -> None:
-        self._timing = not self._timing
-        emit(f"timing is {'on' if self._timing else 'off'}")
-
-    def _toggle_expanded(self) -> None:
-        self._expanded = _EXPANDED[self._expanded]
-        how = {None: "what fits", True: "a line for each value", False: "a table"}
-        emit(f"answers are {how[self._expanded]}")
-
 
 def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
-    """Do work with a connection such that Ctrl-C ends it, and not the shell.
+    """Do work with a connection so that Ctrl-C stops the work, not the shell.
 
     Raises:
-        KeyboardInterrupt: it was ended.
+        KeyboardInterrupt: The user stopped it.
     """
     failures: list[BaseException] = []
-    # A thread that is joined when Ctrl-C comes counts as ended in some Pythons; an event does not.
+    # Wait for an event, not for the thread: after Ctrl-C interrupts `join`, some Pythons take the
+    # thread for ended.
     done = threading.Event()
 
     def guarded() -> None:
@@ -208,3 +188,42 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], Non
         raise KeyboardInterrupt
     for failure in failures:
         raise failure
+
+
+def history_file() -> Path:
+    """Return the file that keeps the history; create its folder."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    path = expanded(state) / "jaxpot" / "sql_history"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _prompt_session(words: Words) -> PromptSession[str]:
+    """Return a prompt with colours, completion and history; a query may take several lines."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+    from prompt_toolkit.filters import Condition
+    from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+    from prompt_toolkit.lexers import PygmentsLexer
+    from pygments.lexers.sql import SqlLexer
+
+    history: History = InMemoryHistory()
+    try:
+        history = FileHistory(str(history_file()))
+    except (OSError, UserError) as error:
+        note(f"note: the history is not kept: {error}")
+
+    def is_incomplete() -> bool:
+        text = session.default_buffer.text.strip()
+        return bool(text) and not (text.startswith("\\") or text.endswith(";") or text in _LEAVING)
+
+    session: PromptSession[str] = PromptSession(
+        history=history,
+        multiline=Condition(is_incomplete),
+        prompt_continuation="    ... ",
+        lexer=PygmentsLexer(SqlLexer),
+        completer=WordCompleter(words),
+        complete_while_typing=False,
+        auto_suggest=AutoSuggestFromHistory(),
+    )
+    return session

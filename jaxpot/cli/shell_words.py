@@ -1,21 +1,22 @@
-"""What the shell of `jaxpot sql` completes: words of the database, and of SQL."""
+"""Completion in the shell of `jaxpot sql`: names from the database and words of SQL."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, Completion
+
+from jaxpot.store.canned import named_queries
 
 if TYPE_CHECKING:
     import duckdb
     from prompt_toolkit.completion import CompleteEvent
     from prompt_toolkit.document import Document
 
-_COMMANDS = ("\\?", "\\d", "\\l", "\\p", "\\q", "\\timing", "\\x")
 _QUOTED = re.compile(r"(?:[^']|'[^']*')*'([^']*)")
-_NAME = re.compile(r"[\w.]*$")
+_NAME = re.compile(r"[\w.]+$")
 _DESCRIBED = re.compile(r"\\d\s+(\w*)$")
 
 _RELATIONS = """
@@ -26,7 +27,7 @@ _MACROS = """
 SELECT DISTINCT function_name FROM duckdb_functions()
 WHERE NOT internal AND function_type IN ('macro', 'table_macro') ORDER BY ALL
 """
-_OF_SQL = """
+_SQL_WORDS = """
 SELECT upper(keyword_name) AS word FROM duckdb_keywords()
 UNION
 SELECT function_name || '(' FROM duckdb_functions()
@@ -40,75 +41,70 @@ _TAGS = "SELECT DISTINCT tag FROM tags ORDER BY ALL"
 
 
 class Words:
-    """The names that a database has, as they were when it was last read."""
+    """The names in a database when it was last read."""
 
     def __init__(self) -> None:
-        self.columns: dict[str, list[str]] = {}
-        self.macros: list[str] = []
-        self.keys: list[str] = []
-        self.paths: list[str] = []
-        self.runs: list[str] = []
-        self.queries: list[str] = []
-        self.of_sql: list[str] = []
+        self._columns: dict[str, list[str]] = {}
+        self._words: dict[str, list[str]] = {}  # by kind
 
     def read(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Learn what there is."""
-        from jaxpot.store.canned import named_queries
+        """Read the names."""
 
         def first(query: str) -> list[str]:
             return [row[0] for row in connection.execute(query).fetchall()]
 
-        self.of_sql = self.of_sql or first(_OF_SQL)
-        self.columns = dict(connection.execute(_RELATIONS).fetchall())
-        self.macros = first(_MACROS)
-        self.keys = first(_KEYS)
-        self.paths = first(_PATHS)
+        self._columns = dict(connection.execute(_RELATIONS).fetchall())
+        macros = first(_MACROS)
         runs = connection.execute(_RUNS).fetchall()
         names = dict.fromkeys(name for _, name in runs)
-        self.runs = ["latest", *names, *first(_TAGS), *(uid for uid, _ in runs)]
-        self.queries = list(named_queries())
+        self._words = {
+            "command": ["\\?", "\\d", "\\l", "\\p", "\\q", "\\timing", "\\x"],
+            "table or macro": [*self._columns, *macros],
+            "run": ["latest", *names, *first(_TAGS), *(uid for uid, _ in runs)],
+            "metric": first(_KEYS),
+            "parameter": first(_PATHS),
+            "query": list(named_queries()),
+            "table": list(self._columns),
+            "macro": [f"{name}(" for name in macros],
+            "column": sorted({name for names in self._columns.values() for name in names}),
+            "SQL": self._words.get("SQL") or first(_SQL_WORDS),
+        }
 
-    def after(self, text: str) -> Iterator[tuple[str, str, str]]:
-        """Give what may end a text: each word, what it would replace, and its kind."""
-        if text.startswith("\\"):
-            yield from self._after_backslash(text)
-            return
-        quote = _QUOTED.fullmatch(text)
-        if quote is not None:
-            groups = (("run", self.runs), ("metric", self.keys), ("parameter", self.paths))
-            yield from _starting(quote[1], groups)
-            return
-        found = _NAME.search(text)
-        begun = found[0] if found else ""
-        table, dot, column = begun.rpartition(".")
-        if dot:
-            of_table = self._columns_of(table, text)
-            yield from _starting(column, (("column", of_table),))
-            return
-        if begun:
-            every = sorted({name for names in self.columns.values() for name in names})
-            named = self.queries if text.strip() == begun else []
-            macros = [f"{name}(" for name in self.macros]
-            relations = (("query", named), ("table", list(self.columns)), ("macro", macros))
-            yield from _starting(begun, (*relations, ("column", every), ("SQL", self.of_sql)))
+    def completions(self, text: str) -> Iterator[tuple[str, str, str]]:
+        """Yield completions of a text: each word, the part it replaces, and its kind."""
+        if described := _DESCRIBED.fullmatch(text):
+            yield from self._starting(described[1], "table or macro")
+        elif text.startswith("\\"):
+            yield from self._starting(text, "command")
+        elif quote := _QUOTED.fullmatch(text):
+            yield from self._starting(quote[1], "run", "metric", "parameter")
+        elif name := _NAME.search(text):
+            table, dot, column = name[0].rpartition(".")
+            if dot:
+                for word in self._columns_of(table, text):
+                    if word.lower().startswith(column.lower()):
+                        yield word, column, "column"
+            else:
+                query = ["query"] if text.strip() == column else []
+                yield from self._starting(column, *query, "table", "macro", "column", "SQL")
 
-    def _after_backslash(self, text: str) -> Iterator[tuple[str, str, str]]:
-        described = _DESCRIBED.fullmatch(text)
-        if described is not None:
-            tables = [*self.columns, *self.macros]
-            yield from _starting(described[1], (("table", tables),))
-        elif " " not in text:
-            yield from _starting(text, (("command", _COMMANDS),))
+    def _starting(self, start: str, *kinds: str) -> Iterator[tuple[str, str, str]]:
+        seen: set[str] = set()
+        for kind in kinds:
+            for word in self._words.get(kind, ()):
+                if word.lower().startswith(start.lower()) and word not in seen:
+                    seen.add(word)
+                    yield word, start, kind
 
     def _columns_of(self, name: str, text: str) -> list[str]:
-        """Give the columns of a table, or of what an alias in the text stands for."""
+        """Return the columns of a table, or of the table that an alias in the text stands for."""
         alias = re.search(rf"(\w+)\s+(?:AS\s+)?{re.escape(name)}\b", text, re.IGNORECASE)
-        table = name if name in self.columns or alias is None else alias[1]
-        return sorted(self.columns.get(table, ()))
+        table = name if name in self._columns or alias is None else alias[1]
+        return sorted(self._columns.get(table, ()))
 
 
 class WordCompleter(Completer):
-    """Completes with the words of a database."""
+    """Completes text with the words of a database."""
 
     def __init__(self, words: Words) -> None:
         self._words = words
@@ -116,18 +112,7 @@ class WordCompleter(Completer):
     def get_completions(
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterator[Completion]:
-        """Give the completions of the text before the cursor."""
+        """Yield the completions of the text before the cursor."""
         del complete_event
-        for word, replaced, kind in self._words.after(document.text_before_cursor):
+        for word, replaced, kind in self._words.completions(document.text_before_cursor):
             yield Completion(word, start_position=-len(replaced), display_meta=kind)
-
-
-def _starting(
-    begun: str, groups: Iterable[tuple[str, Iterable[str]]]
-) -> Iterator[tuple[str, str, str]]:
-    seen: set[str] = set()
-    for kind, words in groups:
-        for word in words:
-            if word.lower().startswith(begun.lower()) and word not in seen:
-                seen.add(word)
-                yield word, begun, kind

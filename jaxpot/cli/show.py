@@ -7,22 +7,18 @@ from typing import Any
 
 import click
 
-from jaxpot import formatting as words
-from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import json_option, runs_dir_option
-from jaxpot.cli.output import emit, json_text, table
-from jaxpot.cli.result import gates_table
-from jaxpot.cli.store import current_store
+from jaxpot.cli import options
+from jaxpot.cli.completion import RUN
+from jaxpot.cli.output import emit, emit_json, table
+from jaxpot.cli.result import gates_table, time_table
 from jaxpot.views.cells import attempt_cells, checkpoint_cells, moment, number
-
-_SHARE_SHOWN = 0.0005
 
 
 @click.command("show")
 @click.argument("run", type=RUN)
-@json_option("One object: what `ls --json` has, and the rest.")
-@runs_dir_option
-def command(run: str, as_json: bool) -> None:
+@options.json_option("One object: the fields of `ls --json`, and all the rest.")
+@options.runs_dir_option
+def show_command(run: str, as_json: bool) -> None:
     """Show everything about RUN: a uid, the start of one, a name, a tag, or `latest`.
 
     \b
@@ -30,21 +26,29 @@ def command(run: str, as_json: bool) -> None:
       jaxpot show latest
       jaxpot show ttt --json | jq .metrics
     """
-    store = current_store()
+    store = options.current_store()
     if as_json:
-        emit(json_text(store.show(run), indent=2))
+        emit_json(store.show(run))
         return
     found = store.describe(run)
     sections = (
-        *(_result, _gates, _metrics, _league, _time, _checkpoints),
-        *(_provenance, _told, _spec),
+        _result(found),
+        gates_table(found["expect"]),
+        _metrics(found),
+        _league(found["league"]),
+        time_table(found["time"]),
+        _checkpoints(found),
+        _provenance(found),
+        _messages(found),
+        _spec(found),
     )
-    emit("\n\n".join(text for section in sections if (text := section(found))))
+    emit("\n\n".join(section for section in sections if section))
 
 
 def _result(run: dict[str, Any]) -> str:
     target = "" if run["target"] is None else f" of {run['target']}"
-    lines = [
+    lag = run["lag_bytes"]
+    return _named(
         f"{run['name']} {run['uid']}: {run['status']}, {run['iterations']}{target} iterations",
         ("reason", run["exit_reason"]),
         ("seed", run["seed"]),
@@ -53,13 +57,8 @@ def _result(run: dict[str, Any]) -> str:
         ("attempts", run["attempts"]),
         ("digest", run["digest"]),
         ("tags", " ".join(run["tags"])),
-        ("lag", f"{run['lag_bytes']} bytes not in the database yet" if run["lag_bytes"] else ""),
-    ]
-    return _named(lines)
-
-
-def _gates(run: dict[str, Any]) -> str:
-    return gates_table(run["expect"])
+        ("lag", f"{lag} bytes not in the database yet" if lag else ""),
+    )
 
 
 def _metrics(run: dict[str, Any]) -> str:
@@ -68,17 +67,14 @@ def _metrics(run: dict[str, Any]) -> str:
         best = run["best"].get(key)
         extremes = ["-"] * 4
         if best is not None:
-            extremes = [
-                *(number(best["min"]), str(best["min_iter"])),
-                *(number(best["max"]), str(best["max_iter"])),
-            ]
+            least = number(best["min"]), str(best["min_iter"])
+            extremes = [*least, number(best["max"]), str(best["max_iter"])]
         rows.append([key, number(value), *extremes])
     headers = ["metric", "last", "min", "at", "max", "at"]
     return table(headers, rows, right=(1, 2, 3, 4, 5)) if rows else ""
 
 
-def _league(run: dict[str, Any]) -> str:
-    league = run["league"]
+def _league(league: dict[str, Any] | None) -> str:
     if league is None:
         return ""
     sizes = (
@@ -86,7 +82,9 @@ def _league(run: dict[str, Any]) -> str:
         f"{league['active_archive_size']} of these active"
     )
     changes = ", ".join(f"{name} {count}" for name, count in league["events"].items())
-    lines = ["league", ("at iteration", league["iter"]), ("entries", sizes), ("changes", changes)]
+    lines = _named(
+        "league", ("at iteration", league["iter"]), ("entries", sizes), ("changes", changes)
+    )
     rows = [
         [
             row["name"],
@@ -98,21 +96,7 @@ def _league(run: dict[str, Any]) -> str:
         for row in league["standings"]
     ]
     headers = ["entry", "place", "score", "rollouts", "active"]
-    standings = f"\n\n{table(headers, rows, right=(2, 3))}" if rows else ""
-    return f"{_named(lines)}{standings}"
-
-
-def _time(run: dict[str, Any]) -> str:
-    total = sum(run["time"].values())
-    if not total > 0:
-        return ""
-    rows = [
-        [name, words.span(seconds), f"{100 * seconds / total:.1f} %"]
-        for name, seconds in run["time"].items()
-        if seconds / total >= _SHARE_SHOWN
-    ]
-    rows.append(["all", words.span(total), ""])
-    return table(["where the time went", "", ""], rows, right=(1, 2))
+    return f"{lines}\n\n{table(headers, rows, right=(2, 3))}" if rows else lines
 
 
 def _checkpoints(run: dict[str, Any]) -> str:
@@ -126,7 +110,7 @@ def _provenance(run: dict[str, Any]) -> str:
     versions = " ".join(f"{name} {version}" for name, version in (found["versions"] or {}).items())
     dirty = ", with changes" if found["git_dirty"] else ""
     device = [f"{found['device_count'] or '?'} x {found['device_kind'] or '?'}", found["platform"]]
-    lines = [
+    lines = _named(
         "provenance",
         ("spec digest", run["spec_digest"]),
         ("training digest", run["training_digest"]),
@@ -140,21 +124,17 @@ def _provenance(run: dict[str, Any]) -> str:
         ("host", f"{found['host']}, process {found['pid']}" if found["host"] else ""),
         ("command", " ".join(map(str, found["argv"] or ()))),
         ("parent", found["parent"]),
-    ]
+    )
     attempts = [attempt_cells(row) for row in found["attempts"]]
-    if len(attempts) < 2:
-        return _named(lines)
     headers = ["attempt", "iterations", "status", "started", "reason"]
-    return f"{_named(lines)}\n\n{table(headers, attempts, right=(0,))}"
+    return f"{lines}\n\n{table(headers, attempts, right=(0,))}" if len(attempts) > 1 else lines
 
 
-def _told(run: dict[str, Any]) -> str:
-    lines = [("note", row["note"]) for row in run["notes"]]
-    lines += [
-        (event["kind"], json.dumps(event["payload"], ensure_ascii=False))
-        for event in run["warnings"]
-    ]
-    return _named(["notes and warnings", *lines]) if lines else ""
+def _messages(run: dict[str, Any]) -> str:
+    lines: list[tuple[str, Any]] = [("note", row["note"]) for row in run["notes"]]
+    for event in run["warnings"]:
+        lines.append((event["kind"], json.dumps(event["payload"], ensure_ascii=False)))
+    return _named("notes and warnings", *lines) if lines else ""
 
 
 def _spec(run: dict[str, Any]) -> str:
@@ -164,9 +144,8 @@ def _spec(run: dict[str, Any]) -> str:
     return f"spec\n{text.rstrip()}"
 
 
-def _named(lines: list[Any]) -> str:
-    """Lay out a title and names with their values; those without a value are left out."""
-    title, *pairs = lines
+def _named(title: str, *pairs: tuple[str, Any]) -> str:
+    """Lay out a title, then names with their values, without the empty ones."""
     shown = [(name, str(value)) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in shown), default=0)
     return "\n".join([title, *(f"{name.ljust(width)}  {value}" for name, value in shown)])

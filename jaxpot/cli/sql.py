@@ -1,18 +1,16 @@
-"""`jaxpot sql`: questions to every run's records."""
+"""`jaxpot sql`: query the records of all runs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from jaxpot.cli.options import UserPath, runs_dir_option
+from jaxpot.cli import options
 from jaxpot.cli.output import note
-from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 from jaxpot.paths import replacing
 from jaxpot.store.open import Question, Records, Snapshot, prepared, wide_query
@@ -24,38 +22,36 @@ if TYPE_CHECKING:
 
 @click.command("sql")
 @click.argument("query", required=False)
-@click.option("-f", "--file", type=UserPath(), help="Read the query from a file.")
+@click.option("-f", "--file", type=options.PATH, help="Read the query from a file.")
 @click.option(
     "-p",
     "--param",
     "assignments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Value of the query's parameter $NAME; may be repeated.",
+    help="The value of the query's parameter $NAME; repeatable.",
 )
-@click.option("--list", "listing", is_flag=True, help="List the queries that have names.")
+@click.option("--list", "listing", is_flag=True, help="List the named queries.")
 @click.option("--schema", is_flag=True, help="Describe every view, macro, table and column.")
-@click.option("--wide", is_flag=True, help="A row an iteration, a column a key; of -p run=RUN.")
-@click.option("--keys", multiple=True, metavar="GLOB", help="With --wide, only such keys.")
+@click.option(
+    "--wide", is_flag=True, help="Show -p run=RUN: one row per iteration, one column per key."
+)
+@click.option("--keys", multiple=True, metavar="GLOB", help="With --wide: only these keys.")
 @click.option("--json", "form", flag_value="json", help="An array of objects.")
 @click.option("--csv", "form", flag_value="csv", help="CSV with a header.")
 @click.option("--markdown", "form", flag_value="markdown", help="A Markdown table.")
-@click.option("--parquet", type=UserPath(), help="Write a Parquet file instead.")
+@click.option("--parquet", type=options.PATH, help="Write a Parquet file instead.")
 @click.option(
     "--max-rows",
     type=click.IntRange(0),
     default=200,
     show_default=True,
-    help="Rows that the table shows; 0 for all. The other forms always give all.",
+    help="The most rows that a table shows; 0 for all. Other formats always have all rows.",
 )
-@click.option(
-    "--database",
-    type=UserPath(dir_okay=False),
-    help="Ask a file that `jaxpot snapshot` wrote.",
-)
-@click.option("--allow-files", is_flag=True, help="Let the query reach files and the network.")
-@runs_dir_option
-def command(
+@click.option("--database", type=options.FILE, help="Query a file of `jaxpot snapshot`.")
+@click.option("--allow-files", is_flag=True, help="Let the query use files and the network.")
+@options.runs_dir_option
+def sql_command(
     query: str | None,
     file: Path | None,
     assignments: tuple[str, ...],
@@ -69,14 +65,14 @@ def command(
     database: Path | None,
     allow_files: bool,
 ) -> None:
-    """Query every run's records with SQL, read-only.
+    """Query the records of all runs with SQL, read-only.
 
-    QUERY is DuckDB's SQL, or the name of a query: those of --list, and `queries/NAME.sql` of your
-    own. `-` reads it from stdin. Without one, on a terminal, a shell asks for queries.
+    QUERY is DuckDB SQL, or the name of a query: one that --list shows, or your own file
+    `queries/NAME.sql`. `-` reads the query from stdin. Without QUERY, a terminal gets a shell.
 
-    A parameter is written $NAME in the query. Its value is a TOML scalar, else text; null is NULL.
-    `-p run=RUN` takes any word for a run (uid, start of one, name, tag, `latest`) and gives its
-    uid; so does `-p other=run:RUN`. `-p runs=A,B` gives a list of every run that the words mean.
+    A query writes a parameter as $NAME. Its value is a TOML scalar, otherwise text; null is NULL.
+    `-p run=RUN` takes a run's uid or the start of one, a name, a tag, or `latest`, and passes the
+    uid; so does `-p other=run:RUN`. `-p runs=A,B` passes the uids of every run that A or B names.
 
     \b
     Examples:
@@ -86,23 +82,18 @@ def command(
       jaxpot sql --wide -p run=latest --keys 'eval*' --parquet evals.parquet
       jaxpot sql --schema
     """
-    if form is not None and parquet is not None:
-        raise click.UsageError(f"--{form} and --parquet exclude each other")
-    asked = {"a query": query is not None, "--file": file is not None, "--list": listing}
-    asked |= {"--schema": schema, "--wide": wide}
-    chosen = [name for name, is_given in asked.items() if is_given]
-    if len(chosen) > 1:
-        raise click.UsageError(f"{chosen[0]} and {chosen[1]} exclude each other")
+    options.exclude({f"--{form}": form, "--parquet": parquet})
+    options.exclude({"--list": listing, "--schema": schema, "--parquet": parquet})
+    modes = {"--file": file, "--list": listing, "--schema": schema, "--wide": wide}
+    options.exclude({"a query": query is not None, **modes})
     if keys and not wide:
         raise click.UsageError("--keys is for --wide")
-    if (listing or schema) and parquet is not None:
-        raise click.UsageError(f"{chosen[0]} and --parquet exclude each other")
     if listing:
         from jaxpot.cli.reference import print_queries
 
         print_queries(form)
         return
-    records = _records(database)
+    records = Records(options.current_store() if database is None else Snapshot(database))
     if schema:
         from jaxpot.cli.reference import print_schema
 
@@ -112,19 +103,30 @@ def command(
     if wide:
         question = partial(wide_query, given=given, keys=keys)
     elif query is None and file is None and sys.stdin.isatty():
-        _shell(records, given, form, parquet, max_rows, allow_files=allow_files)
+        if form is not None or parquet is not None or not sys.stdout.isatty():
+            raise click.UsageError("no query; give one, or --file, or pipe one in")
+        from jaxpot.cli.shell import Shell
+
+        Shell(records, given, max_rows=max_rows, allow_files=allow_files).run()
         return
     else:
-        question = partial(prepared, query=_query(query, file), given=given)
+        question = partial(prepared, query=_read_query(query, file), given=given)
     if parquet is not None:
-        _parquet(records, question, parquet, allow_files=allow_files)
+        _write_parquet(records, question, parquet, allow_files=allow_files)
         return
     with records.reading(allow_files=allow_files) as connection:
         _print(connection, records.path, question, form, max_rows)
 
 
-def _records(database: Path | None) -> Records:
-    return Records(current_store() if database is None else Snapshot(database))
+def _read_query(query: str | None, file: Path | None) -> str:
+    if file is None and query not in (None, "-"):
+        return str(query)
+    try:
+        return sys.stdin.read() if file is None else file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file or 'stdin'}: not UTF-8 text") from error
+    except OSError as error:
+        raise UserError(f"{file or 'stdin'}: {error.strerror}") from error
 
 
 def _print(
@@ -134,60 +136,24 @@ def _print(
     form: str | None,
     max_rows: int,
 ) -> None:
-    from jaxpot.cli.rows import print_csv, print_json, print_markdown, print_table
+    from jaxpot.cli import rows
     from jaxpot.store.query import run_query
 
     text, parameters = question(connection)
     result = run_query(connection, text, path=path, parameters=parameters)
     match form:
         case "json":
-            print_json(result)
+            rows.print_json(result)
         case "csv":
-            print_csv(result)
+            rows.print_csv(result)
         case "markdown":
-            print_markdown(result)
+            rows.print_markdown(result)
         case _:
-            print_table(result, max_rows)
+            rows.print_table(result, max_rows)
 
 
-def _shell(
-    records: Records,
-    given: Mapping[str, Any],
-    form: str | None,
-    parquet: Path | None,
-    max_rows: int,
-    *,
-    allow_files: bool,
-) -> None:
-    if form is not None or parquet is not None or not sys.stdout.isatty():
-        raise click.UsageError("no query; give one, or --file, or pipe one in")
-    from jaxpot.cli.shell import Shell
-
-    Shell(records, given, max_rows=max_rows, allow_files=allow_files).run()
-
-
-def _query(query: str | None, file: Path | None) -> str:
-    if file is not None:
-        try:
-            return file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{file}: not UTF-8 text") from error
-        except OSError as error:
-            raise UserError(f"{file}: {error.strerror}") from error
-    if query is not None and query != "-":
-        return query
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise UserError("stdin: not UTF-8 text") from error
-
-
-def _parquet(
-    records: Records,
-    question: Question,
-    target: Path,
-    *,
-    allow_files: bool,
+def _write_parquet(
+    records: Records, question: Question, target: Path, *, allow_files: bool
 ) -> None:
     from jaxpot.store.query import write_parquet
 

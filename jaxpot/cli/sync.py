@@ -8,34 +8,36 @@ from typing import Any
 
 import click
 
-from jaxpot.cli.completing import RUN
-from jaxpot.cli.options import json_option, runs_dir_option, set_option
-from jaxpot.cli.output import emit, json_text, note
+from jaxpot.cli import options
+from jaxpot.cli.output import emit, emit_json, note
+from jaxpot.errors import UserError
 
 EXIT_FAILED = 1
 
 
 @click.command("sync")
-@click.argument("runs", nargs=-1, required=True, type=RUN, metavar="RUN...")
+@options.runs_argument
 @click.option(
     "--sink",
     "names",
     multiple=True,
     metavar="NAME",
-    help="Only this one; may be repeated. A kind, such as tensorboard, needs no table in the spec.",
+    help="Only this sink; repeatable. A kind such as tensorboard needs no table in the spec.",
 )
-@set_option
-@json_option("An array with one object for each run and sink.")
-@runs_dir_option
+@options.set_option
+@options.json_option("An array with one object per run and sink.")
+@options.runs_dir_option
 @click.pass_context
-def command(
+def sync_command(
     ctx: click.Context,
     runs: Sequence[str],
     names: tuple[str, ...],
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Send what RUN recorded to its sinks, as far as they do not have it.
+    """Send the records of each RUN to its sinks, unless they have them already.
+
+    RUN is a run's uid or the start of one, a name, a tag, or `latest`.
 
     \b
     Examples:
@@ -43,10 +45,10 @@ def command(
       jaxpot sync ttt --sink tensorboard
       jaxpot sync ttt --sink wandb -s 'sinks.wandb.project="games"'
 
-    The sinks are those of the run's spec, or any others: so a tool that was set up later gets past
-    runs too. Every point arrives once, however often this is called.
+    By default these are the sinks in the run's spec. --sink and -s add others, so that a tool set
+    up later can receive past runs. Each point arrives once, however often you call this.
 
-    Exit status: 0 everything is delivered, 1 a sink failed, 2 the input is wrong.
+    Exit status: 0 everything was delivered, 1 a sink failed, 2 the input is wrong.
     """
     import attrs
 
@@ -55,14 +57,14 @@ def command(
 
     rows: list[dict[str, Any]] = []
     for selector in runs:
-        found = find(ctx.obj["runs_dir"], selector)
+        found = find(options.current_runs_dir(), selector)
         tables = _tables(found.path, names, overrides)
         for state in Deliveries(found.path, tables, tries=1).stop(timeout=None):
             rows.append({"run": found.uid, **attrs.asdict(state)})
             if (text := state.warning(found.uid)) is not None:
                 note(f"warning: {text}")
     if as_json:
-        emit(json_text(rows, indent=2))
+        emit_json(rows)
     else:
         for row in rows:
             emit(f"{row['run']}  {row['sink']}  {row['state']}  {row['done']} iterations")
@@ -73,12 +75,11 @@ def command(
 def _tables(
     folder: Path, names: Sequence[str], overrides: Sequence[str]
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Returns the tables of the sinks that are meant: those of the run's spec, changed as asked.
+    """Return the tables of the chosen sinks: those in the run's spec, with the overrides.
 
     Raises:
-        UserError: There is no such sink, or its table is wrong, or its package is missing.
+        UserError: A sink does not exist, its table is wrong, or its package is missing.
     """
-    from jaxpot.errors import UserError
     from jaxpot.loop.record import read_record
     from jaxpot.spec import SpecError, from_resolved, missing_extras
     from jaxpot.spec.resolve import plain

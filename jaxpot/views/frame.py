@@ -9,7 +9,7 @@ from rich.text import Text
 from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo
 from jaxpot.views.league import league_lines
-from jaxpot.views.lines import GAP, Lines, beside, fitting, plural, spread
+from jaxpot.views.lines import GAP, Lines, beside, fitting, spread
 from jaxpot.views.progress import Progress
 from jaxpot.views.sections import Size, curves, evaluation_lines, gates, phases
 
@@ -76,7 +76,7 @@ def _league(progress: Progress, size: Size) -> Section | None:
 def _header(info: RunInfo, size: Size) -> Text:
     attempt = f"  attempt {info.attempt}" if info.attempt > 1 else ""
     left = Text.assemble((info.name, "bold"), (f"  {info.uid}{attempt}", "dim"))
-    threads = f", {plural(info.nproc, 'thread')}" if info.nproc else ""
+    threads = f", {words.plural(info.nproc, 'thread')}" if info.nproc else ""
     right = Text(f"{info.device}{threads}", style="dim")
     return spread(left, right, size.width)
 
@@ -117,7 +117,7 @@ def _rates(progress: Progress, size: Size) -> Text:
 def _footer(progress: Progress, size: Size) -> Lines:
     if progress.result is not None:
         result = progress.result
-        ending = f"{result.status} after {plural(result.iterations, 'iteration')}"
+        ending = f"{result.status} after {words.plural(result.iterations, 'iteration')}"
         return [Text(ending, style="bold")]
     hint = Text(progress.hint, style="dim")
     if progress.saved is None:

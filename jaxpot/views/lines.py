@@ -16,11 +16,6 @@ def at_iteration(payload: Mapping[str, float | int]) -> str:
     return f" at {int(payload['iter']) + 1}"
 
 
-def plural(amount: int, noun: str) -> str:
-    """Writes an amount of things."""
-    return f"{amount} {noun}{'' if amount == 1 else 's'}"
-
-
 def cell(text: str, width: int) -> str:
     """Writes text as wide as a column."""
     return text[: width - 1].ljust(width) if len(text) >= width else text.ljust(width)

@@ -1,4 +1,4 @@
-"""Runs on disk for the commands that read the store, and a way to call those commands."""
+"""Write runs to disk and call commands on them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from jaxpot.cli.compare import command
+from jaxpot.cli.compare import compare_command as command
 from tests.cli.runs import call
 from tests.views.comparison.runs import FAST, uid, write_run
 

@@ -1,4 +1,4 @@
-"""What TAB offers: asked as click's scripts ask, and in a real bash."""
+"""Completion by TAB: through click, and in a real bash."""
 
 import os
 import subprocess

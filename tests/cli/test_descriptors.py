@@ -23,7 +23,7 @@ JAXPOT = f"{sys.executable} -m jaxpot.cli.main"
 
 @pytest.fixture
 def shell(tmp_path):
-    """Runs a shell's command line in which `jaxpot` is this one; gives status and streams."""
+    """Run a shell command line with this `jaxpot`; return its status and streams."""
     (tmp_path / "tiny.toml").write_text(SPEC)
     (tmp_path / "bad.toml").write_text("nonsense = 1")
 

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def ask(folder, *arguments):
-    """Runs a command with `--json`; returns its exit status and its answer."""
+    """Run a command with `--json`; return its exit status and its answer."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         code = invoke(["--runs-dir", str(folder / "runs"), *arguments, "--json"])
     return code, json.loads(out.getvalue())
@@ -39,7 +39,7 @@ def ask(folder, *arguments):
 
 @pytest.fixture(scope="module")
 def answers(folder):
-    """A run that is stopped half way, the rest of it, and the same run in one go."""
+    """Return a run that was stopped half way, its resume, and the same run without a stop."""
     spec = str(folder / "tiny.toml")
     stopped = ask(folder, "run", spec, "--iterations", "1", "--quiet")
     resumed = ask(folder, "resume", stopped[1]["run"], "--quiet")

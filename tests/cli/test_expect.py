@@ -1,4 +1,4 @@
-"""`jaxpot expect`, and what `jaxpot run --seeds` prints."""
+"""`jaxpot expect`, and the output of `jaxpot run --seeds`."""
 
 import json
 
@@ -35,7 +35,7 @@ min = 2.0
 
 @pytest.fixture
 def ask(tmp_path, capsys, monkeypatch):
-    """Runs a command; returns its exit status and what it wrote."""
+    """Run a command; return its exit status and its output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("JAXPOT_RUNS_DIR", raising=False)
 

@@ -1,4 +1,4 @@
-"""`jaxpot explain`: codes, and where values came from."""
+"""`jaxpot explain`: codes, and the origin of values."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jaxpot.cli.explain import command
+from jaxpot.cli.explain import explain_command as command
 from jaxpot.errors import UserError
 from jaxpot.spec import CODES
 
@@ -15,7 +15,7 @@ EXAMPLE = (Path(__file__).parent.parent / "spec" / "example.toml").read_text(enc
 
 @pytest.fixture(autouse=True)
 def specs(tmp_path, monkeypatch):
-    """A base, and a spec that changes some of it."""
+    """Write a base spec, and a spec that changes parts of it."""
     monkeypatch.chdir(tmp_path)
     Path("base.toml").write_text(EXAMPLE)
     Path("spec.toml").write_text(

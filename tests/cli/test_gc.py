@@ -1,4 +1,4 @@
-"""`jaxpot gc`; what it finds is tested in tests/upkeep."""
+"""`jaxpot gc`; tests/upkeep tests the findings themselves."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jaxpot.cli.gc import _seconds as seconds
-from jaxpot.cli.gc import command
+from jaxpot.cli.gc import gc_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import RunLock, find
 from jaxpot.store.trash import remove
@@ -17,7 +17,7 @@ A = "20261122-101530-aaaaaa"
 
 @pytest.fixture
 def runs_dir(tmp_path):
-    """Returns a runs directory of two runs, one with what a killed save left."""
+    """Return a runs directory of two runs; one has the remains of a killed save."""
     two_runs(tmp_path / "runs")
     left = tmp_path / "runs" / A / "checkpoints" / ".tmp-000012-0123abcd"
     left.mkdir(parents=True)

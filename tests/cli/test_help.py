@@ -7,9 +7,9 @@ from jaxpot.cli.main import COMMANDS, invoke
 
 @pytest.fixture(autouse=True)
 def fresh_commands(monkeypatch):
-    """Imports each command anew: click keeps the help option of a command's first call."""
+    """Import each command again: click keeps the help option of a command's first call."""
     for entry in COMMANDS.values():
-        monkeypatch.delitem(sys.modules, entry.module, raising=False)
+        monkeypatch.delitem(sys.modules, f"jaxpot.cli.{entry.module}", raising=False)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -1,4 +1,4 @@
-"""Every command that takes a run, on runs of every kind: one useful answer, and no traceback."""
+"""Every command that takes a run, on runs of every kind: a useful answer and no traceback."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.store.journals import START, Writer, complete_run
 UID = "20261122-101530-aaaaaa"
 OTHER = "20261122-111530-bbbbbb"
 
-# What of `jaxpot --help` takes a run; $run is one, $other a complete one, $out a path to write to.
+# Commands that take a run. $run is that run, $other a complete run, $out a path to write to.
 LINES = [
     *("show $run", "show $run --json", "watch $run --plain", "watch $run --quiet --json"),
     *("expect $run", "expect $run --json", "expect $run --spec specs/ttt.toml"),
@@ -42,7 +42,7 @@ _CHANGING = ("rm", "gc", "restore", "rebuild", "tag", "note", "resume", "verify"
 
 
 def imported(runs_dir: Path) -> str:
-    """Takes in a log of TensorBoard."""
+    """Import a TensorBoard log."""
     with SummaryWriter(str(runs_dir.parent / "log")) as writer:
         for step in range(5):
             writer.add_scalar("loss/total", 1.0 / (step + 1), step, START + step)
@@ -60,7 +60,7 @@ def killed(runs_dir: Path) -> str:
 
 
 def older(runs_dir: Path) -> str:
-    """A journal with the fields that must be there, and none beside."""
+    """Write a journal with only the mandatory fields."""
     run = Writer(runs_dir, UID)
     run.record("header", journal_version=1, uid=UID)
     run.record("attempt", attempt=1, start_iter=0)
@@ -125,7 +125,7 @@ KINDS: dict[str, Callable[[Path], str]] = {
 
 @contextmanager
 def held(folder: Path, kind: str) -> Iterator[None]:
-    """Holds a running run's lock, as its process does."""
+    """Hold the lock of a run, like the process that trains it."""
     if kind != "running":
         yield
         return
@@ -135,7 +135,7 @@ def held(folder: Path, kind: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_command_answers(tmp_path, capsys, monkeypatch, kind):
-    """A running run is not watched here: that ends with the run."""
+    """Call all commands, except `watch` on a running run: it would not end."""
     import shlex
 
     from jaxpot.errors import UserError

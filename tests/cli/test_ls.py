@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from jaxpot.cli.ls import command
-from tests.cli.runs import call, two_runs
+from jaxpot.cli.ls import ls_command as command
+from tests.cli.runs import call
 from tests.store.journals import Writer
 from tests.store.test_database import held
 
@@ -15,13 +15,6 @@ SHAPE = [
     *("uid", "name", "status", "iterations", "attempts", "seed", "spec_digest"),
     *("training_digest", "started", "ended", "lag_bytes", "tags"),
 ]
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def test_json(runs_dir, snapshot):
@@ -91,7 +84,7 @@ def test_lag_and_the_holder_are_shown(runs_dir):
 def test_what_it_imports(runs_dir):
     call(command, runs_dir)
     code = (
-        "import sys\nfrom jaxpot.cli.ls import command\n"
+        "import sys\nfrom jaxpot.cli.ls import ls_command as command\n"
         "from pathlib import Path\n"
         "command.main(['--json'], obj={'runs_dir': Path(sys.argv[1])}, standalone_mode=False)\n"
         "heavy = {'jax', 'flax', 'numpy', 'rich', 'attr', 'cattrs', 'subprocess', 'tomli'}\n"

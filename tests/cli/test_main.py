@@ -18,7 +18,7 @@ HEAVY = ("jax", "flax", "optax", "orbax", "pgx", "numpy", "duckdb", "rich", "att
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Runs `jaxpot ARGUMENTS` with a command `try` that does what the test says."""
+    """Run `jaxpot ARGUMENTS` with a command `try` that does the given action."""
 
     def run(arguments, action=lambda ctx: None):
         @click.command("try")
@@ -26,9 +26,9 @@ def call(monkeypatch, capsys):
         def command(ctx):
             action(ctx)
 
-        module = SimpleNamespace(command=command)
-        monkeypatch.setitem(main.COMMANDS, "try", main.Entry("Runs", "tests.fake", "Try."))
-        monkeypatch.setitem(sys.modules, "tests.fake", module)
+        module = SimpleNamespace(try_command=command)
+        monkeypatch.setitem(main.COMMANDS, "try", main.Entry("Runs", "fake", "Try."))
+        monkeypatch.setitem(sys.modules, "jaxpot.cli.fake", module)
         code = main.invoke(arguments)
         captured = capsys.readouterr()
         return code, captured.out, captured.err

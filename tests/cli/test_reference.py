@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from jaxpot.cli.sql import command
+from jaxpot.cli.sql import sql_command as command
 from jaxpot.store import database
 from tests.cli.runs import call
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """Stands in an empty folder."""
+    """Change to an empty folder."""
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,3 +1,5 @@
+"""`jaxpot run`, `jaxpot resume` and `jaxpot watch`."""
+
 import json
 import math
 from pathlib import Path
@@ -7,10 +9,14 @@ import attrs
 import pytest
 
 from jaxpot.cli.main import invoke
+from jaxpot.cli.run import watch_command
 from jaxpot.loop import environment, seeds
 from jaxpot.loop import run as runner
 from jaxpot.loop.seeds import SeedsResult
 from jaxpot.statistics import Spread
+from jaxpot.testing.tiny import tiny_experiment
+from tests.cli.runs import call, two_runs
+from tests.loop.running import train
 from tests.trackers.stream import Clock, play, result
 
 SPEC = """
@@ -28,7 +34,7 @@ selfplay = { num_envs = 4 }
 
 @attrs.define
 class Fake:
-    """Stands in for the runner: keeps what it was asked, plays a made-up run, returns `result`."""
+    """A fake runner: keeps its arguments, plays a made-up run, returns `result`."""
 
     result: Any = attrs.Factory(result)
     asked: tuple[Any, ...] = ()
@@ -116,7 +122,7 @@ def test_a_parent_reaches_the_runner(fake, spec):
 
 
 def seeds_result(**changes):
-    """What two seeds of a made-up run came to."""
+    """Return the result of two seeds of a made-up run."""
     gate = {"metric": "eval_vs_random/win_rate", "at": "last", "min": 0.9, "max": None}
     single = {**gate, "seeds": 1, "statistic": "mean", "value": 0.9, "judged": True, "passed": True}
     runs = {42: result(expect=[single]), 43: result(expect=[single], status="interrupted")}
@@ -142,7 +148,7 @@ def seeds_result(**changes):
 
 @pytest.fixture
 def together(fake, monkeypatch):
-    """Stands in for the runs under several seeds: keeps what it was asked, shows one run."""
+    """A fake `run_seeds`: keeps its arguments, shows one run."""
     asked = {}
 
     def run_seeds(loaded, *, watch, **options):
@@ -203,7 +209,7 @@ def test_wrong_spec_creates_nothing(fake, spec, capsys):
 
 def test_runs_dir_that_cannot_be_made(fake, spec, capsys):
     assert invoke(["run", str(spec), "--runs-dir", f"{spec}/runs"]) == 2
-    assert "cannot be made" in capsys.readouterr().err
+    assert "cannot be created" in capsys.readouterr().err
     assert fake.asked == ()
 
 
@@ -241,12 +247,12 @@ def test_resume_takes_a_selector_and_prints_the_same(fake, spec, capsys):
 
 
 def test_terminal_gets_the_dashboard(monkeypatch):
-    from jaxpot.cli import session
+    from jaxpot.cli.run import display
     from jaxpot.views.dashboard import Dashboard
     from jaxpot.views.plain import Plain
 
     def kinds(**choices):
-        with session.display(**{"plain": False, "quiet": False, **choices}) as observers:
+        with display(**{"plain": False, "quiet": False, **choices}) as observers:
             return [type(one) for one in observers._observers]
 
     monkeypatch.setenv("TERM", "xterm")
@@ -256,3 +262,105 @@ def test_terminal_gets_the_dashboard(monkeypatch):
     assert kinds(plain=True) == [Plain]
     monkeypatch.setenv("TERM", "dumb")
     assert kinds() == [Plain]
+
+
+ONLY = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Return a finished run with checkpoints 000002 and 000004."""
+    experiment = tiny_experiment(iterations=4, checkpoint={"every": 2}, overrides=ONLY)
+    return train(experiment, tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Prevent training; keep the calls that get that far."""
+    seen = []
+    resume = runner.resume
+
+    def watched(*arguments, **options):
+        seen.append(options["checkpoint"])
+        return resume(*arguments, **options, ingest=False)
+
+    monkeypatch.setattr(runner, "resume", watched)
+    return seen
+
+
+def resumed(run, *arguments):
+    return invoke(["--runs-dir", str(run.run_dir.parent), "resume", run.uid, *arguments])
+
+
+def test_without_it_a_finished_run_gives_its_result(done, asked, capsys):
+    assert resumed(done, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["attempt"] == 1
+    assert asked == [None]
+
+
+@pytest.mark.parametrize("word", ["3", "best", "milestone:2"])
+def test_what_is_not_there_is_the_users_error(done, asked, capsys, word):
+    assert resumed(done, "--from", word) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == (
+        f"error: run {done.uid} has no checkpoint {word!r}; there are periodic 2, 4\n"
+    )
+    assert asked == [word]
+
+
+def test_a_word_that_means_nothing_is_explained(done, asked, capsys):
+    assert resumed(done, "--from", "newest") == 2
+    assert "allowed are latest, best, milestone:N and a number of" in capsys.readouterr().err
+
+
+def test_an_older_one_is_started_from_and_says_what_it_supersedes(done, asked, capsys):
+    assert resumed(done, "--from", "2", "--json") == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out.splitlines()[-1])
+    assert (result["attempt"], result["digest"]) == (2, done.digest)
+    uid = done.uid
+    assert (
+        f"resuming from {uid}/checkpoints/000002 supersedes, and deletes, {uid}/checkpoints/000004"
+    ) in captured.err
+
+
+COMPLETE, KILLED = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    two_runs(folder)
+    return folder
+
+
+def test_the_end_of_a_run_that_has_ended(runs_dir):
+    result = call(watch_command, runs_dir, COMPLETE)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"ttt {COMPLETE}: completed after 20 iterations")
+    assert "20/20" in result.stderr
+
+
+def test_json_ends_with_the_run_s_record(runs_dir):
+    result = call(watch_command, runs_dir, COMPLETE, "--json", "--quiet")
+    record = json.loads(result.stdout)
+    assert (record["run"], record["status"]) == (COMPLETE, "completed")
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 0), (["--exit-code"], 130)])
+def test_the_exit_status_is_the_run_s_where_that_is_asked_for(runs_dir, arguments, code):
+    assert call(watch_command, runs_dir, "latest", *arguments).exit_code == code
+
+
+def test_ctrl_c_leaves_the_run_alone(runs_dir, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxpot.views.watching.watch", interrupt)
+    before = (runs_dir / KILLED / "journal.jsonl").read_bytes()
+    result = call(watch_command, runs_dir, KILLED)
+    assert result.exit_code != 0
+    assert f"run {KILLED} goes on by itself" in result.stderr
+    assert (runs_dir / KILLED / "journal.jsonl").read_bytes() == before

@@ -1,10 +1,10 @@
-"""`jaxpot samples`: dumps as people read them."""
+"""`jaxpot samples`: samples as text."""
 
 import json
 
 import pytest
 
-from jaxpot.cli.samples import command
+from jaxpot.cli.samples import samples_command as command
 from jaxpot.errors import UserError
 from jaxpot.store.samples import write_samples
 from tests.cli.runs import call
@@ -96,5 +96,5 @@ def test_what_there_is_not(runs_dir):
     with pytest.raises(UserError, match="no samples after 3 iterations; after 10, 20"):
         raise call(command, runs_dir, UID, "--iteration", "3").exception or AssertionError
     complete_run(runs_dir, "20261122-101531-bbbbbb")
-    with pytest.raises(UserError, match="they are written where a spec has"):
+    with pytest.raises(UserError, match="a spec with"):
         raise call(command, runs_dir, "20261122-101531-bbbbbb").exception or AssertionError

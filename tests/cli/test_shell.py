@@ -1,4 +1,4 @@
-"""The shell of `jaxpot sql`: typed at without a terminal, and once at a real one."""
+"""The shell of `jaxpot sql`: without a terminal, and once with a real one."""
 
 import os
 import pty
@@ -16,8 +16,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from jaxpot.cli.shell import Shell
-from jaxpot.cli.shell_prompt import history_file
+from jaxpot.cli.shell import Shell, history_file
 from jaxpot.cli.shell_words import WordCompleter, Words
 from jaxpot.store import Store, database
 from jaxpot.store.open import open_store
@@ -28,7 +27,7 @@ SLOW = (
 )
 
 
-# Takes the terminal for its own, so that Ctrl-C comes as it does to whoever types it.
+# Make the terminal the controlling one, so that Ctrl-C arrives as from a keyboard.
 AT_TERMINAL = """
 import fcntl, os, signal, sys, termios
 os.setsid()
@@ -40,7 +39,7 @@ os.execv(sys.executable, [sys.executable, "-m", "jaxpot", *sys.argv[1:]])
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
-    """Returns a runs directory of two runs."""
+    """Return a runs directory of two runs, shared by the tests."""
     path = tmp_path_factory.mktemp("shell") / "runs"
     two_runs(path)
     Store(path).runs()
@@ -49,7 +48,7 @@ def runs_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def state(tmp_path, monkeypatch):
-    """Keeps the history of each test apart, and returns the folder that it is under."""
+    """Give each test its own history; return the folder above it."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state"
 
@@ -59,7 +58,7 @@ def shell_of(runs_dir, **given):
 
 
 def typed(runs_dir, text, **given):
-    """Types a text at a shell, keys as a terminal sends them."""
+    """Type a text into a shell, with keys as a terminal sends them."""
     with create_pipe_input() as pipe, create_app_session(input=pipe, output=DummyOutput()):
         pipe.send_text(text)
         shell_of(runs_dir, **given).run()
@@ -107,9 +106,9 @@ def test_the_commands(runs_dir, capsys):
         "table macro series(run, key, samples)",
         "best_per_spec  The best value",
         "timing is on",
-        "answers are a line for each value",
+        "answers are one line per value",
         "answers are a table",
-        "answers are what fits",
+        "answers are whichever fits",
         "$run = ttt",
         "20261122-101530-aaaaaa",
         "iter   samples   seconds",
@@ -126,7 +125,7 @@ def test_ctrl_c_at_the_prompt_ends_nothing(runs_dir, capsys):
 
 @pytest.fixture
 def heeding():
-    """Lets Ctrl-C through, which whoever runs the tests in the background has had ignored."""
+    """Handle Ctrl-C, which is ignored if the tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -164,7 +163,7 @@ def test_a_state_folder_that_cannot_be_written(runs_dir, state, capsys):
     state.write_text("a file")
     typed(runs_dir, "SELECT 42 AS a;\r\x04")
     captured = capsys.readouterr()
-    assert "note: no history is kept" in captured.err
+    assert "note: the history is not kept" in captured.err
     assert "42" in captured.out
 
 

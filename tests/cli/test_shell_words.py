@@ -1,4 +1,4 @@
-"""What the shell completes."""
+"""Completion in the shell."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.cli.runs import two_runs
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """Returns the words of two runs' database."""
+    """Return the words of a database of two runs."""
     path = tmp_path_factory.mktemp("words") / "runs"
     two_runs(path)
     found = Words()
@@ -43,10 +43,10 @@ def words(tmp_path_factory):
     ],
 )
 def test_what_may_follow(words, text, expected):
-    found = [word for word, _, _ in words.after(text)]
+    found = [word for word, _, _ in words.completions(text)]
     assert found[: len(expected)] == expected
     assert bool(found) == bool(expected)
 
 
 def test_a_query_name_is_for_the_beginning(words):
-    assert "leaderboard" not in [word for word, _, _ in words.after("SELECT leaderb")]
+    assert "leaderboard" not in [word for word, _, _ in words.completions("SELECT leaderb")]

@@ -4,17 +4,10 @@ import json
 
 import pytest
 
-from jaxpot.cli.show import command
+from jaxpot.cli.show import show_command as command
 from jaxpot.errors import UserError
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.cli.test_ls import SHAPE
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 @pytest.mark.parametrize("run", ["ttt", "latest"])

@@ -8,9 +8,9 @@ import re
 import duckdb
 import pytest
 
-from jaxpot.cli import export
+from jaxpot.cli.exchange import export_command
 from jaxpot.cli.rows import print_table
-from jaxpot.cli.sql import command
+from jaxpot.cli.sql import sql_command as command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
 from jaxpot.store.query import run_query
@@ -22,7 +22,7 @@ FIRST, SECOND = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
 
 @pytest.fixture(scope="module")
 def runs_dir(tmp_path_factory):
-    """Returns a runs directory of two runs."""
+    """Return a runs directory of two runs."""
     path = tmp_path_factory.mktemp("cli") / "runs"
     two_runs(path)
     call(command, path, "SELECT 1")
@@ -76,7 +76,7 @@ def test_csv_ends_its_lines_as_every_csv_of_jaxpots_does(runs_dir):
         "sql": call(command, runs_dir, query, "--csv"),
         "schema": call(command, runs_dir, "--schema", "--csv"),
         "list": call(command, runs_dir, "--list", "--csv"),
-        "export": call(export.command, runs_dir, "ttt", "-f", "csv"),
+        "export": call(export_command, runs_dir, "ttt", "-f", "csv"),
     }
     assert outputs["sql"].stdout_bytes == b'a,b\n"a\rb","c\nd"\n'
     for name, done in outputs.items():
@@ -262,6 +262,6 @@ def test_a_table_fits_the_terminal(runs_dir, width, monkeypatch, capsys):
         print_table(run_query(connection, query, path=store.path), 10)
     lines = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
     assert max(map(len, lines)) <= width
-    # Too narrow for five columns: a line for each value instead.
+    # Too narrow for five columns: one line per value instead.
     assert (lines[0] == "- 1 -") == (width == 40)
     assert "".join(lines).count("5d" * 4) > 0

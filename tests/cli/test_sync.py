@@ -1,10 +1,10 @@
-"""`jaxpot sync`: what was recorded, sent later; each point once."""
+"""`jaxpot sync`: records sent later, each point once."""
 
 import json
 
 import pytest
 
-from jaxpot.cli.sync import command
+from jaxpot.cli.sync import sync_command as command
 from jaxpot.errors import UserError
 from tests.cli.runs import call
 from tests.spec.specs import SMALL

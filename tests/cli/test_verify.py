@@ -14,14 +14,14 @@ SPEC = "specs/smoke.toml"
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["latest", "--golden", "x.json"], "--golden is of a spec"),
-        (["latest", "--against", "python"], "--against is of a spec"),
-        ([SPEC, "--from", "3"], "--from is of a recorded run"),
-        ([SPEC, "--across-versions"], "--across-versions is of a recorded run"),
+        (["latest", "--golden", "x.json"], "--golden needs a spec"),
+        (["latest", "--against", "python"], "--against needs a spec"),
+        ([SPEC, "--from", "3"], "--from needs a recorded run"),
+        ([SPEC, "--across-versions"], "--across-versions needs a recorded run"),
         ([SPEC, "--update"], "--update goes with --golden FILE"),
         ([SPEC, "--missing-ok"], "--missing-ok goes with --golden FILE"),
         ([SPEC, "--golden", "x", "--against", "y"], "exclude each other"),
-        ([SPEC, "--golden", "x", "--grade"], "--grade is of a run or a spec by itself"),
+        ([SPEC, "--golden", "x", "--grade"], "--grade and --golden exclude each other"),
         (["nothing.toml"], "nothing.toml"),
         ([SPEC, "--golden", "nothing.json"], "nothing.json: is not there"),
         ([SPEC, "--iterations", "2", "--against", "no/python"], "no/python: cannot be started"),
@@ -40,7 +40,7 @@ def test_wrong_input_is_one_line(arguments, said, tmp_path, capsys, monkeypatch)
 
 
 class _Absent(trials.Child):
-    """Starts nothing but another environment's interpreter."""
+    """Start no process except the interpreter of another environment."""
 
     def __new__(cls, *arguments, python=None, **options):
         return super().__new__(cls)

@@ -1,4 +1,4 @@
-"""What the tests of the documentation share: the pages and the code blocks in them."""
+"""Read pages of the documentation and their code blocks."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ ROOT = Path(__file__).parents[2]
 
 
 def page(path: str) -> str:
-    """Returns a page's text, its path relative to the project."""
+    """Return the text of a page; its path is relative to the project."""
     return (ROOT / path).read_text(encoding="utf-8")
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """Returns the code blocks of a language."""
+    """Return the code blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def files(text: str, language: str) -> dict[str, str]:
-    """Returns the code blocks that name their file in a first comment, by that name."""
+    """Return the code blocks whose first comment names a file, by that name."""
     named = (re.match(r"# (\S+\.\w+)\n", block) for block in blocks(text, language))
     return {found[1]: found.string for found in named if found}
 
 
 def write_files(files: dict[str, str], folder: Path) -> None:
-    """Writes files by their names into a folder."""
+    """Write files into a folder."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

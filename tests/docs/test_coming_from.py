@@ -1,12 +1,12 @@
-"""The pages for those who come from other tools name commands and options that there are."""
+"""The pages for users of other tools name commands and options that exist."""
 
-import importlib
 import re
 import shlex
 
+import click
 import pytest
 
-from jaxpot.cli.main import COMMANDS
+from jaxpot.cli.main import cli
 from jaxpot.spec import load
 from tests.docs.pages import blocks, page
 
@@ -14,7 +14,7 @@ PAGES = ("docs/from-hydra.md", "docs/from-wandb.md")
 
 
 def commands(text):
-    """Yields each command line of jaxpot that a page has, in a block or in a sentence."""
+    """Yield each jaxpot command line of a page, in a block or in a sentence."""
     for line in re.findall(r"^ *jaxpot (.*)$", text, flags=re.MULTILINE):
         yield shlex.split(line)
     for line in re.findall(r"`jaxpot ([^`]+)`", text):
@@ -26,7 +26,7 @@ def test_commands_and_options_are_there(name):
     found = list(commands(page(name)))
     assert len(found) > 10
     for verb, *words in found:
-        command = importlib.import_module(COMMANDS[verb].module).command
+        command = cli.get_command(click.Context(cli), verb)
         known = {option for parameter in command.params for option in parameter.opts}
         used = {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= known, (verb, used - known)

@@ -1,4 +1,4 @@
-"""What the pages name is there: links, headings, files, tests and objects."""
+"""Links, headings, files, tests and objects that pages name exist."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NOT_OBJECTS = re.compile(r"jaxpot\.(duckdb|lock|sorting\.lock|schema\d)\b")
 
 
 def prose(text: str) -> str:
-    """Returns a page without its blocks of code."""
+    """Return a page without its code blocks."""
     return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def anchors(text: str) -> set[str]:
-    """Returns the names under which a page's headings are linked to."""
+    """Return the anchors of the headings of a page."""
     titles = re.findall(r"^#+ (.*)$", prose(text), flags=re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -57,7 +57,7 @@ def test_objects_that_are_named_exist(name):
 
 
 def resolve(dotted: str) -> object:
-    """Imports the longest module that a name starts with, and follows the rest of it."""
+    """Import the longest module in a dotted name, and follow the rest as attributes."""
     parts = dotted.split(".")
     for end in range(len(parts), 0, -1):
         try:

@@ -1,4 +1,4 @@
-"""docs/runs.md: its command lines run on recorded runs, and it names every table of an export."""
+"""The command lines of docs/runs.md run, and it names every table of an export."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = page("docs/runs.md")
 
 @pytest.fixture
 def runs_dir(tmp_path, monkeypatch):
-    """Runs as the page has them, in a folder that the command lines are run in."""
+    """Write the runs that the page names, and change to their folder."""
     runs_dir = tmp_path / "runs"
     two_runs(runs_dir)
     with tarfile.open(tmp_path / "runs.tar.gz", "w:gz") as archive:

@@ -1,4 +1,4 @@
-"""Every SQL example of every page answers, and docs/sql.md and docs/notebook.py run as they are."""
+"""The SQL examples of all pages have answers; docs/sql.md and docs/notebook.py run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Returns a folder with runs of every kind: a sweep, and two that have a league and gates."""
+    """Return a folder with a sweep, and two runs that have a league and gates."""
     folder = tmp_path_factory.mktemp("docs")
     lab(folder / "runs")
     for number, name in ((1, "ttt_league"), (2, "ttt")):
@@ -48,7 +48,7 @@ def folder(tmp_path_factory):
 
 
 def searching_run(runs_dir):
-    """Writes a run with the keys of AlphaZero, older than all others."""
+    """Write a run with the keys of AlphaZero, older than all others."""
     names = ("search_kl", "search_entropy", "value_loss", "value_known")
     names += ("eval_vs_random/lose_rate", "eval_search/lose_rate")
     run = Writer(runs_dir, "20261121-101530-aaaaaa", name="ttt_alphazero", start=START - 86_400.0)
@@ -62,7 +62,7 @@ def searching_run(runs_dir):
 
 @pytest.fixture(scope="module")
 def connection(folder):
-    """Returns one connection for all examples."""
+    """Return one connection for all examples."""
     with Store(folder / "runs").reading() as connection:
         yield connection
 
@@ -73,7 +73,7 @@ def test_examples_answer(connection, folder, query):
     result = run_query(connection, text, path=folder, parameters=parameters)
     assert result.columns
     rows = result.all()
-    # Two of the runs differ in nothing, and no gate here is missed.
+    # Two of the runs do not differ, and no gate is missed here.
     assert rows or re.search(r"differs_at|NOT passed", query)
 
 
@@ -82,7 +82,7 @@ def test_command_lines(folder, line, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     words = shlex.split(line)[1:]
     if words == ["sql"]:
-        return  # the shell, which has tests of its own
+        return  # the shell; tests/cli/test_shell.py tests it
     for target in folder.glob("*.duckdb"):
         if words[0] == "snapshot":
             target.unlink()

@@ -1,6 +1,5 @@
-"""A stranger's project uses jaxpot from pytest as `docs/ci.md` says, with files of its own only."""
+"""A user's project calls jaxpot from pytest as in `docs/ci.md`, with only its own files."""
 
-import importlib
 import os
 import re
 import shutil
@@ -8,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jaxpot.cli.main import COMMANDS
+import click
+
+from jaxpot.cli.main import COMMANDS, cli
 from tests.docs.pages import files, page
 
 PROJECT = Path(__file__).with_name("project")
@@ -41,7 +42,7 @@ def test_the_page_names_commands_and_options_that_there_are():
     for name, words in lines:
         if name not in COMMANDS:
             continue
-        command = importlib.import_module(COMMANDS[name].module).command
+        command = cli.get_command(click.Context(cli), name)
         known = {option for parameter in command.params for option in parameter.opts}
         used = set(re.findall(r"--[\w-]+", words))
         assert used <= known, (name, used - known)

@@ -113,9 +113,9 @@ def test_a_record_that_is_not_repeated_is_reported(changed, no_training, capsys)
     out = capsys.readouterr().out
     assert "the states differ first after iteration 4\n" in out
     assert "A again: the recorded bits\n" in out
-    assert "B again: other bits than recorded from iteration 4 on" in out
-    assert "--python-b may name it" in out
-    assert "neither spec nor settings part them" in out
+    assert "B again: differs from the record from iteration 4 on" in out
+    assert "name that one with --python-b" in out
+    assert "so spec and settings are not the reason" in out
 
 
 def test_a_side_that_cannot_be_run_is_reported(changed, monkeypatch, capsys):
@@ -125,8 +125,8 @@ def test_a_side_that_cannot_be_run_is_reported(changed, monkeypatch, capsys):
     monkeypatch.setattr("jaxpot.verify.bisect._train", refuse)
     assert bisect(changed(other_digest), "first", "second") == 3
     out = capsys.readouterr().out
-    assert "B again: it cannot be run again here: there is no jaxpot\n" in out
-    assert "so there is nothing to say of the leaves' elements\n" in out
+    assert "B again: cannot be trained again here: there is no jaxpot\n" in out
+    assert "so the elements of the leaves are unknown\n" in out
 
 
 def test_what_made_the_record_is_listed(changed, capsys):

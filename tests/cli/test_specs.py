@@ -1,4 +1,4 @@
-"""`jaxpot check`: what it says of good and bad specs, and what it never imports."""
+"""`jaxpot check`, `jaxpot diff` and `jaxpot schema`."""
 
 import json
 import subprocess
@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from jaxpot.cli.check import command
+from jaxpot.cli.specs import check_command, diff_command, schema_command
+from jaxpot.errors import UserError
+from jaxpot.spec import SpecError, json_schema
 
 EXAMPLE = (Path(__file__).parent.parent / "spec" / "example.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)
 def specs(tmp_path, monkeypatch):
-    """A good spec, a bad one, and one that names a class of its own."""
+    """Write a good spec, a bad one, and one that names a user's class."""
     monkeypatch.chdir(tmp_path)
     Path("good.toml").write_text(EXAMPLE)
     Path("bad.toml").write_text(
@@ -30,13 +32,13 @@ def specs(tmp_path, monkeypatch):
 
 
 def check(*arguments):
-    return CliRunner().invoke(command, arguments, obj={"runs_dir": Path("runs")})
+    return CliRunner().invoke(check_command, arguments, obj={"runs_dir": Path("runs")})
 
 
 def test_a_missing_package_is_a_fault_with_the_way_out(monkeypatch):
     monkeypatch.setattr("jaxpot.spec.extras.find_spec", lambda _: None)
     Path("sinks.toml").write_text('extends = "good.toml"\n[sinks.tensorboard]\n')
-    result = CliRunner().invoke(command, ["sinks.toml"], obj={})
+    result = CliRunner().invoke(check_command, ["sinks.toml"], obj={})
     assert result.exit_code == 2
     assert result.stderr == (
         "sinks.toml:2: sinks.tensorboard: a sink of kind tensorboard needs tensorboardX, which is "
@@ -137,8 +139,8 @@ def test_shapes_are_asked_for(monkeypatch):
 
 def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path):
     program = (
-        "import sys; from jaxpot.cli.check import command;"
-        "command(['good.toml', 'bad.toml'], standalone_mode=False);"
+        "import sys; from jaxpot.cli.specs import check_command as check_command;"
+        "check_command(['good.toml', 'bad.toml'], standalone_mode=False);"
         "heavy = {'jax', 'jaxlib', 'flax', 'optax', 'pgx', 'orbax', 'numpy', 'duckdb', 'rich'};"
         "sys.exit(repr(heavy & set(sys.modules)))"
     )
@@ -149,3 +151,73 @@ def test_nothing_heavy_is_imported_and_nothing_is_written(tmp_path):
     assert done.stdout.startswith("good.toml: ok: ttt")
     assert done.stderr.splitlines()[-1] == "set()"
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.fixture(autouse=True)
+def two_specs(tmp_path, monkeypatch):
+    """Write two specs that differ, and one that writes the first in another way."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.toml").write_text(EXAMPLE)
+    Path("b.toml").write_text(
+        'extends = "a.toml"\nseed = 7\nexpect = []\n'
+        '[optimizer]\nkind = "sgd"\nlearning_rate = 0.1\n'
+        '[eval.tree]\nkind = "game_tree"\nevery = 100\n'
+    )
+    Path("same.toml").write_text(
+        EXAMPLE.replace("learning_rate = 1e-3", "b1 = 0.9\nlearning_rate = 0.001").replace(
+            "[collect.selfplay]\nnum_envs = 1024", "selfplay = { num_envs = 1_024 }"
+        )
+    )
+    Path("reseeded.toml").write_text('extends = "a.toml"\nseed = 7\nname = "again"\n')
+
+
+def test_differences(snapshot):
+    done = CliRunner().invoke(diff_command, ["a.toml", "b.toml"])
+    assert done.exit_code == 0
+    assert done.stdout == snapshot
+    assert done.stderr.endswith("differences; the two train differently\n")
+
+
+def test_differences_as_json(snapshot):
+    done = CliRunner().invoke(diff_command, ["a.toml", "b.toml", "--json"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == snapshot
+
+
+def test_other_words_are_no_difference():
+    done = CliRunner().invoke(diff_command, ["a.toml", "same.toml"])
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no difference\n")
+
+
+def test_another_seed_trains_alike():
+    done = CliRunner().invoke(diff_command, ["a.toml", "reseeded.toml"])
+    assert done.stdout.splitlines() == ['name: "ttt" -> "again"', "seed: 42 -> 7"]
+    assert done.stderr == "2 differences; the two train alike but for the seed\n"
+
+
+def test_a_bad_spec_is_refused():
+    done = CliRunner().invoke(diff_command, ["a.toml", "missing.toml"])
+    assert isinstance(done.exception, SpecError)
+
+
+def test_to_stdout():
+    assert json.loads(CliRunner().invoke(schema_command, []).stdout) == json_schema()
+
+
+def test_to_a_file(tmp_path):
+    path = tmp_path / "experiment.schema.json"
+    done = CliRunner().invoke(schema_command, ["-o", str(path)])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert json.loads(path.read_text()) == json_schema()
+    assert path.read_text() == CliRunner().invoke(schema_command, []).stdout
+
+
+def test_a_file_that_cannot_be_written(tmp_path):
+    done = CliRunner().invoke(schema_command, ["-o", str(tmp_path / "no" / "x.json")])
+    assert isinstance(done.exception, UserError)
+    assert "cannot be written: No such file or directory" in str(done.exception)
+
+
+def test_the_shipped_schema_is_this_one():
+    shipped = Path(__file__).parent.parent.parent / "specs" / "experiment.schema.json"
+    assert shipped.read_text(encoding="utf-8") == CliRunner().invoke(schema_command, []).stdout

@@ -4,20 +4,13 @@ import json
 
 import pytest
 
-from jaxpot.cli import restore, rm
+from jaxpot.cli.trash import restore_command, rm_command
 from jaxpot.errors import UserError
 from jaxpot.store import RunLock, Store
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
 
 A, B = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
-
-
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
 
 
 def uids(runs_dir):
@@ -29,24 +22,24 @@ def said(done, runs_dir):
 
 
 def rm_(runs_dir, *arguments):
-    return call(rm.command, runs_dir, *arguments)
+    return call(rm_command, runs_dir, *arguments)
 
 
 def test_there_and_back(runs_dir):
     done = rm_(runs_dir, "latest", "--json")
     assert [row["uid"] for row in json.loads(done.stdout)] == [B]
     assert done.stderr.replace(str(runs_dir), "runs") == (
-        "moved to runs/.trash: 1 run; `jaxpot rm --purge` deletes what lies there\n"
-        f"to have it back: jaxpot restore {B}\n"
+        "moved 1 run to runs/.trash; `jaxpot rm --purge` empties it\n"
+        f"to undo this: jaxpot restore {B}\n"
     )
     assert uids(runs_dir) == [A]
-    listed = json.loads(call(restore.command, runs_dir, "--json").stdout)
+    listed = json.loads(call(restore_command, runs_dir, "--json").stdout)
     assert [list(row) for row in listed] == [["uid", "name", "removed", "bytes", "path"]]
-    assert call(restore.command, runs_dir).stdout.splitlines()[1].startswith(B)
-    back = call(restore.command, runs_dir, "other", "--json")
+    assert call(restore_command, runs_dir).stdout.splitlines()[1].startswith(B)
+    back = call(restore_command, runs_dir, "other", "--json")
     assert json.loads(back.stdout) == [{"uid": B, "name": "other", "path": str(runs_dir / B)}]
     assert uids(runs_dir) == [B, A]
-    assert call(restore.command, runs_dir).stderr == f"the trash of {runs_dir} is empty\n"
+    assert call(restore_command, runs_dir).stderr == f"the trash of {runs_dir} is empty\n"
 
 
 def test_a_dry_run_does_nothing(runs_dir):
@@ -88,7 +81,7 @@ def test_purging_asks_first(runs_dir, monkeypatch):
 def test_purging_one_in_the_trash(runs_dir):
     rm_(runs_dir, "ttt", "other")
     rm_(runs_dir, "other", "--purge", "-y")
-    assert call(restore.command, runs_dir, "--json").stdout.count('"uid"') == 1
+    assert call(restore_command, runs_dir, "--json").stdout.count('"uid"') == 1
     missing = str(rm_(runs_dir, "other", "--purge", "-y").exception)
     assert "no run in the trash is called 'other'" in missing
 

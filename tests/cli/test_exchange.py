@@ -1,4 +1,4 @@
-"""`jaxpot export` and `jaxpot import`; the forms are tested in tests/exchange."""
+"""`jaxpot export` and `jaxpot import`."""
 
 import csv
 import io
@@ -6,33 +6,26 @@ import json
 
 import pytest
 
-from jaxpot.cli import export, import_
+from jaxpot.cli.exchange import export_command, import_command
 from jaxpot.errors import UserError
 from jaxpot.store import Store
-from tests.cli.runs import call, two_runs
+from tests.cli.runs import call
 from tests.store.journals import Writer
 
 A, B = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"
 
 
-@pytest.fixture
-def runs_dir(tmp_path):
-    """Returns a runs directory of two runs."""
-    two_runs(tmp_path / "runs")
-    return tmp_path / "runs"
-
-
 def test_to_stdout(runs_dir):
-    done = call(export.command, runs_dir, "ttt", "-f", "csv", "-k", "total_*")
+    done = call(export_command, runs_dir, "ttt", "-f", "csv", "-k", "total_*")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["iter"] for row in rows] == [str(n) for n in range(20)]
-    done = call(export.command, runs_dir, "ttt", "other", "-f", "jsonl")
+    done = call(export_command, runs_dir, "ttt", "other", "-f", "jsonl")
     assert len(done.stdout.splitlines()) == 26
 
 
 def test_the_form_is_what_the_place_ends_in(runs_dir, tmp_path):
     for name in ("x.parquet", "x.csv", "x.jsonl"):
-        done = call(export.command, runs_dir, "latest", "-o", str(tmp_path / name), "--json")
+        done = call(export_command, runs_dir, "latest", "-o", str(tmp_path / name), "--json")
         assert json.loads(done.stdout) == [str(tmp_path / name)]
         assert done.stderr.endswith(f"wrote {tmp_path / name}\n")
 
@@ -44,20 +37,20 @@ def test_the_form_is_what_the_place_ends_in(runs_dir, tmp_path):
         (("ttt", "-o", "x.txt"), "--format is one of"),
         (("ttt", "-f", "parquet"), "parquet needs a place"),
         (("ttt", "-f", "tensorboard", "-o", "-"), "tensorboard needs a place"),
-        (("ttt", "-f", "csv", "-o", "x.parquet"), "does not end in .csv"),
+        (("ttt", "-f", "csv", "-o", "x.parquet"), "ends in .parquet, but --format is csv"),
         (("ttt", "-f", "csv", "-k", "nope"), "no key is like that"),
         (("nope", "-f", "csv"), "no run in"),
     ],
 )
 def test_what_is_refused(runs_dir, arguments, why):
-    done = call(export.command, runs_dir, *arguments)
+    done = call(export_command, runs_dir, *arguments)
     assert isinstance(done.exception, UserError)
     assert why in str(done.exception)
 
 
 def test_importing(runs_dir, tmp_path):
     here = tmp_path / "here"
-    done = call(import_.command, here, str(runs_dir), "--tag", "cluster")
+    done = call(import_command, here, str(runs_dir), "--tag", "cluster")
     assert (done.exit_code, done.stderr) == (0, "")
     titles, first, second = (line.split(maxsplit=3) for line in done.stdout.splitlines())
     assert titles == ["uid", "name", "action", "detail"]
@@ -72,11 +65,11 @@ def test_importing(runs_dir, tmp_path):
 def test_an_import_that_is_refused(runs_dir, tmp_path):
     here = tmp_path / "here"
     Writer(here, A, name="another").header()
-    done = call(import_.command, here, str(runs_dir), "--json")
+    done = call(import_command, here, str(runs_dir), "--json")
     assert done.exit_code == 2
     assert [row["action"] for row in json.loads(done.stdout)] == ["refused", "imported"]
     assert done.stderr == f"error: {A} is refused: another journal is here under its uid\n"
-    done = call(import_.command, here, str(tmp_path / "no"), str(runs_dir / B), "--json")
+    done = call(import_command, here, str(tmp_path / "no"), str(runs_dir / B), "--json")
     assert [row["action"] for row in json.loads(done.stdout)] == ["refused", "skipped"]
     assert "there is no such file or folder" in done.stderr
-    assert isinstance(call(import_.command, here, "x", "--tag", "no tag").exception, UserError)
+    assert isinstance(call(import_command, here, "x", "--tag", "no tag").exception, UserError)
