@@ -12,7 +12,6 @@ from jaxpot.errors import UserError
 from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
-from jaxpot.loop.delivery import Deliveries
 from jaxpot.loop.environment import ignored
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
@@ -27,8 +26,8 @@ from jaxpot.loop.training import Outcome, train
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, ImportedPart
 from jaxpot.spec.resolve import plain
-from jaxpot.store import start_child
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
+from jaxpot.trackers.process import SideProcess
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -183,9 +182,8 @@ class Session:
         for name, evaluator in self.context.evaluators.items():
             if (source := getattr(evaluator, "source", None)) is not None:
                 recorder.event("opponent", {"evaluator": name, **source})
-        child = start_child(folder.parent) if ingest else None
-        sinks = self.experiment.sinks if ingest else {}
-        deliveries = Deliveries(folder, {name: plain(sink) for name, sink in sinks.items()})
+        sinks = {name: plain(sink) for name, sink in self.experiment.sinks.items()}
+        side_process = SideProcess(folder, sinks) if ingest else None
         try:
             outcome = train(
                 self,
@@ -208,18 +206,18 @@ class Session:
                 journal.sync()
             raise
         else:
-            self._end_deliveries(uid, deliveries, recorder)
+            if side_process is not None:
+                self._finish_sinks(uid, side_process, recorder)
         finally:
-            deliveries.let_go()
-            undone = child.stop() if child is not None else None
+            undone = side_process.stop() if side_process is not None else None
         if undone:
             self.observer.warning(f"the database lags behind the journal: {undone}")
         self.observer.finished(result)
         return result
 
-    def _end_deliveries(self, uid: str, deliveries: Deliveries, recorder: Recorder) -> None:
-        """Waits a moment for the sinks, and says once how each was left."""
-        for state in deliveries.stop():
+    def _finish_sinks(self, uid: str, side_process: SideProcess, recorder: Recorder) -> None:
+        """Wait a moment for the sinks, then record and warn about what each of them lacks."""
+        for state in side_process.finish_sinks():
             with suppress(JournalError):
                 recorder.event("sink", attrs.asdict(state))
             if (text := state.warning(uid)) is not None:
