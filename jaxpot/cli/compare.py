@@ -15,8 +15,8 @@ from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 
 if TYPE_CHECKING:
-    from jaxpot.views.comparison import Comparison
-    from jaxpot.views.comparison.tables import Table
+    from jaxpot.views.compare import Comparison
+    from jaxpot.views.tables import Table
 
 
 class At(click.ParamType):
@@ -71,8 +71,8 @@ def command(
         raise click.UsageError("--all and --keys exclude each other")
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
-    from jaxpot.views.comparison import compare
-    from jaxpot.views.comparison.record import comparison_record
+    from jaxpot.views.compare import compare
+    from jaxpot.views.tables import comparison_record
 
     store = current_store()
     uids = chosen(store, runs)
@@ -90,7 +90,7 @@ def command(
 
 
 def _lay_out(found: Comparison, *, markdown: bool) -> list[str]:
-    from jaxpot.views.comparison.tables import tables
+    from jaxpot.views.tables import tables
 
     return [_markdown(one) if markdown else _plain(one) for one in tables(found)]
 

@@ -21,12 +21,12 @@ from jaxpot.cli.several import (
 from jaxpot.cli.store import current_store
 from jaxpot.errors import UserError
 from jaxpot.paths import write_output
-from jaxpot.views.lines import plural
+from jaxpot.views.sections import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxpot.views.charts import Curve
+    from jaxpot.views.curves import Curve
 
 _FORMS = (".png", ".svg", ".html")
 _MOST_SMOOTHED = 1_000_000
@@ -88,10 +88,9 @@ def command(
     """
     if output is not None and output.suffix.lower() not in _FORMS:
         raise UserError(f"-o {output}: write a .png, .svg or .html file, by the end of its name")
-    from jaxpot.views.charts import curves, nothing_drawn
-    from jaxpot.views.comparison import chosen_keys, grouped, read_runs
-    from jaxpot.views.comparison.compare import recorded_keys
-    from jaxpot.views.comparison.groups import differences
+    from jaxpot.views.compare import chosen_keys, recorded_keys
+    from jaxpot.views.curves import curves, nothing_drawn
+    from jaxpot.views.groups import differences, grouped, read_runs
 
     store = current_store()
     uids = chosen(store, runs)
@@ -136,20 +135,20 @@ def _columns(output: Path | None) -> int:
 
 def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> bytes:
     if form == ".html":
-        from jaxpot.views.report.figures import curves_page
+        from jaxpot.views.pages import curves_page
 
         return curves_page(found, x_title=x_title, log_y=log_y).encode()
-    from jaxpot.views.charts import facets, render
+    from jaxpot.views.charts import facets, png, svg
 
     spec = facets(found, x_title=x_title, log_y=log_y)
-    return render.png(spec) if form == ".png" else render.svg(spec)
+    return png(spec) if form == ".png" else svg(spec)
 
 
 def _show(found: Sequence[Curve], *, x_title: str, log_y: bool) -> None:
     """Draws on the terminal, as wide as it is; elsewhere without colours."""
     from rich.console import Console
 
-    from jaxpot.views.charts.terminal import Paper, draw
+    from jaxpot.views.text_chart import Paper, draw
 
     console = Console(highlight=False, soft_wrap=True)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")

@@ -49,7 +49,8 @@ def command(
 
     The file's path goes to stdout. An older report is written over, any other file is not.
     """
-    from jaxpot.views.report import is_ours, report_page
+    from jaxpot.views.pages import is_ours
+    from jaxpot.views.report import report_page
 
     store = current_store()
     uids = chosen(store, runs)

@@ -1,8 +1,8 @@
-"""What the displays know of a run: filled by the loop's calls, read by whoever draws it.
+"""State of a run as the displays know it, filled by the loop's calls.
 
-The loop calls in bursts of thousands, so a call keeps references and does no arithmetic that a
-reader could do later. Readers may be in another thread: every field is replaced whole, never
-changed in place, or is a list that only grows and is copied before it is walked.
+The loop calls in bursts of thousands, so a call stores references and leaves arithmetic to
+readers. Readers may be in another thread: every field is replaced whole, never changed in place,
+or is a list that only grows and is copied before it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from jaxpot.loop.observer import RunInfo, RunResult
-from jaxpot.views.standings import Standings
 
 Payload = Mapping[str, float | int]
 Item = TypeVar("Item")
@@ -229,3 +228,54 @@ def _evaluation(name: str, keys: tuple[str, ...]) -> Evaluation:
         if key in keys:
             return Evaluation(name=name, keys=keys, judged_by=key, mode=mode)
     return Evaluation(name=name, keys=keys, judged_by=None, mode="max")
+
+
+Entry = Mapping[str, Any]
+
+
+@attrs.frozen(eq=False)
+class Standings:
+    """What the league and its archive hold, the strongest first, after `done` iterations."""
+
+    done: int
+    entries: Sequence[Entry] = ()
+
+    @property
+    def sizes(self) -> str:
+        """How many there are of each kind: `8 entries, 12 archived, 2 active`."""
+        archived = [entry for entry in self.entries if is_archived(entry)]
+        held = len(self.entries) - len(archived)
+        parts = [f"{held} {'entry' if held == 1 else 'entries'}"]
+        if archived:
+            parts.append(f"{len(archived)} archived")
+            parts.append(f"{sum(map(is_recalled, archived))} active")
+        return ", ".join(parts)
+
+    def news(self, before: Standings) -> str:
+        """Says what joined or was recalled since `before`; nothing where nothing did.
+
+        A copy of the agent that is weaker than a full league goes on to the archive at once.
+        """
+        known = {entry["name"] for entry in before.entries}
+        recalled = {entry["name"] for entry in before.entries if is_recalled(entry)}
+        told = [
+            f"{entry['name']} {'archived' if is_archived(entry) else 'joined'}"
+            for entry in self.entries
+            if entry["name"] not in known
+        ]
+        told += [
+            f"{entry['name']} recalled"
+            for entry in self.entries
+            if is_recalled(entry) and entry["name"] not in recalled
+        ]
+        return ", ".join(told)
+
+
+def is_archived(entry: Entry) -> bool:
+    """Says whether an entry is in the archive."""
+    return entry["place"] == "archive"
+
+
+def is_recalled(entry: Entry) -> bool:
+    """Says whether an entry of the archive is played again."""
+    return is_archived(entry) and bool(entry["active"])

@@ -1,17 +1,23 @@
-"""A run's journal, told to an observer as the loop told it: how a display shows another process."""
+"""Replay a run's journal to an observer: how a display shows another process's run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.store.history import read_header, records, records_between
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.trackers.base import NOT_FINITE
-from jaxpot.views.recorded import info_of, is_standings
+
+if TYPE_CHECKING:
+    from jaxpot.spec import Expect
+    from jaxpot.spec.payload import PayloadKey
+
 
 # Of a longer journal a display shows what is told in this many of its newest bytes.
 _SHOWN_BYTES = 16 << 20
@@ -191,3 +197,74 @@ def _line_after(path: Path, position: int) -> int:
         file.seek(position)
         file.readline()
         return file.tell()
+
+
+_ENTRY = {"name": str, "place": str, "score": int | float, "rollouts": int, "active": bool}
+
+
+@attrs.frozen
+class _Expected:
+    """What a display needs of an experiment."""
+
+    expect: tuple[Expect, ...]
+
+
+def info_of(
+    folder: Path,
+    header: Mapping[str, Any],
+    attempt: Mapping[str, Any],
+    keys: list[Any],
+    spec: Mapping[str, Any],
+) -> RunInfo:
+    """Give the facts of an attempt.
+
+    Args:
+        folder: The run's.
+        header: The journal's header.
+        attempt: The attempt's record.
+        keys: The keys that it declared.
+        spec: Its spec, resolved.
+    """
+    planned = attempt["iterations"]
+    target = header.get("iterations") if planned is None else planned
+    return RunInfo(
+        uid=folder.name,
+        name=str(header.get("name", folder.name)),
+        run_dir=folder,
+        attempt=attempt["attempt"],
+        start_iter=attempt["start_iter"],
+        target_iterations=max(1, attempt["start_iter"] if target is None else target),
+        keys=tuple(_keys(keys)),
+        device=str(attempt.get("device_kind") or "an unknown device"),
+        nproc=attempt["nproc"],
+        experiment=_Expected(_gates(spec)),
+    )
+
+
+def _keys(listed: list[Any]) -> Iterator[PayloadKey]:
+    from jaxpot.spec.payload import PayloadKey
+
+    names = {field.name for field in attrs.fields(PayloadKey)}
+    for item in listed:
+        try:
+            yield PayloadKey(**{name: item[name] for name in names & item.keys()})
+        except (TypeError, AttributeError):
+            continue  # of another jaxpot, or damaged: what it says is not shown
+
+
+def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
+    from jaxpot.spec import SpecError, from_resolved
+
+    try:
+        return from_resolved(spec).expect
+    except SpecError:
+        return ()  # of another jaxpot: its gates are told when the run ends
+
+
+def is_standings(entries: Any) -> bool:
+    """Say whether a record's standings have the form that a display relies on."""
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(name), kind) for name, kind in _ENTRY.items())
+        for entry in entries
+    )

@@ -1,8 +1,8 @@
-"""Sections of a run's picture: losses, phase times, evaluations, gates."""
+"""Sections of the dashboard's picture: losses, phase times, evaluations, league, gates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,11 +10,11 @@ from rich.text import Text
 
 from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo
-from jaxpot.views.lines import Lines, at_iteration, cell
-from jaxpot.views.progress import Evaluation, Payload, Progress
+from jaxpot.views.progress import Entry, Evaluation, Payload, Progress, Standings, is_recalled
 
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
+
 
 CURVES = {
     "total_loss": "total loss",
@@ -144,3 +144,88 @@ def gates(progress: Progress, info: RunInfo) -> Lines:
 
 def _holds(gate: Expect, value: float) -> bool:
     return (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
+
+
+_MOST_ENTRIES = 8
+_LEAST_COUNTED = 4
+_NAME, _SCORE, _ROLLOUTS = 15, 10, 11
+
+
+def league_lines(standings: Standings, room: int) -> list[Text]:
+    """Draws the strongest entries in at most `room` lines, and counts those that it leaves out.
+
+    Args:
+        standings: What there is to draw.
+        room: Lines, at least one. With few of them, only the title counts what is left out.
+    """
+    entries = standings.entries
+    most = min(_MOST_ENTRIES, room - 1)
+    if most < len(entries) and room >= _LEAST_COUNTED:
+        most = min(_MOST_ENTRIES, room - 2)
+    columns = f"{'score':>{_SCORE}}{'rollouts':>{_ROLLOUTS}}   "
+    title = Text.assemble(
+        ("league".ljust(_NAME), "bold"),
+        (f"{columns}{standings.sizes} at {standings.done}", "dim"),
+    )
+    lines = [title, *(_line(entry) for entry in entries[:most])]
+    if len(entries) > most and room >= _LEAST_COUNTED:
+        lines.append(Text(f"and {len(entries) - most} more", style="dim"))
+    return lines
+
+
+def _line(entry: Entry) -> Text:
+    name = str(entry["name"])[: _NAME - 1].ljust(_NAME)
+    score = words.number(float(entry["score"])).rjust(_SCORE)
+    rollouts = words.count(entry["rollouts"]).rjust(_ROLLOUTS)
+    line = Text(f"{name}{score}{rollouts}   {entry['place']}")
+    return line.append(", active", style="yellow") if is_recalled(entry) else line
+
+
+GAP = "   "
+
+Lines = list[Text]
+
+
+def at_iteration(payload: Mapping[str, float | int]) -> str:
+    """Writes the iteration of a payload, counted from 1."""
+    return f" at {int(payload['iter']) + 1}"
+
+
+def plural(amount: int, noun: str) -> str:
+    """Writes an amount of things."""
+    return f"{amount} {noun}{'' if amount == 1 else 's'}"
+
+
+def cell(text: str, width: int) -> str:
+    """Writes text as wide as a column."""
+    return text[: width - 1].ljust(width) if len(text) >= width else text.ljust(width)
+
+
+def fitting(parts: Iterable[str], width: int) -> str:
+    """Joins as many parts as fit."""
+    line = ""
+    for part in parts:
+        longer = f"{line}   {part}" if line else part
+        if line and len(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def spread(left: Text, right: Text, width: int) -> Text:
+    """Puts two texts at the two ends of a line; the left alone where there is no room."""
+    gap = width - left.cell_len - right.cell_len
+    if gap < 2:
+        return left
+    return Text.assemble(left, " " * gap, right)
+
+
+def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> Lines:
+    """Puts two blocks of lines side by side, the left one `width` wide."""
+    lines: Lines = []
+    for row in range(max(len(left), len(right))):
+        one = left[row] if row < len(left) else Text()
+        two = right[row] if row < len(right) else Text()
+        padding = " " * max(0, width - one.cell_len) + GAP
+        lines.append(Text.assemble(one, padding, two) if two else one)
+    return lines

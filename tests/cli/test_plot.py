@@ -2,7 +2,7 @@ import pytest
 
 from jaxpot.cli.plot import command
 from tests.cli.runs import call
-from tests.views.comparison.runs import uid, write_run
+from tests.views.runs import uid, write_run
 
 
 @pytest.fixture(scope="module")

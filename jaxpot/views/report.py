@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from jaxpot import formatting as words
 from jaxpot.views.cells import attempt_cells, checkpoint_cells, gate_cells, moment, number
-from jaxpot.views.charts import curves
-from jaxpot.views.comparison import chosen_keys, compare, default_keys, sense_of
-from jaxpot.views.comparison.compare import recorded_keys
-from jaxpot.views.comparison.tables import Table, letters, tables
-from jaxpot.views.report.figures import Stay, league_stays, learning_curves, lineage
-from jaxpot.views.report.page import render
+from jaxpot.views.compare import chosen_keys, compare, default_keys, recorded_keys, sense_of
+from jaxpot.views.curves import curves
+from jaxpot.views.pages import Stay, league_stays, learning_curves, lineage, render
+from jaxpot.views.tables import Table, letters, tables
 
 if TYPE_CHECKING:
     from jaxpot.store.reader import Store
+
 
 _COLUMNS = 200
 _MOST_CHARTS = 24

@@ -1,17 +1,17 @@
-"""A comparison as tables of text: for a terminal, Markdown, and the report's page."""
+"""A comparison as tables of text, for a terminal, Markdown and the report, and as JSON."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from jaxpot import formatting as words
 from jaxpot.statistics import Spread
-from jaxpot.views.comparison.compare import Comparison, KeyComparison
-from jaxpot.views.comparison.groups import Group
-from jaxpot.views.comparison.lead import Lead
+from jaxpot.views.compare import Comparison, KeyComparison, Lead
+from jaxpot.views.groups import Group
 
 _LONGEST = 32
 _ARROWS = {"up": "\u2191", "down": "\u2193", None: ""}
@@ -112,3 +112,34 @@ def lead_words(lead: Lead) -> str:
 def _cut(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST else f"{flat[: _LONGEST - 3]}..."
+
+
+def comparison_record(found: Comparison) -> dict[str, Any]:
+    """Give a comparison as `--json` prints it."""
+    return {
+        "at": found.at,
+        "runs": [run._asdict() for run in found.runs],
+        "groups": [
+            {"label": group.label, "uids": group.uids, "seeds": [run.seed for run in group.runs]}
+            for group in found.groups
+        ],
+        "differences": [
+            {"path": difference.path, "values": dict(difference.values)}
+            for difference in found.differences
+        ],
+        "keys": [_key_record(one) for one in found.keys],
+        "notes": found.notes,
+    }
+
+
+def _key_record(one: KeyComparison) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "sense": one.sense,
+        "values": {uid: value._asdict() for uid, value in one.values.items()},
+        "groups": {label: attrs.asdict(spread) for label, spread in one.spreads.items()},
+        "best": one.lead.best,
+        "second": one.lead.second,
+        "welch": attrs.asdict(one.lead.welch) if one.lead.welch else None,
+        "why": one.lead.why or None,
+    }

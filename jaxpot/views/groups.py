@@ -1,4 +1,4 @@
-"""Runs that train alike but for their seed are one experiment: they are taken together."""
+"""Group runs that train alike except for their seed: they are seeds of one experiment."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from jaxpot.errors import UserError
 
 if TYPE_CHECKING:
     import duckdb
+
 
 _RUNS = """
 SELECT uid, name, status, iterations, attempts, seed, training_digest

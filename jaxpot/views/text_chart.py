@@ -1,4 +1,4 @@
-"""Charts made of characters: braille dots where there are colours, marks where there are none."""
+"""Draw curves with characters: braille dots on a colour terminal, ASCII marks elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from rich.text import Text
 
 from jaxpot import formatting as words
-from jaxpot.views.charts.data import Curve
+from jaxpot.views.curves import Curve
 
 _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "white")
 _MARKS = "*o+x#@%&"

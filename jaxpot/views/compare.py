@@ -1,19 +1,22 @@
-"""What several runs came to, key by key, and who is ahead by how many standard errors."""
+"""Compare runs key by key: which keys, each group's values, and which group is ahead."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import fnmatch
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
 
-from jaxpot.statistics import Spread, spread_of
-from jaxpot.views.comparison.groups import Difference, Group, Run, differences, grouped, read_runs
-from jaxpot.views.comparison.keys import chosen_keys, default_keys, sense_of
-from jaxpot.views.comparison.lead import SINGLE, Lead, lead_of
+from jaxpot.errors import UserError
+from jaxpot.statistics import Spread, Welch, spread_of, welch
+from jaxpot.views.groups import Difference, Group, Run, differences, grouped, read_runs
 
 if TYPE_CHECKING:
     import duckdb
+
 
 _LAST = "SELECT uid, key, iter, value FROM latest WHERE list_contains($1, uid)"
 _BEST = """
@@ -166,3 +169,111 @@ def _evaluators(found: Sequence[Difference]) -> list[str]:
     return [
         f"eval.{name} is not set alike in all runs: its keys measure other things" for name in names
     ]
+
+
+_UP = frozenset({"win_rate", "won", "avg_reward", "reward", "elo", "sps"})
+_DOWN = frozenset({"lose_rate", "lost", "exploitability", "nash_conv"})
+_EVALUATION = "eval_"
+_GLOB = frozenset("*?[")
+_LISTED = 6
+
+
+def sense_of(key: str) -> str | None:
+    """Give `up` where more is better, `down` where less is, None where neither is known."""
+    last = key.rpartition("/")[2]
+    if last in _UP:
+        return "up"
+    return "down" if last in _DOWN or last.endswith("_loss") else None
+
+
+def default_keys(keys: Iterable[str]) -> list[str]:
+    """Give the keys that tell how good runs are: evaluations, losses, and the speed.
+
+    Evaluations split by seat are left out, and so are rates that are 1 less the others. Where no
+    key is such a one, as in the log of another program, every key is given.
+    """
+    names = list(keys)
+    evaluations = [
+        key
+        for key in names
+        if key.startswith(_EVALUATION)
+        and key.count("/") == 1
+        and not key.endswith(("/draw_rate", "/done_rate", "/drawn"))
+    ]
+    losses = [key for key in names if "/" not in key and key.endswith("_loss")]
+    found = [*evaluations, *losses, *(key for key in names if key == "iteration/sps")]
+    return found or names
+
+
+def chosen_keys(wanted: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Give the keys that names and globs stand for, in the order of `wanted`, each once.
+
+    Raises:
+        UserError: one of them stands for none; the nearest are named.
+    """
+    found: dict[str, None] = {}
+    for pattern in wanted:
+        if pattern in keys:
+            matches = [pattern]
+        elif _GLOB & set(pattern):
+            matches = [key for key in keys if fnmatch.fnmatchcase(key, pattern)]
+        else:
+            matches = []
+        if not matches:
+            raise UserError(_unknown(pattern, keys))
+        found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def _unknown(pattern: str, keys: Sequence[str]) -> str:
+    if not keys:
+        return f"no key {pattern!r}: nothing is recorded yet"
+    near = difflib.get_close_matches(pattern, keys, n=_LISTED // 2, cutoff=0.6)
+    inside = [key for key in keys if pattern.strip("*") in key and key not in near]
+    shown = [*near, *inside][:_LISTED] if pattern.strip("*") else []
+    if shown:
+        return f"no key {pattern!r}; did you mean {' or '.join(map(repr, shown))}?"
+    more = ", ..." if len(keys) > _LISTED else ""
+    return f"no key {pattern!r}; there are {', '.join(keys[:_LISTED])}{more}"
+
+
+SINGLE = "n = 1"
+"""Why no distance is told: one of the two is a single run, which has no standard error."""
+
+
+@attrs.frozen
+class Lead:
+    """Who is ahead in a key.
+
+    Attributes:
+        best: Label of the group with the best mean; None where nothing can be said.
+        second: Label of the next.
+        welch: The distance between the two; None where one of them is a single run.
+        why: Why nothing, or no number of standard errors, can be said; empty where it can.
+    """
+
+    best: str | None
+    second: str | None
+    welch: Welch | None
+    why: str = ""
+
+
+def lead_of(sense: str | None, spreads: Mapping[str, Spread]) -> Lead:
+    """Compare the two best groups of a key.
+
+    Args:
+        sense: Which way it is better: `up`, `down` or None.
+        spreads: The groups' values, by their labels.
+    """
+    if sense is None:
+        return Lead(None, None, None, "no better or worse")
+    finite = {label: spread for label, spread in spreads.items() if math.isfinite(spread.mean)}
+    if len(finite) < 2:
+        return Lead(None, None, None, "nobody to compare with")
+    sign = 1.0 if sense == "up" else -1.0
+    ranked = sorted(finite, key=lambda label: -sign * finite[label].mean)
+    best, second = finite[ranked[0]], finite[ranked[1]]
+    if best.mean == second.mean:
+        return Lead(None, None, welch(best, second), "equal")
+    apart = welch(best, second)
+    return Lead(ranked[0], ranked[1], apart, "" if apart else SINGLE)
