@@ -9,11 +9,43 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from jaxpot.views.curves import Curve, Point
+from jaxpot.views.curves import Curve
 
 _FEW_POINTS = 40
 _HOVERED = 150
 _LARGE = "abs(datum.value) >= 10000 ? format(datum.value, '~s') : datum.label"
+# Okabe and Ito's colours, which colour-blind people can distinguish too, ordered so that neighbours
+# differ in brightness; without their yellow, which is invisible on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676")
+DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
+_TEXT, _LINE, _GRID = "#333333", "#888888", "#e4e4e4"
+_FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
+CONFIG: dict[str, Any] = {
+    "font": _FONT,
+    "background": "white",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": _TEXT,
+        "titleColor": _TEXT,
+        "domainColor": _LINE,
+        "tickColor": _LINE,
+        "gridColor": _GRID,
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+    },
+    "legend": {
+        "labelColor": _TEXT,
+        "labelFontSize": 12,
+        "labelLimit": 600,
+        "symbolType": "stroke",
+        "symbolStrokeWidth": 3,
+        "symbolOpacity": 1,
+        "symbolSize": 300,
+    },
+    "title": {"color": _TEXT, "fontSize": 13, "anchor": "start", "offset": 8},
+}
+_SCALE = 2.0  # pixels for each point, for high-resolution screens
 
 
 def chart(
@@ -25,16 +57,16 @@ def chart(
     interactive: bool = False,
     legend: bool = False,
 ) -> dict[str, Any]:
-    """Give the chart of one key.
+    """Return the Vega-Lite chart of one key.
 
     Args:
         curves: Its curves.
-        styles: How each group looks.
-        x_title: What is to the right.
-        log_y: A logarithmic axis.
-        interactive: For a page: what is under the pointer is told; Shift with the wheel or a drag
-            zooms, so that the wheel alone still scrolls the page.
-        legend: Whether the picture names its runs.
+        styles: The colour and dashes of each group.
+        x_title: Title of the x axis.
+        log_y: Use a logarithmic y axis.
+        interactive: For a page: show values under the pointer, and zoom with Shift and the wheel
+            or a drag, so that the wheel alone still scrolls the page.
+        legend: Name the runs in the picture.
     """
     y_scale: dict[str, Any] = {"type": "log"} if log_y else {"zero": False}
     x: dict[str, Any] = {"field": "x", "type": "quantitative", "title": x_title}
@@ -68,26 +100,16 @@ def facets(
     width: int = 420,
     height: int = 220,
 ) -> dict[str, Any]:
-    """Give one picture of all keys, each with a chart of its own, and one legend."""
+    """Return one picture of all keys, a chart for each, with one legend."""
     keys = list(dict.fromkeys(curve.key for curve in curves))
     styles = styles_of(curves)
     if len(keys) == 1:
         width, height = round(1.5 * width), round(1.5 * height)
-    charts = [
-        {
-            "title": key,
-            "width": width,
-            "height": height,
-            **chart(
-                [curve for curve in curves if curve.key == key],
-                styles,
-                x_title=x_title,
-                log_y=log_y,
-                legend=True,
-            ),
-        }
-        for key in keys
-    ]
+    charts: list[dict[str, Any]] = []
+    for key in keys:
+        together = [curve for curve in curves if curve.key == key]
+        drawn = chart(together, styles, x_title=x_title, log_y=log_y, legend=True)
+        charts.append({"title": key, "width": width, "height": height, **drawn})
     shared = {"color": "shared", "strokeDash": "shared"}
     return {
         "concat": charts,
@@ -100,7 +122,7 @@ def facets(
 
 
 def _band(x: Mapping[str, Any], y: Mapping[str, Any], coded: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the areas around means."""
+    """Return the layer of areas around means."""
     return {
         "transform": [{"filter": "isValid(datum.low)"}],
         "mark": {"type": "area", "opacity": 0.2, "clip": True},
@@ -116,8 +138,8 @@ def _band(x: Mapping[str, Any], y: Mapping[str, Any], coded: Mapping[str, Any]) 
 def _hovered(
     x: Mapping[str, Any], y: Mapping[str, Any], coded: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Give points that are not seen but found by a pointer."""
-    told = [
+    """Return a layer of invisible points that show their values under the pointer."""
+    fields = [
         {"field": "run", "title": "run"},
         {"field": "x", "title": x["title"], "format": ".6~g"},
         {"field": "y", "title": "value", "format": ".5~g"},
@@ -125,9 +147,9 @@ def _hovered(
         {"field": "high", "title": "to", "format": ".5~g"},
     ]
     return {
-        "transform": [{"filter": "datum.told && isValid(datum.y)"}],
+        "transform": [{"filter": "datum.hover && isValid(datum.y)"}],
         "mark": {"type": "point", "size": 140, "opacity": 0, "filled": True, "clip": True},
-        "encoding": {"x": x, "y": y, "color": coded["color"], "tooltip": told},
+        "encoding": {"x": x, "y": y, "color": coded["color"], "tooltip": fields},
     }
 
 
@@ -142,62 +164,24 @@ def _zoom() -> dict[str, Any]:
 
 def _rows(curve: Curve) -> list[dict[str, Any]]:
     stride = max(1, len(curve.points) // _HOVERED)
-    return [
-        _row(point, curve.group.label, told=index % stride == 0 or index == len(curve.points) - 1)
-        for index, point in enumerate(curve.points)
-    ]
-
-
-def _row(point: Point, label: str, *, told: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"x": _short(point.x), "y": _short(point.y), "run": label}
-    if point.low is not None:
-        row |= {"low": _short(point.low), "high": _short(point.high)}
-    if told:
-        row["told"] = 1
-    return row
+    rows: list[dict[str, Any]] = []
+    for index, point in enumerate(curve.points):
+        row = {"x": _short(point.x), "y": _short(point.y), "run": curve.group.label}
+        if point.low is not None:
+            row |= {"low": _short(point.low), "high": _short(point.high)}
+        if index % stride == 0 or index == len(curve.points) - 1:
+            row["hover"] = 1
+        rows.append(row)
+    return rows
 
 
 def _short(value: float | None) -> float | None:
-    """Give a number with as many digits as a picture can show: pages stay small."""
+    """Round a number to what a picture can show, so that pages stay small."""
     return None if value is None else float(f"{value:.7g}")
 
 
-# Okabe and Ito's colours, told apart by colour-blind people too, in an order in which neighbours
-# differ in brightness; their yellow is left out, which white paper swallows.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#767676")
-DASHES: tuple[list[int], ...] = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
-
-_TEXT, _LINE, _GRID = "#333333", "#888888", "#e4e4e4"
-_FONT = "Helvetica, Arial, Liberation Sans, DejaVu Sans, sans-serif"
-CONFIG: dict[str, Any] = {
-    "font": _FONT,
-    "background": "white",
-    "view": {"stroke": None},
-    "axis": {
-        "labelColor": _TEXT,
-        "titleColor": _TEXT,
-        "domainColor": _LINE,
-        "tickColor": _LINE,
-        "gridColor": _GRID,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "titleFontWeight": "normal",
-    },
-    "legend": {
-        "labelColor": _TEXT,
-        "labelFontSize": 12,
-        "labelLimit": 600,
-        "symbolType": "stroke",
-        "symbolStrokeWidth": 3,
-        "symbolOpacity": 1,
-        "symbolSize": 300,
-    },
-    "title": {"color": _TEXT, "fontSize": 13, "anchor": "start", "offset": 8},
-}
-
-
 class Styles:
-    """The colour and the dashes of each label: the same in every chart of a page."""
+    """The colour and dashes of each label, the same in every chart of a page."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = list(dict.fromkeys(labels))
@@ -206,7 +190,7 @@ class Styles:
         self.dashes = [DASHES[i // count % len(DASHES)] for i in range(len(self.labels))]
 
     def encoding(self, *, legend: bool) -> dict[str, Any]:
-        """Give the encoding of the channel that tells the groups apart."""
+        """Return the encoding that distinguishes the groups."""
         shown: Any = None
         if legend:
             longest = max((len(label) for label in self.labels), default=0)
@@ -217,21 +201,13 @@ class Styles:
         }
         if len(self.labels) > len(PALETTE):
             dash = {"domain": self.labels, "range": self.dashes}
-            found["strokeDash"] = {
-                "field": "run",
-                "type": "nominal",
-                "scale": dash,
-                "legend": shown,
-            }
+            found["strokeDash"] = {**found["color"], "scale": dash}
         return found
 
 
 def styles_of(curves: Sequence[Curve]) -> Styles:
-    """Give the styles of the groups that curves are of."""
+    """Return the styles for the groups of some curves."""
     return Styles([curve.group.label for curve in curves])
-
-
-_SCALE = 2.0  # two pixels a point, for screens that show so many
 
 
 def png(spec: dict[str, Any]) -> bytes:
@@ -250,7 +226,7 @@ def svg(spec: dict[str, Any]) -> bytes:
 
 @cache
 def library() -> str:
-    """Give the JavaScript that draws charts in a page: Vega, Vega-Lite and Vega-Embed."""
+    """Return the JavaScript that draws charts in a page: Vega, Vega-Lite and Vega-Embed."""
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")

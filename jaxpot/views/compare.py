@@ -17,7 +17,6 @@ from jaxpot.views.groups import Difference, Group, Run, differences, grouped, re
 if TYPE_CHECKING:
     import duckdb
 
-
 _LAST = "SELECT uid, key, iter, value FROM latest WHERE list_contains($1, uid)"
 _BEST = """
 SELECT uid, key, min_iter, min, max_iter, max FROM best WHERE list_contains($1, uid)
@@ -30,10 +29,17 @@ _KEYS = """
 SELECT k.name FROM keys AS k JOIN runs AS r USING (run_id) WHERE list_contains($1, r.uid)
 GROUP BY k.name ORDER BY min(k.key_id), k.name
 """
+_UP = frozenset({"win_rate", "won", "avg_reward", "reward", "elo", "sps"})
+_DOWN = frozenset({"lose_rate", "lost", "exploitability", "nash_conv"})
+_EVALUATION = "eval_"
+_GLOB = frozenset("*?[")
+_LISTED = 6
+SINGLE = "n = 1"
+"""Why there is no distance: one of the two is a single run, which has no standard error."""
 
 
 class Value(NamedTuple):
-    """A run's value of a key, and the iteration that had it."""
+    """A run's value of a key and its iteration."""
 
     iter: int
     value: float
@@ -41,7 +47,7 @@ class Value(NamedTuple):
 
 @attrs.frozen
 class KeyComparison:
-    """One key: each run's value, each group's spread, and who is ahead."""
+    """One key: each run's value, each group's mean, and which group is ahead."""
 
     key: str
     sense: str | None
@@ -52,7 +58,7 @@ class KeyComparison:
 
 @attrs.frozen
 class Comparison:
-    """Everything that a comparison of runs shows."""
+    """The result of `compare`."""
 
     at: str
     runs: list[Run]
@@ -63,7 +69,7 @@ class Comparison:
 
 
 def recorded_keys(connection: duckdb.DuckDBPyConnection, uids: Sequence[str]) -> list[str]:
-    """Give every key that one of the runs declared, in the order of the payload."""
+    """Return every key that one of the runs declared, in the payload's order."""
     return [row[0] for row in connection.execute(_KEYS, [list(uids)]).fetchall()]
 
 
@@ -81,13 +87,13 @@ def compare(
     Args:
         connection: An open database.
         uids: The runs.
-        keys: Names and globs of the keys to show; a choice of evaluations and losses without any.
+        keys: Names and globs of keys; without any, evaluations and losses.
         every: Show all keys.
-        at: `last`, `best`, or an iteration: then each key's newest value up to there counts.
-        separate: Take every run by itself.
+        at: `last`, `best`, or an iteration: each key's newest value up to that iteration.
+        separate: Do not group seeds of one experiment.
 
     Raises:
-        UserError: a run is not in the database, or nothing is called as `keys` says.
+        UserError: A run is not in the database, or no key matches one of `keys`.
     """
     runs = read_runs(connection, uids)
     order = [run.uid for run in runs]
@@ -107,7 +113,7 @@ def compare(
 
 
 def _by_group(runs: Sequence[Run], groups: Sequence[Group]) -> list[Run]:
-    """Put each group's runs side by side, and those of no group behind."""
+    """Put each group's runs side by side, and runs without a group last."""
     taken = [run for group in groups for run in group.runs]
     return [*taken, *(run for run in runs if run not in taken)]
 
@@ -115,19 +121,12 @@ def _by_group(runs: Sequence[Run], groups: Sequence[Group]) -> list[Run]:
 def _values(
     connection: duckdb.DuckDBPyConnection, uids: list[str], at: str | int
 ) -> dict[str, dict[str, Value]]:
-    """Give values by key and uid."""
+    """Return values by key and uid."""
     found: dict[str, dict[str, Value]] = {}
     if at == "best":
-        for uid, key, least_iter, least, most_iter, most in connection.execute(
-            _BEST, [uids]
-        ).fetchall():
-            match sense_of(key):
-                case "up":
-                    found.setdefault(key, {})[uid] = Value(most_iter, most)
-                case "down":
-                    found.setdefault(key, {})[uid] = Value(least_iter, least)
-                case _:
-                    pass  # neither end of what has no sense is its best
+        for uid, key, *ends in connection.execute(_BEST, [uids]).fetchall():
+            if (sense := sense_of(key)) is not None:  # without one, neither end is the best
+                found.setdefault(key, {})[uid] = Value(*(ends[:2] if sense == "down" else ends[2:]))
         return found
     query, parameters = (_LAST, [uids]) if at == "last" else (_AT, [uids, at])
     for uid, key, iteration, value in connection.execute(query, parameters).fetchall():
@@ -163,7 +162,7 @@ def _lengths(runs: Sequence[Run], at: str | int) -> list[str]:
 
 
 def _evaluators(found: Sequence[Difference]) -> list[str]:
-    """Say which evaluators are set otherwise: the same key then is another measurement."""
+    """Warn about evaluators whose options differ: their keys measure different things."""
     paths = [difference.path.split(".") for difference in found]
     names = dict.fromkeys(path[1] for path in paths if path[0] == "eval" and len(path) > 2)
     return [
@@ -171,15 +170,8 @@ def _evaluators(found: Sequence[Difference]) -> list[str]:
     ]
 
 
-_UP = frozenset({"win_rate", "won", "avg_reward", "reward", "elo", "sps"})
-_DOWN = frozenset({"lose_rate", "lost", "exploitability", "nash_conv"})
-_EVALUATION = "eval_"
-_GLOB = frozenset("*?[")
-_LISTED = 6
-
-
 def sense_of(key: str) -> str | None:
-    """Give `up` where more is better, `down` where less is, None where neither is known."""
+    """Return `up` where more is better, `down` where less is, None where neither is known."""
     last = key.rpartition("/")[2]
     if last in _UP:
         return "up"
@@ -187,10 +179,10 @@ def sense_of(key: str) -> str | None:
 
 
 def default_keys(keys: Iterable[str]) -> list[str]:
-    """Give the keys that tell how good runs are: evaluations, losses, and the speed.
+    """Choose the keys that say how good runs are: evaluations, losses and the speed.
 
-    Evaluations split by seat are left out, and so are rates that are 1 less the others. Where no
-    key is such a one, as in the log of another program, every key is given.
+    Evaluations of a single seat are left out, and rates that follow from the others. Where none is
+    left, as in the log of another program, return every key.
     """
     names = list(keys)
     evaluations = [
@@ -206,10 +198,10 @@ def default_keys(keys: Iterable[str]) -> list[str]:
 
 
 def chosen_keys(wanted: Sequence[str], keys: Sequence[str]) -> list[str]:
-    """Give the keys that names and globs stand for, in the order of `wanted`, each once.
+    """Return the keys that match names and globs, in the order of `wanted`, each once.
 
     Raises:
-        UserError: one of them stands for none; the nearest are named.
+        UserError: A name or glob matches no key; the message names the nearest keys.
     """
     found: dict[str, None] = {}
     for pattern in wanted:
@@ -237,19 +229,15 @@ def _unknown(pattern: str, keys: Sequence[str]) -> str:
     return f"no key {pattern!r}; there are {', '.join(keys[:_LISTED])}{more}"
 
 
-SINGLE = "n = 1"
-"""Why no distance is told: one of the two is a single run, which has no standard error."""
-
-
 @attrs.frozen
 class Lead:
-    """Who is ahead in a key.
+    """The group that is ahead in a key.
 
     Attributes:
-        best: Label of the group with the best mean; None where nothing can be said.
-        second: Label of the next.
-        welch: The distance between the two; None where one of them is a single run.
-        why: Why nothing, or no number of standard errors, can be said; empty where it can.
+        best: Label of the group with the best mean; None where no group is ahead.
+        second: Label of the next group.
+        welch: Distance between the two; None where one of them is a single run.
+        why: Why no group is ahead, or why there is no distance; otherwise empty.
     """
 
     best: str | None
@@ -262,8 +250,8 @@ def lead_of(sense: str | None, spreads: Mapping[str, Spread]) -> Lead:
     """Compare the two best groups of a key.
 
     Args:
-        sense: Which way it is better: `up`, `down` or None.
-        spreads: The groups' values, by their labels.
+        sense: The better direction: `up`, `down` or None.
+        spreads: The groups' values, by label.
     """
     if sense is None:
         return Lead(None, None, None, "no better or worse")

@@ -13,185 +13,18 @@ from jaxpot.views.groups import Group
 if TYPE_CHECKING:
     import duckdb
 
-
 X_AXES = ("iteration", "samples", "time")
-"""What may be to the right."""
+"""Choices for the x axis."""
 
 BANDS = ("error", "range", "none")
-"""What a band around a mean over seeds shows: its standard error, the extremes, nothing."""
+"""Choices for the band around a mean over seeds: standard error, extremes, nothing."""
 
 _UNITS = ((2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
-
-class Point(NamedTuple):
-    """A point of a curve; None where nothing finite was recorded: the line breaks there."""
-
-    x: float
-    y: float | None
-    low: float | None = None
-    high: float | None = None
-
-
-@attrs.frozen
-class Curve:
-    """What one group of runs recorded under one key, as a picture shows it.
-
-    Attributes:
-        key: The key.
-        group: The runs; the points are their mean where there are several.
-        points: From left to right, already thinned.
-        total: How many points there are that were not thinned.
-        gaps: How many of these are not drawn: not finite, or not positive on a logarithmic axis.
-        partial: Iterations that some of the runs have and others lack, which are not drawn.
-    """
-
-    key: str
-    group: Group
-    points: tuple[Point, ...]
-    total: int
-    gaps: int
-    partial: int = 0
-
-    @property
-    def drawn(self) -> bool:
-        """Whether there is anything to see."""
-        return any(point.y is not None for point in self.points)
-
-
-def curves(
-    connection: duckdb.DuckDBPyConnection,
-    groups: Sequence[Group],
-    keys: Sequence[str],
-    *,
-    x: str = "iteration",
-    smooth: int = 1,
-    band: str = "error",
-    log_y: bool = False,
-    columns: int = 800,
-) -> tuple[list[Curve], str]:
-    """Read the curves of keys, of every group that has any point of them.
-
-    Args:
-        connection: An open database.
-        groups: Single runs, and seeds of one experiment.
-        keys: The keys.
-        x: One of `X_AXES`.
-        smooth: Draw the mean of so many of the newest points.
-        band: One of `BANDS`.
-        log_y: Whether values are drawn on a logarithmic axis, which has no place for 0.
-        columns: Columns of pixels; four points of each are enough.
-
-    Returns:
-        The curves, and what is to the right, with its unit.
-
-    Raises:
-        UserError: no run has recorded what `x` needs.
-    """
-    found = [
-        curve
-        for key in keys
-        for group in groups
-        if (curve := _curve(connection, group, key, x, smooth, band, columns)).total
-    ]
-    if not found and x == "samples":
-        raise UserError(f"no points over samples: that needs {SAMPLES!r} beside each key")
-    found = [_positive(curve) for curve in found] if log_y else found
-    return _in_units(found) if x == "time" else (found, x)
-
-
-def nothing_drawn(found: Iterable[Curve], keys: Sequence[str]) -> str:
-    """Say why there is no picture; empty where there is one."""
-    listed = list(found)
-    if any(curve.drawn for curve in listed):
-        return ""
-    names = ", ".join(keys)
-    if listed:
-        total = sum(curve.total for curve in listed)
-        return f"{names}: {total} points, and none of them can be drawn"
-    return f"{names}: no points are recorded yet"
-
-
-def _curve(
-    connection: duckdb.DuckDBPyConnection,
-    group: Group,
-    key: str,
-    x: str,
-    smooth: int,
-    band: str,
-    columns: int,
-) -> Curve:
-    uids = group.uids
-    query = points_query(x, smooth=smooth, several=len(uids) > 1, extremes=band == "range")
-    given = {"uids": uids, "key": key, "columns": columns}
-    rows = connection.execute(query, given | ({"runs": len(uids)} if len(uids) > 1 else {}))
-    points: list[Point] = []
-    total = gaps = 0
-    for count, nonfinite, _, at, *kept in rows.fetchall():
-        total, gaps = total + count, gaps + nonfinite
-        points += _of_column(at, kept, hide=band == "none", gap=nonfinite == count)
-    partial = _partial(connection, uids, key) if len(uids) > 1 else 0
-    return Curve(key, group, tuple(points), total, gaps, partial)
-
-
-def _of_column(
-    at: float, kept: Sequence[dict[str, float] | None], *, hide: bool, gap: bool
-) -> list[Point]:
-    if gap:
-        return [Point(at, None)]
-    different = {point["iter"]: point for point in kept if point is not None}
-    return [
-        Point(
-            point["x"],
-            point["value"],
-            None if hide else point["low"],
-            None if hide else point["high"],
-        )
-        for _, point in sorted(different.items())
-    ]
-
-
-def _partial(connection: duckdb.DuckDBPyConnection, uids: Sequence[str], key: str) -> int:
-    """Give how many iterations some of the runs have and others lack."""
-    row = connection.execute(
-        "SELECT count(*) FROM (SELECT iter FROM metric WHERE key = ? AND list_contains(?, uid) "
-        "GROUP BY iter HAVING count(*) < ?)",
-        [key, list(uids), len(uids)],
-    ).fetchone()
-    return row[0] if row else 0
-
-
-def _in_units(found: Sequence[Curve]) -> tuple[list[Curve], str]:
-    """Give times in the largest unit of which the longest curve has a few, and say which."""
-    longest = max((curve.points[-1].x for curve in found if curve.points), default=0.0)
-    seconds, unit = next((each, name) for least, each, name in _UNITS if longest >= least)
-    scaled = [
-        attrs.evolve(
-            curve, points=tuple(point._replace(x=point.x / seconds) for point in curve.points)
-        )
-        for curve in found
-    ]
-    return scaled, f"{unit} of running"
-
-
-def _positive(curve: Curve) -> Curve:
-    """Break a curve where a logarithmic axis has no place for it."""
-    points: list[Point] = []
-    lost = 0
-    for point in curve.points:
-        if point.y is not None and not point.y > 0:
-            lost += 1
-            points.append(Point(point.x, None))
-        elif point.low is not None and not point.low > 0:
-            points.append(point._replace(low=point.y))
-        else:
-            points.append(point)
-    return attrs.evolve(curve, points=tuple(points), gaps=curve.gaps + lost)
-
-
 SAMPLES = "iteration/num_samples"
-"""The key that an axis of samples adds up."""
+"""The key whose running sum is the axis of samples."""
 
-# What an attempt took before it was superseded does not count, nor do pauses between attempts.
+# Running time: neither superseded parts of an attempt nor pauses between attempts count.
 _TIME = """
     SELECT uid, i.iter, (epoch(i.time) - epoch(t.started) + t.before) AS x
     FROM (
@@ -248,8 +81,8 @@ _RANGE = """
         min(value) AS low, max(value) AS high
     FROM placed GROUP BY iter HAVING count(*) = $runs
 """
-# Of each column of pixels the first, the last, the least and the greatest point are kept: a line
-# through these is the line through all. Without too many points, each has a column of its own.
+# Keep the first, last, least and greatest point of each column of pixels: a line through these
+# looks like the line through all points. With few points, each is its own column.
 _THINNED = """
 WITH own AS NOT MATERIALIZED ({own}), placed AS NOT MATERIALIZED ({placed}),
 line AS MATERIALIZED ({line}),
@@ -278,16 +111,170 @@ SELECT points, nonfinite, iter, x, a, b, c, d FROM kept ORDER BY iter
 _POINT = "{'iter': iter, 'x': x, 'value': value, 'low': low, 'high': high}"
 
 
-def points_query(x: str, *, smooth: int, several: bool, extremes: bool) -> str:
-    """Give the query for the columns of pixels of one curve, from left to right.
+class Point(NamedTuple):
+    """A point of a curve; `y` is None where nothing finite was recorded: the line breaks there."""
 
-    It takes `$uids`, `$key`, `$columns` and, of several runs, their number as `$runs`.
+    x: float
+    y: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@attrs.frozen
+class Curve:
+    """The values of one key of one group of runs.
+
+    Attributes:
+        key: The key.
+        group: The runs; with several of them, the points are their mean.
+        points: From left to right, thinned.
+        total: Number of points before thinning.
+        gaps: Points that cannot be drawn: not finite, or not positive on a logarithmic axis.
+        partial: Iterations that only some of the runs have; they are not drawn.
+    """
+
+    key: str
+    group: Group
+    points: tuple[Point, ...]
+    total: int
+    gaps: int
+    partial: int = 0
+
+    @property
+    def drawn(self) -> bool:
+        """Whether any point can be drawn."""
+        return any(point.y is not None for point in self.points)
+
+
+def curves(
+    connection: duckdb.DuckDBPyConnection,
+    groups: Sequence[Group],
+    keys: Sequence[str],
+    *,
+    x: str = "iteration",
+    smooth: int = 1,
+    band: str = "error",
+    log_y: bool = False,
+    columns: int = 800,
+) -> tuple[list[Curve], str]:
+    """Read the curve of every group and key that has a point.
 
     Args:
-        x: What is to the right.
-        smooth: How many of the newest points are averaged.
-        several: Whether it is the mean of several runs.
-        extremes: Whether the band of a mean shows these, not the standard error.
+        connection: An open database.
+        groups: Single runs, and seeds of one experiment.
+        keys: The keys.
+        x: One of `X_AXES`.
+        smooth: Average this many of the newest points.
+        band: One of `BANDS`.
+        log_y: Leave out values that a logarithmic axis cannot show.
+        columns: Width in pixels; at most four points are kept for each.
+
+    Returns:
+        The curves, and the title of the x axis.
+
+    Raises:
+        UserError: No run recorded what `x` needs.
+    """
+    found = [
+        curve
+        for key in keys
+        for group in groups
+        if (curve := _curve(connection, group, key, x, smooth, band, columns)).total
+    ]
+    if not found and x == "samples":
+        raise UserError(f"no points over samples: that needs {SAMPLES!r} beside each key")
+    found = [_positive(curve) for curve in found] if log_y else found
+    return _in_units(found) if x == "time" else (found, x)
+
+
+def nothing_drawn(found: Iterable[Curve], keys: Sequence[str]) -> str:
+    """Say why no curve can be drawn; empty where one can."""
+    listed = list(found)
+    if any(curve.drawn for curve in listed):
+        return ""
+    names = ", ".join(keys)
+    if listed:
+        total = sum(curve.total for curve in listed)
+        return f"{names}: {total} points, and none of them can be drawn"
+    return f"{names}: no points are recorded yet"
+
+
+def _curve(
+    connection: duckdb.DuckDBPyConnection,
+    group: Group,
+    key: str,
+    x: str,
+    smooth: int,
+    band: str,
+    columns: int,
+) -> Curve:
+    uids = group.uids
+    query = points_query(x, smooth=smooth, several=len(uids) > 1, extremes=band == "range")
+    given = {"uids": uids, "key": key, "columns": columns}
+    rows = connection.execute(query, given | ({"runs": len(uids)} if len(uids) > 1 else {}))
+    points: list[Point] = []
+    total = gaps = 0
+    for count, nonfinite, _, at, *kept in rows.fetchall():
+        total, gaps = total + count, gaps + nonfinite
+        points += _of_column(at, kept, hide=band == "none", gap=nonfinite == count)
+    partial = _partial(connection, uids, key) if len(uids) > 1 else 0
+    return Curve(key, group, tuple(points), total, gaps, partial)
+
+
+def _of_column(
+    at: float, kept: Sequence[dict[str, float] | None], *, hide: bool, gap: bool
+) -> list[Point]:
+    if gap:
+        return [Point(at, None)]
+    different = {point["iter"]: point for point in kept if point is not None}
+    points = [Point(p["x"], p["value"], p["low"], p["high"]) for _, p in sorted(different.items())]
+    return [Point(point.x, point.y) for point in points] if hide else points
+
+
+def _partial(connection: duckdb.DuckDBPyConnection, uids: Sequence[str], key: str) -> int:
+    """Count the iterations that some of the runs have and others lack."""
+    row = connection.execute(
+        "SELECT count(*) FROM (SELECT iter FROM metric WHERE key = ? AND list_contains(?, uid) "
+        "GROUP BY iter HAVING count(*) < ?)",
+        [key, list(uids), len(uids)],
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _in_units(found: Sequence[Curve]) -> tuple[list[Curve], str]:
+    """Scale times to the largest unit that suits the longest curve; return its name too."""
+    longest = max((curve.points[-1].x for curve in found if curve.points), default=0.0)
+    seconds, unit = next((each, name) for least, each, name in _UNITS if longest >= least)
+    scaled = [tuple(p._replace(x=p.x / seconds) for p in curve.points) for curve in found]
+    curves = [attrs.evolve(c, points=p) for c, p in zip(found, scaled, strict=True)]
+    return curves, f"{unit} of running"
+
+
+def _positive(curve: Curve) -> Curve:
+    """Break a curve where a logarithmic axis cannot show it."""
+    points: list[Point] = []
+    lost = 0
+    for point in curve.points:
+        if point.y is not None and not point.y > 0:
+            lost += 1
+            points.append(Point(point.x, None))
+        elif point.low is not None and not point.low > 0:
+            points.append(point._replace(low=point.y))
+        else:
+            points.append(point)
+    return attrs.evolve(curve, points=tuple(points), gaps=curve.gaps + lost)
+
+
+def points_query(x: str, *, smooth: int, several: bool, extremes: bool) -> str:
+    """Return the query for one curve: a row for each column of pixels, from left to right.
+
+    Its parameters are `$uids`, `$key`, `$columns` and, for several runs, their number as `$runs`.
+
+    Args:
+        x: One of `X_AXES`.
+        smooth: Number of newest points to average.
+        several: Take the mean of several runs.
+        extremes: Make the band of a mean from extremes, not from the standard error.
     """
     own = _OWN if smooth <= 1 else _SMOOTH.format(before=smooth - 1, own=_OWN)
     mean = _RANGE if extremes else _MEAN

@@ -31,13 +31,17 @@ from jaxpot.views.sections import (
 )
 
 REFRESHES_PER_SECOND = 4
+SIDE_BY_SIDE = 76
+_LEAST_ROWS = 2
+_LEAGUE_SHARE = 4
+Section = Callable[[int], Lines]
 
 
 class Dashboard:
-    """Draws a run in place, a few times a second, from a thread of its own.
+    """An observer that draws a run in place, a few times a second, from another thread.
 
-    The loop's calls only leave references for that thread. Use it as a context manager, so that
-    the terminal is given back however the run ends:
+    The loop's calls only store references for that thread. Use it as a context manager, so that the
+    terminal is restored however the run ends:
 
         with Dashboard(console) as dashboard:
             run(..., observer=dashboard)
@@ -51,13 +55,13 @@ class Dashboard:
         live: bool = True,
         hint: str = HINT,
     ) -> None:
-        """Prepares a display.
+        """Prepare a display, which opens when the run starts.
 
         Args:
-            console: Where to draw; stderr when None.
-            clock: Seconds that only grow.
-            live: False draws nothing until `frame` is asked for (tests, pictures).
-            hint: What the last line says of Ctrl-C.
+            console: The terminal; stderr when None.
+            clock: A monotonic clock in seconds.
+            live: False draws only when asked by `frame` (for tests and pictures).
+            hint: The last line's words about Ctrl-C.
         """
         self.console = console or Console(stderr=True)
         self._clock, self._hint = clock, hint
@@ -67,7 +71,6 @@ class Dashboard:
         self._live: Live | None = None
 
     def __enter__(self) -> Dashboard:
-        """Returns itself; the display opens when the run starts."""
         return self
 
     def __exit__(
@@ -76,15 +79,15 @@ class Dashboard:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Gives the terminal back, with the last picture left on it."""
+        """Restore the terminal, with the last picture left on it."""
         self._stop()
 
-    def recalling(self, *, past: bool) -> None:
-        """Hears that what follows was before, or that the past is told; old warnings stay there."""
+    def replaying(self, *, past: bool) -> None:
+        """Leave out warnings of the past, which is replayed."""
         self._past = past
 
     def started(self, info: RunInfo) -> None:
-        """Opens the display; again, for a further attempt, it begins anew."""
+        """Open the display, or start again for a further attempt."""
         progress = Progress(clock=self._clock, hint=self._hint)
         progress.started(info)
         self.progress = progress
@@ -99,40 +102,35 @@ class Dashboard:
             self._live.start()
 
     def compiling(self, program: str) -> None:
-        """Shows what is being compiled."""
         self.progress.compiling(program)
 
     def compiled(self, program: str, seconds: float) -> None:
-        """Goes back to showing the training."""
         self.progress.compiled(program, seconds)
 
     def payload(self, payload: Mapping[str, float | int]) -> None:
-        """Takes an iteration's payload for the next picture."""
         self.progress.payload(payload)
 
     def checkpoint(self, record: Mapping[str, Any]) -> None:
-        """Takes a checkpoint's record for the next picture, and warns of one that failed."""
         failure = self.progress.checkpoint(record)
         if failure is not None:
             self.warning(failure)
 
     def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
-        """Takes what the league holds for the next picture."""
         self.progress.standings(standings)
 
     def warning(self, text: str) -> None:
-        """Prints a warning above the picture, in full, where it stays."""
+        """Print a warning in full above the picture, where it stays."""
         if self._past:
             return
         self.console.print(Text(f"warning: {text}", style="yellow"))
 
     def finished(self, result: RunResult) -> None:
-        """Draws the last picture and closes the display."""
+        """Draw the last picture and close the display."""
         self.progress.finished(result)
         self._stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Draws the present picture in the room that the console has."""
+        """Draw the current picture as large as the console allows."""
         # A terminal echoes Ctrl-C as two characters; on a full last line they would wrap, and the
         # next picture would start a line too low.
         width = max(1, options.max_width - 2)
@@ -145,18 +143,11 @@ class Dashboard:
             live.stop()
 
 
-SIDE_BY_SIDE = 76
-_LEAST_ROWS = 2
-_LEAGUE_SHARE = 4
-
-Section = Callable[[int], Lines]
-
-
 def frame(progress: Progress, size: Size) -> Lines:
-    """Draws a run.
+    """Draw a run as lines of styled text: a pure function of its progress and the size.
 
-    Sections are cut or left out, the least important first, where the height does not hold them
-    all, and lines are cut at the width: a small terminal shows less and never wraps.
+    Where the height is too small, the least important sections are cut or left out; lines are cut
+    at the width. A small terminal shows less and never wraps.
     """
     info = progress.info
     if info is None:
@@ -177,7 +168,7 @@ def frame(progress: Progress, size: Size) -> Lines:
 
 
 def _middle(progress: Progress, info: RunInfo, size: Size) -> list[Section]:
-    """Returns the sections between head and foot, the most important first."""
+    """Return the sections between head and foot, the most important first."""
     evaluations, expected = _whole(evaluation_lines(progress)), _whole(gates(progress, info))
     league = _league(progress, size)
     if size.width >= SIDE_BY_SIDE:
@@ -192,12 +183,12 @@ def _middle(progress: Progress, info: RunInfo, size: Size) -> list[Section]:
 
 
 def _whole(lines: Lines) -> Section | None:
-    """Returns a section that is cut where it does not fit; None where there is nothing in it."""
+    """Return a section that is cut where it does not fit; None for no lines."""
     return (lambda room: lines[:room]) if lines else None
 
 
 def _league(progress: Progress, size: Size) -> Section | None:
-    """Returns the league's section, which is drawn for the room that it gets."""
+    """Return the league's section, which adapts to the room that it gets."""
     standings = progress.league
     if standings is None or not standings.entries:
         return None

@@ -15,7 +15,6 @@ from jaxpot.views.progress import Entry, Evaluation, Payload, Progress, Standing
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
 
-
 CURVES = {
     "total_loss": "total loss",
     "policy_loss": "policy loss",
@@ -30,11 +29,16 @@ _LABEL = 15
 _BEST = {"lost": "lost", "win_rate": "win", "avg_reward": "reward"}
 _VALUE = 10
 _LEAST_DRAWN = 5
+_MOST_ENTRIES = 8
+_LEAST_COUNTED = 4
+_NAME, _SCORE, _ROLLOUTS = 15, 10, 11
+GAP = "   "
+Lines = list[Text]
 
 
 @attrs.frozen
 class Size:
-    """The room that a picture has, in characters, and whether it can show more than ASCII."""
+    """Room for a picture in characters, and whether it may use only ASCII."""
 
     width: int
     height: int
@@ -42,7 +46,7 @@ class Size:
 
 
 def curves(progress: Progress, size: Size) -> Lines:
-    """Draws each loss over the run so far, and its newest value."""
+    """Draw each loss over the run so far, and its newest value."""
     latest = progress.latest
     if latest is None:
         return []
@@ -64,7 +68,7 @@ def curves(progress: Progress, size: Size) -> Lines:
 
 
 def phases(progress: Progress, size: Size) -> Lines:
-    """Draws how long each phase took when it was last timed."""
+    """Draw how long each phase took when it was last timed."""
     timed = progress.timed
     if timed is None:
         return []
@@ -92,7 +96,7 @@ def phases(progress: Progress, size: Size) -> Lines:
 
 
 def evaluation_lines(progress: Progress) -> Lines:
-    """Draws what each evaluator measured last, and its best."""
+    """Draw each evaluator's newest results and its best."""
     shown = [(one, one.latest) for one in progress.evaluations if one.latest is not None]
     if not shown:
         return []
@@ -129,7 +133,7 @@ def _best(one: Evaluation, write: Callable[[float], str]) -> str:
 
 
 def gates(progress: Progress, info: RunInfo) -> Lines:
-    """Draws what is expected of the run, and whether it holds now."""
+    """Draw the spec's gates, and whether each holds now."""
     lines: Lines = []
     for gate in info.experiment.expect:
         wanted = f"{gate.metric} {words.bounds(gate.min, gate.max)} at {gate.at}"
@@ -146,17 +150,12 @@ def _holds(gate: Expect, value: float) -> bool:
     return (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
 
 
-_MOST_ENTRIES = 8
-_LEAST_COUNTED = 4
-_NAME, _SCORE, _ROLLOUTS = 15, 10, 11
-
-
 def league_lines(standings: Standings, room: int) -> list[Text]:
-    """Draws the strongest entries in at most `room` lines, and counts those that it leaves out.
+    """Draw the strongest entries in at most `room` lines, and count the rest.
 
     Args:
-        standings: What there is to draw.
-        room: Lines, at least one. With few of them, only the title counts what is left out.
+        standings: The league.
+        room: Number of lines, at least one. With very few, only the title counts the rest.
     """
     entries = standings.entries
     most = min(_MOST_ENTRIES, room - 1)
@@ -181,28 +180,22 @@ def _line(entry: Entry) -> Text:
     return line.append(", active", style="yellow") if is_recalled(entry) else line
 
 
-GAP = "   "
-
-Lines = list[Text]
-
-
 def at_iteration(payload: Mapping[str, float | int]) -> str:
-    """Writes the iteration of a payload, counted from 1."""
+    """Write the iteration of a payload, counted from 1."""
     return f" at {int(payload['iter']) + 1}"
 
 
 def plural(amount: int, noun: str) -> str:
-    """Writes an amount of things."""
     return f"{amount} {noun}{'' if amount == 1 else 's'}"
 
 
 def cell(text: str, width: int) -> str:
-    """Writes text as wide as a column."""
+    """Pad or cut text to a column's width."""
     return text[: width - 1].ljust(width) if len(text) >= width else text.ljust(width)
 
 
 def fitting(parts: Iterable[str], width: int) -> str:
-    """Joins as many parts as fit."""
+    """Join as many parts as fit."""
     line = ""
     for part in parts:
         longer = f"{line}   {part}" if line else part
@@ -213,7 +206,7 @@ def fitting(parts: Iterable[str], width: int) -> str:
 
 
 def spread(left: Text, right: Text, width: int) -> Text:
-    """Puts two texts at the two ends of a line; the left alone where there is no room."""
+    """Put two texts at the ends of a line; only the left one where there is no room."""
     gap = width - left.cell_len - right.cell_len
     if gap < 2:
         return left
@@ -221,7 +214,7 @@ def spread(left: Text, right: Text, width: int) -> Text:
 
 
 def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> Lines:
-    """Puts two blocks of lines side by side, the left one `width` wide."""
+    """Put two blocks of lines side by side, the left one `width` wide."""
     lines: Lines = []
     for row in range(max(len(left), len(right))):
         one = left[row] if row < len(left) else Text()

@@ -40,8 +40,8 @@ def test_a_band_is_drawn_where_there_is_one():
 def test_long_curves_have_few_points_to_hover():
     curves = [made(count=2000)]
     rows = chart(curves, styles_of(curves), x_title="x", interactive=True)["data"]["values"]
-    assert sum(1 for row in rows if row.get("told")) < 200
-    assert rows[-1]["told"] == 1
+    assert sum(1 for row in rows if row.get("hover")) < 200
+    assert rows[-1]["hover"] == 1
 
 
 def test_pictures_are_drawn_with_names_as_they_are():

@@ -92,10 +92,10 @@ def test_a_further_attempt_begins_the_picture_anew():
 def test_warnings_of_the_past_are_not_printed_again():
     console, clock = terminal(color_system=None), Clock()
     with Dashboard(console, clock=clock) as dashboard:
-        dashboard.recalling(past=True)
+        dashboard.replaying(past=True)
         dashboard.started(info())
         dashboard.warning("long ago")
-        dashboard.recalling(past=False)
+        dashboard.replaying(past=False)
         dashboard.warning("now")
     assert "long ago" not in console.file.getvalue()
     assert "warning: now" in console.file.getvalue()
