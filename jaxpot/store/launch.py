@@ -15,7 +15,7 @@ _SORTED_FROM = 250_000
 
 
 def start_sorting(runs_dir: Path, unsorted: int) -> bool:
-    """Start the process that sorts points for good; nobody waits for it.
+    """Start the process that sorts points, without waiting for it.
 
     Args:
         runs_dir: The folder of the runs.

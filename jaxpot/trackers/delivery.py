@@ -1,6 +1,6 @@
 """Deliver a run's records to one sink, each exactly once as far as the sink can tell.
 
-How far a sink has come is a file of its own: a payload before which everything is safe. After
+A file records how far a sink has come: a payload before which everything is safe. After
 anything goes wrong, the sink is built again, forgets that payload's iteration and all later ones,
 and gets them again. So whenever the process dies, a record that was delivered but not yet known to
 be safe is delivered a second time, and still counts once.
