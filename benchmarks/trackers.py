@@ -70,14 +70,15 @@ class Jaxpot:
     def begin(self, name: str) -> None:
         from contextlib import ExitStack
 
-        from jaxpot.store import JOURNAL_VERSION, Journal, create_run, start_child
+        from jaxpot.store import JOURNAL_VERSION, Journal, create_run
+        from jaxpot.trackers.process import SideProcess
 
         self.stack = ExitStack()
         header = {"journal_version": JOURNAL_VERSION, "name": name, "spec": {"name": name}}
         uid, folder = self.stack.enter_context(create_run(self.runs_dir, header))
         self.uids[name] = uid
         self.journal = self.stack.enter_context(Journal(folder / "journal.jsonl"))
-        self.child = start_child(self.runs_dir) if name == "long" else None
+        self.process = SideProcess(folder) if name == "long" else None
         self.journal.append({"kind": "attempt", "attempt": 1, "start_iter": 0})
 
     def record(self, iteration: int, values: Values) -> None:
@@ -88,8 +89,8 @@ class Jaxpot:
         self.journal.append({"kind": "end", "attempt": 1, "status": "completed"})
         self.journal.sync()
         self.stack.close()
-        if self.child is not None:
-            self.child.stop()
+        if self.process is not None:
+            self.process.stop()
 
     def series(self, name: str) -> list[float]:
         query = "SELECT value FROM metric WHERE uid = ? AND key = ? ORDER BY iter"

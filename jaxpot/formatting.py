@@ -11,7 +11,7 @@ ASCII_BLOCKS = "_.-=+*%#"
 
 
 def number(value: float) -> str:
-    """Writes a number with four significant digits; whole numbers in full."""
+    """Write a number with four significant digits, and whole numbers in full."""
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
@@ -25,7 +25,7 @@ def plural(amount: int, noun: str) -> str:
 
 
 def percent(value: float) -> str:
-    """Writes a fraction as a percentage; never rounds a loss away, nor up to 100."""
+    """Write a fraction as a percentage; a small loss never rounds to 0 or 100."""
     if not math.isfinite(value):
         return number(value)
     shown = f"{100 * value:.1f}"
@@ -37,7 +37,7 @@ def percent(value: float) -> str:
 
 
 def count(value: float) -> str:
-    """Writes a large number with a unit prefix: `574 k`, `1.2 M`."""
+    """Write a large number with a unit prefix: `574 k`, `1.2 M`."""
     for divisor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= divisor:
             scaled = value / divisor
@@ -46,7 +46,7 @@ def count(value: float) -> str:
 
 
 def size(amount: float) -> str:
-    """Writes a number of bytes in the largest unit that it fills: `812 B`, `1.2 MiB`."""
+    """Write a number of bytes in the largest unit that it fills: `812 B`, `1.2 MiB`."""
     if amount < 1024:
         return f"{amount:.0f} B"
     scaled = amount / 1024
@@ -58,7 +58,7 @@ def size(amount: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Writes a length of time: `0:09`, `1:02:03`, `2 d 3:04:05`."""
+    """Write a length of time: `0:09`, `1:02:03`, `2 d 3:04:05`."""
     if not math.isfinite(seconds) or seconds < 0:
         return "-:--"
     minutes, second = divmod(int(seconds + 0.5), 60)
@@ -70,7 +70,7 @@ def duration(seconds: float) -> str:
 
 
 def span(seconds: float) -> str:
-    """Writes a measured time: `7.1 ms`, `3.42 s`, `5:12`."""
+    """Write a measured time: `7.1 ms`, `3.42 s`, `5:12`."""
     if not math.isfinite(seconds):
         return number(seconds)
     if seconds < 0.001:
@@ -81,9 +81,9 @@ def span(seconds: float) -> str:
 
 
 def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) -> str:
-    """Draws a series in one line of at most `width` characters, from its least to its greatest.
+    """Draw a series in one line of at most `width` characters, scaled to its extremes.
 
-    Longer series are averaged by bucket; a bucket without a finite value is drawn as `!`.
+    Longer series are averaged in buckets; a bucket without a finite value is drawn as `!`.
     """
     blocks = ASCII_BLOCKS if ascii_only else BLOCKS
     means = [_mean(bucket) for bucket in _buckets(values, width)]
@@ -98,7 +98,7 @@ def sparkline(values: Sequence[float], width: int, *, ascii_only: bool = False) 
 
 
 def bounds(least: float | None, most: float | None) -> str:
-    """Writes the bounds of a gate: `>= 0.9`, `<= 0.005`, `0.1..0.2`."""
+    """Write the bounds of a gate: `>= 0.9`, `<= 0.005`, `0.1..0.2`."""
     if least is not None and most is not None:
         return f"{number(least)}..{number(most)}"
     if least is not None:
@@ -107,11 +107,11 @@ def bounds(least: float | None, most: float | None) -> str:
 
 
 def printable(text: str, *, keep: str = "\n\t\u00a0") -> str:
-    """Writes text without what would move a terminal's cursor, or is no text at all.
+    """Replace control characters, which could move a terminal's cursor.
 
     Args:
-        text: What a stranger may have written.
-        keep: The unprintable characters that are left as they are.
+        text: Text from an unknown source.
+        keep: Unprintable characters to keep.
     """
     return "".join(char if char.isprintable() or char in keep else "\ufffd" for char in text)
 

@@ -29,12 +29,12 @@ class Spread:
 
 @attrs.frozen
 class Welch:
-    """Two means that need not have one variance.
+    """Difference of two means whose variances may differ (Welch's t).
 
     Attributes:
-        difference: The first less the second.
+        difference: The first minus the second.
         error: Standard error of the difference.
-        ratio: The difference in such errors; infinite where neither of the two has any spread.
+        ratio: The difference in standard errors; infinite where neither has any spread.
         freedom: Degrees of freedom by Welch and Satterthwaite; NaN without any spread.
     """
 
@@ -45,7 +45,7 @@ class Welch:
 
 
 def spread_of(values: Sequence[float]) -> Spread:
-    """Compute the mean of values and its standard error, that of the sample: divided by n - 1."""
+    """Compute the mean and its standard error, that of the sample: divided by n - 1."""
     count = len(values)
     numbers = [value for value in values if not math.isnan(value)]
     least, most = (min(numbers), max(numbers)) if numbers else (math.nan, math.nan)

@@ -26,20 +26,20 @@ MAY_IMPORT = {
     "models": {"errors", "spec"},
     "algorithms": {"errors", "games", "models", "spec"},
     "checkpoints": {"errors", "paths", "spec"},
-    "store": {"errors", "paths", "signals", "spec"},
+    "store": {"errors", "paths", "spec"},
+    "trackers": {"errors", "paths", "signals", "spec", "store"},
     "league": {"errors", "spec"},
     "evaluators": {
         *("algorithms", "checkpoints", "errors", "games", "league", "models", "spec", "store"),
     },
     "loop": {
         *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "league"),
-        *("models", "paths", "signals", "spec", "statistics", "store"),
+        *("models", "paths", "signals", "spec", "statistics", "store", "trackers"),
     },
     "verify": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
     "testing": {
         *("algorithms", "errors", "evaluators", "games", "models", "spec", "store", "verify"),
     },
-    "trackers": {"errors", "formatting", "loop", "paths", "signals", "spec", "store"},
     "views": {
         *("errors", "formatting", "loop", "paths", "signals", "spec", "statistics", "store"),
         *("trackers", "verify"),
@@ -63,7 +63,6 @@ LIGHT = (
 
 BEFORE_JAX = (
     "compile",
-    "delivery",
     "environment",
     "fields",
     "gates",

@@ -12,7 +12,7 @@ from jaxpot.errors import UserError
 from jaxpot.formatting import printable
 
 if TYPE_CHECKING:
-    from jaxpot.views.comparison.tables import Table
+    from jaxpot.views.tables import Table
 
 
 class At(click.ParamType):
@@ -65,9 +65,8 @@ def compare_command(
     """
     options.exclude({"--all": every, "--keys": keys})
     options.exclude({"--json": as_json, "--markdown": markdown})
-    from jaxpot.views.comparison import compare
-    from jaxpot.views.comparison.record import comparison_record
-    from jaxpot.views.comparison.tables import tables
+    from jaxpot.views.compare import compare
+    from jaxpot.views.tables import comparison_record, tables
 
     store = options.current_store()
     uids = options.all_uids(store, runs)

@@ -17,7 +17,7 @@ from jaxpot.formatting import plural
 from jaxpot.paths import write_output
 
 if TYPE_CHECKING:
-    from jaxpot.views.charts import Curve
+    from jaxpot.views.curves import Curve
 
 _FORMS = (".png", ".svg", ".html")
 _MOST_SMOOTHED = 1_000_000
@@ -81,10 +81,9 @@ def plot_command(
     """
     if output is not None and output.suffix.lower() not in _FORMS:
         raise UserError(f"-o {output}: the name must end in .png, .svg or .html")
-    from jaxpot.views.charts import curves, nothing_drawn
-    from jaxpot.views.comparison import chosen_keys, grouped, read_runs
-    from jaxpot.views.comparison.compare import recorded_keys
-    from jaxpot.views.comparison.groups import differences
+    from jaxpot.views.compare import chosen_keys, recorded_keys
+    from jaxpot.views.curves import curves, nothing_drawn
+    from jaxpot.views.groups import differences, grouped, read_runs
 
     store = options.current_store()
     uids = options.all_uids(store, runs)
@@ -157,7 +156,8 @@ def report_command(
 
     The path of the file goes to stdout. An older report is replaced; any other file is not.
     """
-    from jaxpot.views.report import is_ours, report_page
+    from jaxpot.views.pages import is_ours
+    from jaxpot.views.report import report_page
 
     store = options.current_store()
     uids = options.all_uids(store, runs)
@@ -171,20 +171,20 @@ def report_command(
 
 def _file(form: str, found: Sequence[Curve], *, x_title: str, log_y: bool) -> bytes:
     if form == ".html":
-        from jaxpot.views.report.figures import curves_page
+        from jaxpot.views.pages import curves_page
 
         return curves_page(found, x_title=x_title, log_y=log_y).encode()
-    from jaxpot.views.charts import facets, render
+    from jaxpot.views.charts import facets, png, svg
 
     spec = facets(found, x_title=x_title, log_y=log_y)
-    return render.png(spec) if form == ".png" else render.svg(spec)
+    return png(spec) if form == ".png" else svg(spec)
 
 
 def _show(found: Sequence[Curve], *, x_title: str, log_y: bool) -> None:
     """Draw on stdout, as wide as the terminal; without colours if it is not a terminal."""
     from rich.console import Console
 
-    from jaxpot.views.charts.terminal import Paper, draw
+    from jaxpot.views.text_chart import Paper, draw
 
     console = Console(highlight=False, soft_wrap=True)
     encoding = (sys.stdout.encoding or "ascii").lower().replace("-", "")

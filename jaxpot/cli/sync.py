@@ -52,14 +52,17 @@ def sync_command(
     """
     import attrs
 
-    from jaxpot.loop.delivery import Deliveries
     from jaxpot.store.runs import find
+    from jaxpot.trackers.process import SideProcess
 
     rows: list[dict[str, Any]] = []
     for selector in runs:
         found = find(options.current_runs_dir(), selector)
         tables = _tables(found.path, names, overrides)
-        for state in Deliveries(found.path, tables, tries=1).stop(timeout=None):
+        process = SideProcess(found.path, tables, ingest=False, tries=1)
+        states = process.finish_sinks(timeout=None)
+        process.stop()
+        for state in states:
             rows.append({"run": found.uid, **attrs.asdict(state)})
             if (text := state.warning(found.uid)) is not None:
                 note(f"warning: {text}")

@@ -19,7 +19,6 @@ from jaxpot.errors import UserError
 from jaxpot.exchange.copying import copy_tree
 from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
 from jaxpot.paths import sync
-from jaxpot.store import delivery
 from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
 from jaxpot.store.forms import completed
@@ -28,6 +27,7 @@ from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import LOCK_NAME, RunLock, run_dir
 from jaxpot.store.state import RunState
+from jaxpot.trackers.delivery import FOLDER as SINKS_FOLDER
 
 IMPORTING = ".importing-"
 
@@ -129,7 +129,7 @@ def staging(runs_dir: Path) -> Iterator[Path]:
 
 def _skipped(*, checkpoints: bool) -> frozenset[str]:
     # What sinks have is of the machine that delivered it.
-    always = {JOURNAL_NAME, LOCK_NAME, delivery.FOLDER}
+    always = {JOURNAL_NAME, LOCK_NAME, SINKS_FOLDER}
     return frozenset(always if checkpoints else always | {"checkpoints"})
 
 

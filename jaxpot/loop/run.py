@@ -12,7 +12,6 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.delivery import Deliveries
 from jaxpot.loop.environment import collector_paused, ignored, prepare
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.graph import PhaseGraph
@@ -41,9 +40,9 @@ from jaxpot.spec import (
     validate,
 )
 from jaxpot.spec.resolve import plain
-from jaxpot.store import start_child
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 from jaxpot.store.runs import RunLock, create_run, find
+from jaxpot.trackers.process import SideProcess
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -228,9 +227,8 @@ def _attempt(
     with Journal(folder / JOURNAL_NAME) as journal:
         here = surroundings()
         recorder = _open(built, folder, journal, restored, record, here, observer, goal)
-        child = start_child(folder.parent) if ingest else None
-        sinks = experiment.sinks if ingest else {}
-        deliveries = Deliveries(folder, {name: plain(sink) for name, sink in sinks.items()})
+        sinks = {name: plain(sink) for name, sink in experiment.sinks.items()}
+        side_process = SideProcess(folder, sinks) if ingest else None
         clock = Clock()
         from jaxpot.loop.train import run_attempt
 
@@ -260,14 +258,13 @@ def _attempt(
             raise
         else:
             # Wait a moment for the sinks, and say once how each was left.
-            for state in deliveries.stop():
+            for state in side_process.finish_sinks() if side_process is not None else ():
                 with suppress(JournalError):
                     recorder.event("sink", attrs.asdict(state))
                 if (text := state.warning(folder.name)) is not None:
                     observer.warning(text)
         finally:
-            deliveries.let_go()
-            undone = child.stop() if child is not None else None
+            undone = side_process.stop() if side_process is not None else None
         if undone:
             observer.warning(f"the database lags behind the journal: {undone}")
         observer.finished(result)

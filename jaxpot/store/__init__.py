@@ -14,7 +14,6 @@ from jaxpot.store.errors import (
 )
 from jaxpot.store.history import live_payloads, read_header, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, Journal, JournalError
-from jaxpot.store.launch import IngestChild, start_child
 from jaxpot.store.query import QueryError
 from jaxpot.store.reader import RunRow, Store
 from jaxpot.store.runs import (
@@ -34,7 +33,6 @@ __all__ = [
     "DatabaseDamagedError",
     "DatabaseFullError",
     "DatabaseHeldError",
-    "IngestChild",
     "Journal",
     "JournalError",
     "LockKeptError",
@@ -54,5 +52,4 @@ __all__ = [
     "read_header",
     "records",
     "run_dir",
-    "start_child",
 ]

@@ -1,79 +1,21 @@
-"""Starting the processes beside the user's: one ingests beside a run, one sorts what is over."""
+"""Start the process that sorts the points of runs that are over."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jaxpot.store.locking import is_locked
 
-if TYPE_CHECKING:
-    import subprocess
-
-INTERVAL_SECONDS = 10.0
 SORTING_LOCK_NAME = "jaxpot.sorting.lock"
 
 # Fewer points are read as fast as they are, and not worth a process.
 _SORTED_FROM = 250_000
 
 
-class IngestChild:
-    """A handle on the process; keep it for as long as the run writes."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
-
-    def stop(self, timeout: float = 30.0) -> str | None:
-        """Have it ingest what is left and end; give what it could not do, or None.
-
-        One that takes longer than `timeout` seconds is killed, which loses nothing: the next
-        reader ingests the rest.
-        """
-        import subprocess
-
-        try:
-            said, _ = self._process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-            return f"the ingest took longer than {timeout:g} s; the next command that reads goes on"
-        return said.strip() or None
-
-    def __enter__(self) -> IngestChild:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-
-def start_child(runs_dir: Path, *, interval: float = INTERVAL_SECONDS) -> IngestChild:
-    """Start the process that ingests into the database of `runs_dir`."""
-    import subprocess  # with what it imports, a tenth of a reading command's time
-
-    # -P: a file in the user's directory must not stand in for a module of the same name.
-    command = [sys.executable, "-P", "-m", "jaxpot.store.child"]
-    command += ["--runs-dir", str(runs_dir), "--interval", str(interval)]
-    return IngestChild(
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C in the terminal is for the run
-            text=True,
-        )
-    )
-
-
 def start_sorting(runs_dir: Path, unsorted: int) -> bool:
-    """Start the process that sorts points for good; nobody waits for it.
+    """Start the process that sorts points, without waiting for it.
 
     Args:
         runs_dir: The folder of the runs.
@@ -86,7 +28,7 @@ def start_sorting(runs_dir: Path, unsorted: int) -> bool:
         return False
     if is_locked(runs_dir / SORTING_LOCK_NAME):
         return False
-    import subprocess
+    import subprocess  # with what it imports, a tenth of a reading command's time
 
     command = [sys.executable, "-P", "-m", "jaxpot.store.sorting", "--runs-dir", str(runs_dir)]
     nowhere = subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""What a sink is: someone who is given a run's records, in their order, in a process of its own."""
+"""The protocol of sinks: they get a run's records in order, in a separate process."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, BinaryIO, Protocol
 import attrs
 
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
-"""How a journal writes the floats that JSON does not have; `float` reads them."""
+"""A journal's text for the floats that JSON lacks; `float` reads them."""
 
 
 @attrs.frozen(kw_only=True)
 class SinkRun:
-    """The run whose records a sink is given.
+    """The run whose records a sink gets.
 
     Attributes:
         uid: Its identifier.
         name: The spec's name.
-        folder: A folder inside the run's that is the sink's own; not made yet.
+        folder: A folder for this sink alone, inside the run's folder; not made yet.
     """
 
     uid: str
@@ -29,63 +29,62 @@ class SinkRun:
 
 
 class Sink(Protocol):
-    """Takes records as the run's journal has them; `docs/sinks.md` lists their fields.
+    """Gets records as they are in the run's journal; `docs/sinks.md` lists their fields.
 
     A number that is not finite is one of the strings `NOT_FINITE`. An error that a method raises
-    closes the sink: it is built anew a while later, and goes on where it last was flushed.
+    closes the sink: it is built again later, and goes on after its last flush.
     """
 
     @property
     def from_start(self) -> bool:
-        """Whether every restart is at iteration 0, since the sink cannot go on where it was."""
+        """Whether every restart is at iteration 0, since the sink cannot go on in the middle."""
         ...
 
     def restart(self, iteration: int) -> None:
-        """Begins, or begins again: what came before of `iteration` and later ones is void.
+        """Start, or start again: earlier records of `iteration` and later ones are void.
 
-        It is the first call, with 0 for a new run. All records of `iteration` and later ones come
-        after it, also those that came before: a sink that forgets them here shows none twice.
+        This is the first call, with 0 for a new run. All records of `iteration` and later ones
+        follow, even those that came before; a sink that deletes void ones here shows none twice.
         """
         ...
 
     def header(self, record: Mapping[str, Any]) -> None:
-        """Takes the run's header, with the spec that holds by now; the second call."""
+        """Take the run's header, with the newest attempt's spec; this is the second call."""
         ...
 
     def payload(self, record: Mapping[str, Any]) -> None:
-        """Takes an iteration's payload."""
+        """Take an iteration's payload."""
         ...
 
     def histogram(self, record: Mapping[str, Any]) -> None:
-        """Takes a histogram of the iteration whose payload came last."""
+        """Take a histogram of the iteration of the last payload."""
         ...
 
     def standings(self, record: Mapping[str, Any]) -> None:
-        """Takes the league's standings after the iteration whose payload came last."""
+        """Take the league's standings after the iteration of the last payload."""
         ...
 
     def flush(self) -> None:
-        """Returns once what was given is safe: it does not come again."""
+        """Return once all records so far are safe: they do not come again."""
         ...
 
     def close(self) -> None:
-        """Lets go of everything; the last call."""
+        """Release everything; this is the last call."""
         ...
 
 
 class FileSink:
-    """What sinks share that write into one open file at a time."""
+    """A sink that writes into one open file at a time."""
 
     _file: BinaryIO | None = None
 
     def flush(self) -> None:
-        """Waits until everything is on the disk."""
+        """Wait until everything is on the disk."""
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Closes the file, if one is open."""
         if self._file is not None:
             self._file.close()
             self._file = None

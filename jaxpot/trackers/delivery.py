@@ -1,12 +1,14 @@
-"""Delivers a run's records to one sink, from the run's journal and its own place in it.
+"""Deliver a run's records to one sink, each exactly once as far as the sink can tell.
 
-The place that is kept is that of a payload: all before it is safe in the sink, and a sink that is
-built anew is first told to forget that payload's iteration and later ones. So whenever the process
-dies, what was delivered and not yet kept is delivered again and still counts once.
+A file records how far a sink has come: a payload before which everything is safe. After
+anything goes wrong, the sink is built again, forgets that payload's iteration and all later ones,
+and gets them again. So whenever the process dies, a record that was delivered but not yet known to
+be safe is delivered a second time, and still counts once.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,24 +17,87 @@ from typing import Any, Literal
 
 import attrs
 
-from jaxpot.store.delivery import Delivery, read_delivery, sink_folder
+from jaxpot.paths import write_file
 from jaxpot.store.history import read_header, records, records_between
 from jaxpot.store.journal import JOURNAL_NAME
+from jaxpot.store.locking import FileLock
 from jaxpot.trackers.base import NOT_FINITE, Sink, SinkRun
 
+FOLDER = "sinks"
+"""Folder in the run's folder."""
+
+BUSY = 75
+"""Exit status of a process that found another one delivering to its sink."""
+
+_VERSION = 1
 _KEEP_SECONDS = 2.0
 _DELIVERED = ("payload", "histogram", "standings", "end")
 _OF_THE_SPEC = ("spec", "spec_toml", "spec_digest", "training_digest")
 
 
+@attrs.frozen(kw_only=True)
+class Delivery:
+    """How far one sink has come: the contents of `sinks/NAME.json`.
+
+    Attributes:
+        config: The sink's table; when it changes, everything is delivered again.
+        offset: Byte of the journal from which everything has to be delivered (again).
+        attempt: Number of the attempt that `offset` is in.
+        iteration: The first iteration that is delivered from `offset` on.
+        done: Number of iterations that the sink has.
+        end: Byte of the journal up to which records were delivered.
+        state: Still on its way, up to date, or given up.
+        error: What keeps it from going on; None when nothing does.
+    """
+
+    config: Mapping[str, Any]
+    offset: int = 0
+    attempt: int = 0
+    iteration: int = 0
+    done: int = 0
+    end: int = 0
+    state: Literal["following", "delivered", "failed"] = "following"
+    error: str | None = None
+
+    def write(self, run_dir: Path, name: str) -> None:
+        """Replace the file of the sink `name`."""
+        path = _path(run_dir, name)
+        path.parent.mkdir(exist_ok=True)
+        said = {"version": _VERSION, **attrs.asdict(self, recurse=False)}
+        write_file(path, json.dumps(said).encode(), durable=True)
+
+
+def read_delivery(run_dir: Path, name: str) -> Delivery | None:
+    """Read how far the sink `name` has come; None where no file says it, or a damaged one."""
+    try:
+        data = json.loads(_path(run_dir, name).read_bytes())
+        if data.pop("version") != _VERSION:
+            return None
+        return Delivery(**data)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def delivery_lock(run_dir: Path, name: str) -> FileLock:
+    """Return the lock that keeps two processes from delivering to the sink `name`."""
+    path = lock_path(run_dir, name)
+    path.parent.mkdir(exist_ok=True)
+    return FileLock(path)
+
+
+def lock_path(run_dir: Path, name: str) -> Path:
+    """Return the file of the lock of the sink `name`."""
+    return _path(run_dir, name).with_suffix(".lock")
+
+
 class Deliverer:
-    """One sink of one run, and how far it has come.
+    """Deliver the records of one run to one sink.
 
     Args:
         run_dir: The run's folder.
-        name: The sink's.
-        config: The sink's table, which its place belongs to.
-        build: Makes the sink.
+        name: The sink's name.
+        config: The sink's table.
+        build: Builds the sink.
     """
 
     def __init__(
@@ -56,14 +121,14 @@ class Deliverer:
 
     @property
     def is_done(self) -> bool:
-        """Says whether the sink has all that the journal has."""
+        """Whether the sink has everything that the journal has."""
         return self.now.state == "delivered" and not any(
             record["kind"] in _DELIVERED or record["kind"] == "attempt"
             for _, _, record in records_between(self._journal, self.now.end)
         )
 
     def catch_up(self) -> None:
-        """Delivers what the journal has by now; whatever the sink raises comes out."""
+        """Deliver what is in the journal now; raise whatever the sink raises."""
         if self._sink is None:
             if self.is_done:
                 return
@@ -74,7 +139,7 @@ class Deliverer:
             self._keep("following")
 
     def finish(self) -> None:
-        """Delivers what is left and closes the sink; whatever that raises comes out."""
+        """Deliver what is left and close the sink; raise whatever the sink raises."""
         self.catch_up()
         sink, self._sink = self._sink, None
         if sink is not None:
@@ -83,9 +148,9 @@ class Deliverer:
             self._keep("delivered")
 
     def drop(self, error: Exception, *, final: bool) -> None:
-        """Lets go of a sink that fails, and keeps why; a later `catch_up` builds it anew.
+        """Close a sink that failed and keep the error; a later `catch_up` builds it again.
 
-        What was delivered since the last place was kept is delivered again then.
+        It then gets again what it got since its progress was last kept.
         """
         self._close()
         text = f"{type(error).__name__}: {error}"
@@ -94,12 +159,12 @@ class Deliverer:
         self.now.write(self._run_dir, self._name)
 
     def give_up(self, reason: str) -> None:
-        """Keeps why nothing more is delivered; the sink, which does not answer, is let be."""
+        """Keep why nothing more is delivered; the sink does not answer and is not called."""
         kept = attrs.evolve(self._kept, state="failed", error=reason)
         kept.write(self._run_dir, self._name)
 
     def _open(self) -> None:
-        """Builds the sink and begins where it can go on: not behind what is void by now."""
+        """Build the sink, and begin before the first record that is void by now."""
         self._close()
         header = read_header(self._journal)
         if header is None:
@@ -111,7 +176,7 @@ class Deliverer:
         run = SinkRun(
             uid=str(header["uid"]),
             name=str(header.get("name", header["uid"])),
-            folder=sink_folder(self._run_dir, self._name),
+            folder=self._run_dir / FOLDER / self._name,
         )
         sink = self._sink = self._build(run)
         if sink.from_start:
@@ -124,7 +189,7 @@ class Deliverer:
         self._kept_at = time.monotonic()
 
     def _deliver(self) -> bool:
-        """Delivers up to the journal's end; False at an attempt that voids what came before."""
+        """Deliver to the journal's end; False at an attempt that voids earlier records."""
         for start, end, record in records_between(self._journal, self.now.end):
             if record["kind"] == "attempt" and record["attempt"] not in self._starts:
                 self._keep("following")
@@ -171,7 +236,7 @@ class Deliverer:
         self._kept_at = time.monotonic()
 
     def _close(self) -> None:
-        """Closes a sink of which nothing is expected any more: what it raises changes nothing."""
+        """Close a sink that is not needed any more, whatever it raises."""
         sink, self._sink = self._sink, None
         with suppress(Exception):
             if sink is not None:
@@ -179,5 +244,9 @@ class Deliverer:
 
 
 def _is_readable(values: Mapping[str, Any]) -> bool:
-    """Says whether what stands for numbers does so: a damaged line may have any text."""
+    """Say whether every text is a number that JSON lacks; a damaged line may have any text."""
     return all(value in NOT_FINITE for value in values.values() if isinstance(value, str))
+
+
+def _path(run_dir: Path, name: str) -> Path:
+    return run_dir / FOLDER / f"{name}.json"

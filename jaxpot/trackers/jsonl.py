@@ -1,4 +1,4 @@
-"""A file of JSON lines: the rows that count, each once, in their order.
+"""A file of JSON lines: every row that counts, once, in order.
 
 A line has the record's `kind`, `time` and `iter`. A payload's keys stand beside those; a histogram
 has `name` and `counts`, standings have `standings`, and the header what a run's journal begins
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def build(config: JsonLines, *, run: SinkRun) -> JsonLinesSink:
-    """Makes the sink that `[sinks.<name>] kind = "jsonl"` declares."""
+    """Build the sink of `[sinks.<name>] kind = "jsonl"`."""
     if config.folder is None:
         return JsonLinesSink(run.folder.with_suffix(".jsonl"))
     return JsonLinesSink(expanded(config.folder) / f"{run.uid}.jsonl")
 
 
 class JsonLinesSink(FileSink):
-    """Appends lines to a file, and cuts off those that are void."""
+    """Appends lines to a file, and truncates it when lines are void."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -37,31 +37,27 @@ class JsonLinesSink(FileSink):
 
     @property
     def from_start(self) -> bool:
-        """False: what is void is cut off."""
         return False
 
     def restart(self, iteration: int) -> None:
-        """Cuts off the lines of `iteration` and later ones."""
+        """Cut off the lines of `iteration` and later ones."""
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = self._path.open("a+b")
         self._file.truncate(self._end_of(self._file, iteration))
 
     def header(self, record: Mapping[str, Any]) -> None:
-        """Takes what the run is; a line where the file does not say it yet."""
+        """Write the header where the file does not have it yet."""
         if json.loads(encode(record)) != self._header:
             self._write(record)
 
     def payload(self, record: Mapping[str, Any]) -> None:
-        """Takes one iteration's numbers."""
         self._write({"kind": record["kind"], "time": record["time"], **record["values"]})
 
     def histogram(self, record: Mapping[str, Any]) -> None:
-        """Takes counts."""
         self._write({key: record[key] for key in ("kind", "time", "iter", "name", "counts")})
 
     def standings(self, record: Mapping[str, Any]) -> None:
-        """Takes what the league held."""
         self._write({key: record[key] for key in ("kind", "time", "iter", "standings")})
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -69,7 +65,7 @@ class JsonLinesSink(FileSink):
             self._file.write(encode(record))
 
     def _end_of(self, file: BinaryIO, iteration: int) -> int:
-        """Returns where the whole lines of what came before `iteration` end."""
+        """Find the end of the whole lines before `iteration`; keep the header among them."""
         file.seek(0)
         end, self._header = 0, None
         if iteration == 0:

@@ -30,16 +30,16 @@ _COLUMNS = ("name", "place", "score", "rollouts", "active")
 
 
 def build(config: TensorBoard, *, run: SinkRun) -> TensorBoardSink:
-    """Makes the sink that `[sinks.<name>] kind = "tensorboard"` declares."""
+    """Build the sink of `[sinks.<name>] kind = "tensorboard"`."""
     folder = run.folder if config.folder is None else expanded(config.folder) / run.uid
     return TensorBoardSink(folder)
 
 
 class TensorBoardSink(FileSink):
-    """Writes one run's records into event files of a folder.
+    """Writes one run's records into event files in a folder.
 
-    Every `restart` begins a file of its own, whose first mark tells readers to drop what earlier
-    files say of that iteration and those behind it: so no reader shows two points at one step.
+    Every `restart` begins another file, whose first event makes readers drop what earlier files
+    have of that iteration and later ones, so no reader shows two points at one step.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,11 +48,10 @@ class TensorBoardSink(FileSink):
 
     @property
     def from_start(self) -> bool:
-        """False: a file more is enough."""
         return False
 
     def restart(self, iteration: int) -> None:
-        """Voids what was written of `iteration` and those behind it; they come again."""
+        """Begin a file that voids `iteration` and later ones in earlier files."""
         from tensorboardX.proto.event_pb2 import SessionLog  # pyright: ignore
 
         self.close()
@@ -60,7 +59,7 @@ class TensorBoardSink(FileSink):
         self._write(time.time(), session_log=SessionLog(status=SessionLog.START), step=iteration)
 
     def header(self, record: Mapping[str, Any]) -> None:
-        """Takes the spec: as text, and as hyperparameters."""
+        """Write the spec as text and as hyperparameters."""
         from tensorboardX import summary
 
         now, spec = record["time"], record.get("spec") or {}
@@ -73,7 +72,6 @@ class TensorBoardSink(FileSink):
             self._write(now, summary=each, step=self._from)
 
     def payload(self, record: Mapping[str, Any]) -> None:
-        """Takes one iteration's numbers."""
         from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore
 
         values = [
@@ -83,7 +81,7 @@ class TensorBoardSink(FileSink):
         self._write(record["time"], summary=Summary(value=values), step=record["iter"])
 
     def histogram(self, record: Mapping[str, Any]) -> None:
-        """Takes counts; the count at `i` is of what has the number `i`."""
+        """Write counts; the count at index `i` is that of the number `i`."""
         from tensorboardX.summary import histogram_raw
 
         counts = record["counts"]
@@ -101,7 +99,6 @@ class TensorBoardSink(FileSink):
         self._write(record["time"], summary=made, step=record["iter"])
 
     def standings(self, record: Mapping[str, Any]) -> None:
-        """Takes what the league held, the strongest opponent first."""
         from tensorboardX.summary import text
 
         made = text(STANDINGS_TAG, _table(record["standings"]))
@@ -118,7 +115,7 @@ class TensorBoardSink(FileSink):
 
 
 def _open(folder: Path) -> BinaryIO:
-    """Begins an event file whose name sorts behind the folder's others."""
+    """Create an event file whose name sorts after the folder's others."""
     folder.mkdir(parents=True, exist_ok=True)
     # Readers go by the names; the clock alone may stand still between two files, or be set back.
     numbers = (path.name.removeprefix(_PREFIX)[:10] for path in folder.glob(f"{_PREFIX}*"))
@@ -128,7 +125,7 @@ def _open(folder: Path) -> BinaryIO:
 
 
 def _framed(data: bytes) -> bytes:
-    """Returns an event as a TFRecord: its length and its bytes, each with its checksum."""
+    """Return an event as a TFRecord: its length and its bytes, each with its checksum."""
     from tensorboardX.record_writer import masked_crc32c
 
     length = struct.pack("<Q", len(data))
@@ -137,7 +134,7 @@ def _framed(data: bytes) -> bytes:
 
 
 def _hyperparameters(value: Any, path: str) -> Iterator[tuple[str, bool | int | float | str]]:
-    """Yields a resolved spec's values by their dotted paths; arrays as JSON."""
+    """Yield a resolved spec's values by their dotted paths; arrays as JSON."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _hyperparameters(item, f"{path}.{key}" if path else key)
@@ -148,14 +145,14 @@ def _hyperparameters(value: Any, path: str) -> Iterator[tuple[str, bool | int | 
 
 
 def _judged(spec: Mapping[str, Any]) -> list[str]:
-    """Returns the metrics that a resolved spec itself goes by: those of its gates and of `best`."""
+    """Return the metrics of the spec's gates and of `checkpoint.best`."""
     gates = [gate["metric"] for gate in spec.get("expect", ())]
     best = spec.get("checkpoint", {}).get("best")
     return gates + ([best["metric"]] if isinstance(best, Mapping) else [])
 
 
 def _indented(text: str) -> str:
-    """Returns text as Markdown that is shown as it is."""
+    """Return text as a Markdown code block."""
     return "".join(f"    {line}\n" for line in text.splitlines())
 
 

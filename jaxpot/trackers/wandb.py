@@ -1,8 +1,8 @@
-"""Weights & Biases: one of its runs for each of ours, with the same id, row for row.
+"""Weights & Biases: a run with the same id and the same rows as ours.
 
-Every restart begins at the run's start. Offline the whole run is written again: wandb appends to no
-offline run, and of two with one id `wandb sync` would send one over the other. Online the server
-says how far the rows go that it has; those stay as they are, and are not sent again.
+Every restart begins at the run's start. Offline the whole run is written again: wandb cannot append
+to an offline run, and `wandb sync` would overwrite one of two runs with one id. Online the server
+says how many rows it has; those stay, and are not sent again.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MAX_BINS = 512  # wandb refuses a histogram of more
 
 
 def build(config: WandB, *, run: SinkRun) -> WandBSink:
-    """Makes the sink that `[sinks.<name>] kind = "wandb"` declares."""
+    """Build the sink of `[sinks.<name>] kind = "wandb"`."""
     return WandBSink(config, run)
 
 
 class WandBSink:
-    """Logs one run's records under their own iterations as steps."""
+    """Logs one run's records with their iterations as steps."""
 
     def __init__(self, config: WandB, run: SinkRun) -> None:
         self._config = config
@@ -38,18 +38,18 @@ class WandBSink:
 
     @property
     def from_start(self) -> bool:
-        """True: wandb does not say what of the rows that it was given is safe."""
+        """True: wandb does not say which rows are safe."""
         return True
 
     def restart(self, iteration: int) -> None:
-        """Voids what an offline run has; online, what the server has stays."""
+        """Delete an offline run; online, the server keeps its rows."""
         del iteration
         self.close()
         if self._config.mode == "offline":
             shutil.rmtree(self._ours.folder, ignore_errors=True)
 
     def header(self, record: Mapping[str, Any]) -> None:
-        """Begins wandb's run, or takes it up, with the spec as its config."""
+        """Begin or resume wandb's run, with the spec as its config."""
         import wandb
 
         config, ours = self._config, self._ours
@@ -71,7 +71,6 @@ class WandBSink:
         self._next = self._run.step
 
     def payload(self, record: Mapping[str, Any]) -> None:
-        """Takes one iteration's numbers, at the wall time that was recorded."""
         values = {
             key: float(value) if isinstance(value, str) else value
             for key, value in record["values"].items()
@@ -80,7 +79,7 @@ class WandBSink:
         self._log(record, values)
 
     def histogram(self, record: Mapping[str, Any]) -> None:
-        """Takes counts; the bin `[i, i + 1)` has those of what has the number `i`."""
+        """Log counts; bin `[i, i + 1)` has the count of the number `i`."""
         import numpy as np
         import wandb
 
@@ -91,19 +90,18 @@ class WandBSink:
         self._log(record, {record["name"]: wandb.Histogram(np_histogram=(joined, edges))})
 
     def standings(self, record: Mapping[str, Any]) -> None:
-        """Takes what the league held, the strongest opponent first."""
         import wandb
 
         table = wandb.Table(columns=list(_COLUMNS), data=_rows(record["standings"]))
         self._log(record, {STANDINGS_KEY: table})
 
     def flush(self) -> None:
-        """Does nothing: wandb has no way to wait, and a restart sends again what it must."""
+        """Do nothing: wandb cannot wait, and a restart sends everything again."""
 
     def close(self) -> None:
-        """Waits until wandb has written or sent everything, and ends its service.
+        """Wait until wandb has written or sent everything, and end its service.
 
-        The service may mix up two runs of one id that it has after another, and lose the second.
+        A service that gets two runs of one id in a row may mix them up and lose the second.
         """
         run, self._run = self._run, None
         if run is not None:
@@ -119,7 +117,7 @@ class WandBSink:
 
 
 def _settings() -> Any:
-    """Returns what keeps wandb to the records that it is given: no console, no system metrics."""
+    """Return settings that log only the records: no console, no system metrics."""
     import wandb
 
     return wandb.Settings(

@@ -1,4 +1,4 @@
-"""What was recorded in words, cell by cell: as a result, `jaxpot show` and a report show it."""
+"""Gates, checkpoints and attempts as cells of a table, in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxpot import formatting as words
 
 
 def gate_cells(gate: Mapping[str, Any]) -> list[str]:
-    """Writes a verdict: metric, place, bounds, statistic, value, and how it came out."""
+    """Write a gate's verdict: metric, place, bounds, statistic, value, outcome."""
     return [
         str(gate.get("metric")),
         str(gate.get("at")),
@@ -21,7 +21,7 @@ def gate_cells(gate: Mapping[str, Any]) -> list[str]:
 
 
 def checkpoint_cells(row: Mapping[str, Any]) -> list[str]:
-    """Writes a checkpoint: iteration, kind, state, size, seconds, score, and path or error."""
+    """Write a checkpoint: iteration, kind, state, size, seconds, score, and path or error."""
     return [
         str(row["iteration"]),
         row["kind"],
@@ -34,7 +34,7 @@ def checkpoint_cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def attempt_cells(row: Mapping[str, Any]) -> list[str]:
-    """Writes an attempt: its number, iterations, status, when it started, and why it ended."""
+    """Write an attempt: number, iterations, status, start, and why it ended."""
     return [
         str(row["attempt"]),
         f"{row['start_iter']} to {row['iterations']}",
@@ -45,12 +45,12 @@ def attempt_cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def number(value: float | str) -> str:
-    """Writes a number; a journal has NaN and infinities as texts."""
+    """Write a number; a journal has NaN and infinities as text."""
     return value if isinstance(value, str) else words.number(value)
 
 
 def moment(text: str | None) -> str:
-    """Writes a time to the second."""
+    """Write a time to the second."""
     return "" if text is None else f"{text[:10]} {text[11:19]} UTC"
 
 

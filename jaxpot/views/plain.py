@@ -1,4 +1,4 @@
-"""Progress of a run as plain lines, for logs and pipes."""
+"""A display that writes plain lines, for logs and pipes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LOSSES = ("total_loss", "policy_loss", "value_loss", "entropy_loss")
 
 
 class Plain:
-    """Writes a line for each event, and for the training itself one every two seconds."""
+    """An observer that writes a line for each event, and one of progress every two seconds."""
 
     def __init__(
         self,
@@ -25,12 +25,12 @@ class Plain:
         clock: Callable[[], float] = time.monotonic,
         only_warnings: bool = False,
     ) -> None:
-        """Prepares a display.
+        """Prepare a display.
 
         Args:
             stream: Where to write; stderr when None.
-            clock: Seconds that only grow.
-            only_warnings: Writes nothing but warnings.
+            clock: A monotonic clock in seconds.
+            only_warnings: Write nothing but warnings.
         """
         self._stream = stream or sys.stderr
         self._clock = clock
@@ -39,11 +39,10 @@ class Plain:
         self._progress = Progress(clock=clock)
         self._written_at = clock()
 
-    def recalling(self, *, past: bool) -> None:
-        """Hears that what follows was before, which is not written, or that the past is told.
+    def replaying(self, *, past: bool) -> None:
+        """Write nothing of the past, which is replayed, and sum it up at its end.
 
-        In the past's stead one line of each evaluator says what it measured last, and one where
-        the training is.
+        The summary has a line for each evaluator's newest results and one for the progress.
         """
         self._past = past
         latest = self._progress.latest
@@ -56,7 +55,7 @@ class Plain:
         self._write(self._line(latest))
 
     def started(self, info: RunInfo) -> None:
-        """Writes what runs, where and how far; again, for a further attempt."""
+        """Write the run's name, goal and device; again for a further attempt."""
         self._progress = Progress(clock=self._clock)
         self._progress.started(info)
         self._written_at = self._clock()
@@ -70,16 +69,14 @@ class Plain:
             self._always(line)
 
     def compiling(self, program: str) -> None:
-        """Notes which program is being compiled."""
         self._progress.compiling(program)
 
     def compiled(self, program: str, seconds: float) -> None:
-        """Writes what was compiled and how long it took."""
         self._progress.compiled(program, seconds)
         self._write(f"compiled {program} in {words.span(seconds)}")
 
     def payload(self, payload: Payload) -> None:
-        """Writes new evaluations, and the progress when its time has come."""
+        """Write new evaluations, and the progress when it is due."""
         for one in self._progress.payload(payload):
             self._write(f"evaluation at {self._progress.done}: {_results(one, payload)}")
         now = self._clock()
@@ -88,7 +85,6 @@ class Plain:
             self._write(self._line(payload))
 
     def checkpoint(self, record: Mapping[str, Any]) -> None:
-        """Writes that a checkpoint is whole, or that it failed."""
         failure = self._progress.checkpoint(record)
         if failure is not None:
             self.warning(failure)
@@ -102,18 +98,17 @@ class Plain:
             self._write(f"checkpoint {record['iteration']:06d}{listed}")
 
     def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
-        """Writes who joined the league and who was recalled from its archive."""
+        """Write which entries joined the league and which were recalled."""
         news = self._progress.standings(standings)
         if news:
             self._write(f"league at {self._progress.done}: {news}")
 
     def warning(self, text: str) -> None:
-        """Writes a warning."""
         if not self._past:
             self._always(f"warning: {text}")
 
     def finished(self, result: RunResult) -> None:
-        """Writes where the training stopped."""
+        """Write the final progress."""
         self._progress.finished(result)
         if self._progress.latest is not None:
             self._write(self._line(self._progress.latest))
@@ -140,7 +135,7 @@ class Plain:
 
 
 def _results(one: Evaluation, payload: Payload) -> str:
-    """Writes an evaluator's own results, those split by seat left out."""
+    """Write an evaluator's results, without those of a single seat."""
     keys = [key for key in one.keys if "/" not in key]
     listed = "  ".join(f"{key} {words.number(payload[one.prefix + key])}" for key in keys)
     return f"{one.name}  {listed}"

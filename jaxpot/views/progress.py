@@ -1,8 +1,8 @@
-"""What the displays know of a run: filled by the loop's calls, read by whoever draws it.
+"""State of a run as the displays know it, filled by the loop's calls.
 
-The loop calls in bursts of thousands, so a call keeps references and does no arithmetic that a
-reader could do later. Readers may be in another thread: every field is replaced whole, never
-changed in place, or is a list that only grows and is copied before it is walked.
+The loop calls in bursts of thousands, so a call stores references and leaves arithmetic to
+readers. Readers may be in another thread: every field is replaced whole, never changed in place,
+or is a list that only grows and is copied before it is read.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from jaxpot.loop.observer import RunInfo, RunResult
-from jaxpot.views.standings import Standings
 
 Payload = Mapping[str, float | int]
 Item = TypeVar("Item")
 
 HINT = "Ctrl-C saves a checkpoint and stops"
-"""What Ctrl-C does to the run that is shown."""
+"""The dashboard's words about Ctrl-C."""
 
 _HISTORY = 512
 _MARK_EVERY_S = 0.25
 _MARKS = 40
 
-# What an evaluator is judged by: the first of these that it emits, and which way is better.
+# An evaluator is judged by the first of these keys that it emits, in this direction.
 _JUDGED_BY = (("lost", "min"), ("win_rate", "max"), ("avg_reward", "max"))
+Entry = Mapping[str, Any]
 
 
 class Thinned(Generic[Item]):
@@ -40,7 +40,7 @@ class Thinned(Generic[Item]):
         self._items: list[Item] = []
 
     def append(self, item: Item) -> None:
-        """Keeps `item` if its turn has come; when full, drops every second item."""
+        """Keep `item` if it is due; when full, drop every second item."""
         if self._seen % self._stride == 0:
             if len(self._items) == self._capacity:
                 self._items = self._items[::2]
@@ -50,7 +50,7 @@ class Thinned(Generic[Item]):
         self._seen += 1
 
     def items(self) -> list[Item]:
-        """Returns a copy of what was kept, oldest first."""
+        """Return a copy of the kept items, oldest first."""
         return list(self._items)
 
 
@@ -61,10 +61,10 @@ class Evaluation:
     Attributes:
         name: Its name in the spec, without the `eval_` prefix.
         keys: Its payload keys, relative to its prefix.
-        judged_by: The key whose best value is kept; None where it emits none that is known.
-        mode: `min` or `max`: which way `judged_by` is better.
-        latest: The newest payload that has its results.
-        best: The payload in which `judged_by` was best; the earliest of equals.
+        judged_by: The key whose best value is kept; None where it emits no known one.
+        mode: `min` or `max`: the better direction of `judged_by`.
+        latest: The newest payload with its results.
+        best: The payload with the best `judged_by`; the earliest of equals.
         history: Payloads with its results, thinned.
     """
 
@@ -78,16 +78,15 @@ class Evaluation:
 
     @property
     def prefix(self) -> str:
-        """What its payload keys start with."""
         return f"eval_{self.name}/"
 
     @property
     def probe(self) -> str:
-        """A payload key that is there whenever its results are."""
+        """A payload key that is present whenever the results are."""
         return self.prefix + self.keys[0]
 
     def take(self, payload: Payload) -> None:
-        """Takes a payload that has its results."""
+        """Take a payload that has its results."""
         self.latest = payload
         self.history.append(payload)
         if self.judged_by is None:
@@ -123,7 +122,6 @@ class Progress:
         self._last: dict[str, Payload] = {}
 
     def started(self, info: RunInfo) -> None:
-        """Learns what to expect."""
         self.evaluations = _evaluations(tuple(key.name for key in info.keys))
         phases = [k.name for k in info.keys if k.name.startswith("timings/")]
         self._timing_probe = "timings/training" if "timings/training" in phases else None
@@ -135,16 +133,15 @@ class Progress:
         self.info = info
 
     def compiling(self, program: str) -> None:
-        """Notes which program is being compiled, and since when."""
         self.compile = (program, self._clock())
 
     def compiled(self, program: str, seconds: float) -> None:
-        """Notes that compiling is over, and keeps its time out of the rate."""
+        """Forget the rate so far, which includes compiling."""
         self.compile = None
         self._marks = ()
 
     def payload(self, payload: Payload) -> list[Evaluation]:
-        """Takes one iteration's payload; returns the evaluators whose results it has."""
+        """Take one iteration's payload; return the evaluators whose results it has."""
         self.latest = payload
         self.done = int(payload["iter"]) + 1
         self.history.append(payload)
@@ -162,7 +159,7 @@ class Progress:
         return new
 
     def checkpoint(self, record: Mapping[str, Any]) -> str | None:
-        """Keeps the newest record of a checkpoint that is whole; returns a warning if it failed."""
+        """Keep the newest committed checkpoint; return a warning if one failed."""
         if record.get("state") == "committed":
             self.saved = (record, self._clock())
         if record.get("state") == "failed":
@@ -170,9 +167,9 @@ class Progress:
         return None
 
     def standings(self, entries: Sequence[Mapping[str, Any]]) -> str:
-        """Keeps what the league holds; returns what is new in it, in words, or nothing.
+        """Keep the league's standings; return in words what is new in them, or nothing.
 
-        The first of a resumed attempt is compared with nothing: it is new as a whole.
+        The first standings of a resumed attempt count as new.
         """
         before, now = self.league, Standings(self.done, entries)
         self.league = now
@@ -182,35 +179,34 @@ class Progress:
         return f"{news}; {now.sizes}" if news else ""
 
     def finished(self, result: RunResult) -> None:
-        """Stops the clock."""
         self.compile = None
         self.ended_at = self._clock()
         self.result = result
 
     def elapsed(self) -> float:
-        """Returns seconds since the attempt started, up to its end."""
+        """Return seconds since the attempt started, up to its end."""
         return (self._clock() if self.ended_at is None else self.ended_at) - self.started_at
 
     def since(self, moment: float) -> float:
-        """Returns seconds since a moment of this object's clock."""
+        """Return seconds since a reading of this object's clock, up to the run's end."""
         return (self._clock() if self.ended_at is None else self.ended_at) - moment
 
     def rate(self) -> float | None:
-        """Returns iterations per second over the last seconds, or None while it is unknown."""
+        """Return recent iterations per second, or None while unknown."""
         marks = self._marks
         if len(marks) < 2:
             return None
         return (marks[-1][1] - marks[0][1]) / (marks[-1][0] - marks[0][0])
 
     def remaining(self) -> float | None:
-        """Returns the seconds that are left at the present rate, or None while it is unknown."""
+        """Return the seconds left at the current rate, or None while unknown."""
         rate = self.rate()
         if self.info is None or not rate:
             return None
         return (self.info.target_iterations - self.done) / rate
 
     def last(self, key: str) -> float | None:
-        """Returns the newest value of a payload key, or None before there is one."""
+        """Return the newest value of a payload key, or None before there is one."""
         payload = self._last.get(key, self.latest)
         return None if payload is None else payload.get(key)
 
@@ -229,3 +225,50 @@ def _evaluation(name: str, keys: tuple[str, ...]) -> Evaluation:
         if key in keys:
             return Evaluation(name=name, keys=keys, judged_by=key, mode=mode)
     return Evaluation(name=name, keys=keys, judged_by=None, mode="max")
+
+
+@attrs.frozen(eq=False)
+class Standings:
+    """Entries of the league and its archive, the strongest first, after `done` iterations."""
+
+    done: int
+    entries: Sequence[Entry] = ()
+
+    @property
+    def sizes(self) -> str:
+        """The number of entries of each kind: `8 entries, 12 archived, 2 active`."""
+        archived = [entry for entry in self.entries if is_archived(entry)]
+        held = len(self.entries) - len(archived)
+        parts = [f"{held} {'entry' if held == 1 else 'entries'}"]
+        if archived:
+            parts.append(f"{len(archived)} archived")
+            parts.append(f"{sum(map(is_recalled, archived))} active")
+        return ", ".join(parts)
+
+    def news(self, before: Standings) -> str:
+        """Say which entries joined or were recalled since `before`; empty where none was.
+
+        A copy of the agent that is weaker than a full league goes to the archive at once.
+        """
+        known = {entry["name"] for entry in before.entries}
+        recalled = {entry["name"] for entry in before.entries if is_recalled(entry)}
+        news = [
+            f"{entry['name']} {'archived' if is_archived(entry) else 'joined'}"
+            for entry in self.entries
+            if entry["name"] not in known
+        ]
+        news += [
+            f"{entry['name']} recalled"
+            for entry in self.entries
+            if is_recalled(entry) and entry["name"] not in recalled
+        ]
+        return ", ".join(news)
+
+
+def is_archived(entry: Entry) -> bool:
+    return entry["place"] == "archive"
+
+
+def is_recalled(entry: Entry) -> bool:
+    """Check whether an archived entry is played against again."""
+    return is_archived(entry) and bool(entry["active"])

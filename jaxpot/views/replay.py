@@ -1,41 +1,46 @@
-"""A run's journal, told to an observer as the loop told it: how a display shows another process."""
+"""Replay a run's journal to an observer: how a display shows another process's run."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
 from jaxpot.store.history import read_header, records, records_between
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.trackers.base import NOT_FINITE
-from jaxpot.views.recorded import info_of, is_standings
 
-# Of a longer journal a display shows what is told in this many of its newest bytes.
+if TYPE_CHECKING:
+    from jaxpot.spec import Expect
+    from jaxpot.spec.payload import PayloadKey
+
+# Of a longer journal, only this many of its newest bytes are replayed.
 _SHOWN_BYTES = 16 << 20
 _EXIT_CODES = {"completed": 0, "stopped": 0, "running": 0, "interrupted": 130}
 
 
 class JournalClock:
-    """Seconds of the journal's own clock: of the record that is told, or the present."""
+    """The clock of a replay: the time of the current record, or the present."""
 
     def __init__(self) -> None:
         self.moment: float | None = None
 
     def __call__(self) -> float:
-        """Gives the seconds since 1970."""
+        """Return seconds since 1970."""
         return time.time() if self.moment is None else self.moment
 
 
 class Replay:
-    """One attempt at a run, from its journal.
+    """Replay one attempt at a run from its journal.
 
     Args:
-        folder: The run's.
-        observer: Who is told.
-        clock: Shows the time of what is told; the observer's own clock.
+        folder: The run's folder.
+        observer: Gets the calls that the loop made.
+        clock: The observer's clock, which is set to the time of each record.
     """
 
     def __init__(self, folder: Path, observer: Observer, clock: JournalClock) -> None:
@@ -55,7 +60,7 @@ class Replay:
         self._time: dict[str, float] = {}
 
     def begin(self) -> bool:
-        """Tells of the newest attempt and all that counts so far; False where none has begun."""
+        """Replay the newest attempt so far; False where none has begun."""
         header = read_header(self._path) or {}
         heads = list(records(self._path, kinds=("attempt", "keys")))
         attempts = [each for each in heads if each["kind"] == "attempt"]
@@ -77,7 +82,7 @@ class Replay:
         return True
 
     def follow(self) -> bool:
-        """Tells what is new; False, before it, where a further attempt begins."""
+        """Replay new records; stop with False where a further attempt begins."""
         for _, end, record in records_between(self._path, self._position):
             if record["kind"] == "attempt" and record["attempt"] not in self._starts:
                 return False
@@ -88,12 +93,12 @@ class Replay:
         return True
 
     def lost(self, reason: str) -> RunResult:
-        """Tells that the run's process ended without a word."""
+        """End the replay of a run whose process ended without recording an end."""
         return self._conclude("interrupted", reason, self._done)
 
     @property
     def is_shorter(self) -> bool:
-        """Whether the journal is not the one that was read so far: it has less."""
+        """Whether the journal shrank, so that it is another one than was read so far."""
         return self._path.stat().st_size < self._position
 
     def _take(self, record: Mapping[str, Any]) -> None:
@@ -149,7 +154,7 @@ class Replay:
                 pass
 
     def _counts(self, record: Mapping[str, Any]) -> bool:
-        """Whether no later attempt did the iteration again."""
+        """Check that no later attempt did the iteration again."""
         number, iteration = record.get("attempt"), record.get("iter")
         if not isinstance(number, int) or not isinstance(iteration, int):
             return False
@@ -191,3 +196,74 @@ def _line_after(path: Path, position: int) -> int:
         file.seek(position)
         file.readline()
         return file.tell()
+
+
+_ENTRY = {"name": str, "place": str, "score": int | float, "rollouts": int, "active": bool}
+
+
+@attrs.frozen
+class _Expected:
+    """The part of an experiment that a display needs."""
+
+    expect: tuple[Expect, ...]
+
+
+def info_of(
+    folder: Path,
+    header: Mapping[str, Any],
+    attempt: Mapping[str, Any],
+    keys: list[Any],
+    spec: Mapping[str, Any],
+) -> RunInfo:
+    """Return the facts of an attempt.
+
+    Args:
+        folder: The run's folder.
+        header: The journal's header.
+        attempt: The attempt's record.
+        keys: The keys that it declared.
+        spec: Its resolved spec.
+    """
+    planned = attempt["iterations"]
+    target = header.get("iterations") if planned is None else planned
+    return RunInfo(
+        uid=folder.name,
+        name=str(header.get("name", folder.name)),
+        run_dir=folder,
+        attempt=attempt["attempt"],
+        start_iter=attempt["start_iter"],
+        target_iterations=max(1, attempt["start_iter"] if target is None else target),
+        keys=tuple(_keys(keys)),
+        device=str(attempt.get("device_kind") or "an unknown device"),
+        nproc=attempt["nproc"],
+        experiment=_Expected(_gates(spec)),
+    )
+
+
+def _keys(listed: list[Any]) -> Iterator[PayloadKey]:
+    from jaxpot.spec.payload import PayloadKey
+
+    names = {field.name for field in attrs.fields(PayloadKey)}
+    for item in listed:
+        try:
+            yield PayloadKey(**{name: item[name] for name in names & item.keys()})
+        except (TypeError, AttributeError):
+            continue  # from another jaxpot, or damaged: not shown
+
+
+def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
+    from jaxpot.spec import SpecError, from_resolved
+
+    try:
+        return from_resolved(spec).expect
+    except SpecError:
+        return ()  # from another jaxpot: its gates are shown when the run ends
+
+
+def is_standings(entries: Any) -> bool:
+    """Check that a record's standings have the fields that a display needs."""
+    return isinstance(entries, list) and all(
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(name), kind) for name, kind in _ENTRY.items())
+        for entry in entries
+    )

@@ -1,8 +1,8 @@
-"""Sections of a run's picture: losses, phase times, evaluations, gates."""
+"""Sections of the dashboard's picture: losses, phase times, evaluations, league, gates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,8 +10,7 @@ from rich.text import Text
 
 from jaxpot import formatting as words
 from jaxpot.loop.observer import RunInfo
-from jaxpot.views.lines import Lines, at_iteration, cell
-from jaxpot.views.progress import Evaluation, Payload, Progress
+from jaxpot.views.progress import Entry, Evaluation, Payload, Progress, Standings, is_recalled
 
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
@@ -30,11 +29,16 @@ _LABEL = 15
 _BEST = {"lost": "lost", "win_rate": "win", "avg_reward": "reward"}
 _VALUE = 10
 _LEAST_DRAWN = 5
+_MOST_ENTRIES = 8
+_LEAST_COUNTED = 4
+_NAME, _SCORE, _ROLLOUTS = 15, 10, 11
+GAP = "   "
+Lines = list[Text]
 
 
 @attrs.frozen
 class Size:
-    """The room that a picture has, in characters, and whether it can show more than ASCII."""
+    """Room for a picture in characters, and whether it may use only ASCII."""
 
     width: int
     height: int
@@ -42,7 +46,7 @@ class Size:
 
 
 def curves(progress: Progress, size: Size) -> Lines:
-    """Draws each loss over the run so far, and its newest value."""
+    """Draw each loss over the run so far, and its newest value."""
     latest = progress.latest
     if latest is None:
         return []
@@ -64,7 +68,7 @@ def curves(progress: Progress, size: Size) -> Lines:
 
 
 def phases(progress: Progress, size: Size) -> Lines:
-    """Draws how long each phase took when it was last timed."""
+    """Draw how long each phase took when it was last timed."""
     timed = progress.timed
     if timed is None:
         return []
@@ -92,7 +96,7 @@ def phases(progress: Progress, size: Size) -> Lines:
 
 
 def evaluation_lines(progress: Progress) -> Lines:
-    """Draws what each evaluator measured last, and its best."""
+    """Draw each evaluator's newest results and its best."""
     shown = [(one, one.latest) for one in progress.evaluations if one.latest is not None]
     if not shown:
         return []
@@ -129,7 +133,7 @@ def _best(one: Evaluation, write: Callable[[float], str]) -> str:
 
 
 def gates(progress: Progress, info: RunInfo) -> Lines:
-    """Draws what is expected of the run, and whether it holds now."""
+    """Draw the spec's gates, and whether each holds now."""
     lines: Lines = []
     for gate in info.experiment.expect:
         wanted = f"{gate.metric} {words.bounds(gate.min, gate.max)} at {gate.at}"
@@ -144,3 +148,73 @@ def gates(progress: Progress, info: RunInfo) -> Lines:
 
 def _holds(gate: Expect, value: float) -> bool:
     return (gate.min is None or value >= gate.min) and (gate.max is None or value <= gate.max)
+
+
+def league_lines(standings: Standings, room: int) -> list[Text]:
+    """Draw the strongest entries in at most `room` lines, and count the rest.
+
+    Args:
+        standings: The league.
+        room: Number of lines, at least one. With very few, only the title counts the rest.
+    """
+    entries = standings.entries
+    most = min(_MOST_ENTRIES, room - 1)
+    if most < len(entries) and room >= _LEAST_COUNTED:
+        most = min(_MOST_ENTRIES, room - 2)
+    columns = f"{'score':>{_SCORE}}{'rollouts':>{_ROLLOUTS}}   "
+    title = Text.assemble(
+        ("league".ljust(_NAME), "bold"),
+        (f"{columns}{standings.sizes} at {standings.done}", "dim"),
+    )
+    lines = [title, *(_line(entry) for entry in entries[:most])]
+    if len(entries) > most and room >= _LEAST_COUNTED:
+        lines.append(Text(f"and {len(entries) - most} more", style="dim"))
+    return lines
+
+
+def _line(entry: Entry) -> Text:
+    name = str(entry["name"])[: _NAME - 1].ljust(_NAME)
+    score = words.number(float(entry["score"])).rjust(_SCORE)
+    rollouts = words.count(entry["rollouts"]).rjust(_ROLLOUTS)
+    line = Text(f"{name}{score}{rollouts}   {entry['place']}")
+    return line.append(", active", style="yellow") if is_recalled(entry) else line
+
+
+def at_iteration(payload: Mapping[str, float | int]) -> str:
+    """Write the iteration of a payload, counted from 1."""
+    return f" at {int(payload['iter']) + 1}"
+
+
+def cell(text: str, width: int) -> str:
+    """Pad or cut text to a column's width."""
+    return text[: width - 1].ljust(width) if len(text) >= width else text.ljust(width)
+
+
+def fitting(parts: Iterable[str], width: int) -> str:
+    """Join as many parts as fit."""
+    line = ""
+    for part in parts:
+        longer = f"{line}   {part}" if line else part
+        if line and len(longer) > width:
+            break
+        line = longer
+    return line
+
+
+def spread(left: Text, right: Text, width: int) -> Text:
+    """Put two texts at the ends of a line; only the left one where there is no room."""
+    gap = width - left.cell_len - right.cell_len
+    if gap < 2:
+        return left
+    return Text.assemble(left, " " * gap, right)
+
+
+def beside(left: Sequence[Text], right: Sequence[Text], width: int) -> Lines:
+    """Put two blocks of lines side by side, the left one `width` wide."""
+    lines: Lines = []
+    for row in range(max(len(left), len(right))):
+        one = left[row] if row < len(left) else Text()
+        two = right[row] if row < len(right) else Text()
+        padding = " " * max(0, width - one.cell_len) + GAP
+        lines.append(Text.assemble(one, padding, two) if two else one)
+    return lines

@@ -1,4 +1,4 @@
-"""Following a run of another process to its end, through its journal alone."""
+"""Follow another process's run to its end, by its journal alone."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _OVER = ("completed", "gate_missed")
 
 
 class Display(Observer, Protocol):
-    """An observer that can be told of the past in silence."""
+    """An observer that can be silent while the past is replayed."""
 
-    def recalling(self, *, past: bool) -> None:
-        """Hears that what follows was before it looked, or that the past is told."""
+    def replaying(self, *, past: bool) -> None:
+        """Learn that the following calls are of the past, or that the past is over."""
         ...
 
 
 class JournalGoneError(UserError):
-    """The journal was removed, or replaced by another one, while it was watched."""
+    """The journal was removed or replaced while it was watched."""
 
     exit_code = 1
 
@@ -39,20 +39,20 @@ def watch(
     wait: bool = False,
     tell: Callable[[str], None],
 ) -> RunResult:
-    """Show a run until it ends; one that has ended is shown once, as it ended.
+    """Show a run until it ends; a run that has ended is shown once.
 
     Args:
-        folder: The run's.
-        display: Who shows it.
-        clock: The display's.
-        wait: Go on at an end that a resume can follow, until all iterations are done.
-        tell: Called with a line about what is waited for.
+        folder: The run's folder.
+        display: Shows the run.
+        clock: The display's clock.
+        wait: After an end that can be resumed, wait until the run goes on and is complete.
+        tell: Called with a line that says what `watch` waits for.
 
     Returns:
-        How it ended. A run whose process died says nothing: it counts as interrupted.
+        How it ended. A run whose process died without an end counts as interrupted.
 
     Raises:
-        JournalGoneError: the journal is gone.
+        JournalGoneError: The journal is gone.
     """
     journal = folder / JOURNAL_NAME
     try:
@@ -74,19 +74,19 @@ def _attempt(
     replay: Replay, folder: Path, display: Display, tell: Callable[[str], None]
 ) -> RunResult | None:
     """Show the newest attempt to its end; None where a further one began."""
-    display.recalling(past=True)
-    told = False
-    # Asked first, here and below: what a process wrote before it let go of its lock is read after.
+    display.replaying(past=True)
+    announced = False
+    # Ask before reading, here and below: a process writes its last records before it unlocks.
     alive = is_running(folder)
     while not replay.begin():
         if not alive:
             raise UserError(f"run {folder.name} never began; `jaxpot resume` starts it")
-        if not told:
+        if not announced:
             tell(f"run {folder.name} has not begun yet: waiting")
-            told = True
+            announced = True
         time.sleep(_PAUSE_SECONDS)
         alive = is_running(folder)
-    display.recalling(past=False)
+    display.replaying(past=False)
     while replay.result is None:
         alive = is_running(folder)
         if replay.is_shorter:

@@ -4,7 +4,7 @@ import pytest
 
 from jaxpot.cli.compare import compare_command as command
 from tests.cli.runs import call
-from tests.views.comparison.runs import FAST, uid, write_run
+from tests.views.runs import FAST, uid, write_run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 
 from jaxpot.cli.plot import plot_command, report_command
 from tests.cli.runs import call, two_runs
-from tests.views.comparison.runs import uid, write_run
+from tests.views.runs import uid, write_run
 
 
 @pytest.fixture(scope="module")

@@ -45,11 +45,12 @@ SYNTHETIC = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, ".")
-from jaxpot.store import RunLock, start_child
+from jaxpot.store import RunLock
+from jaxpot.trackers.process import SideProcess
 from tests.store.journals import Writer
 run = Writer(Path(sys.argv[1]), sys.argv[2])
 with RunLock(run.folder):
-    child = start_child(Path(sys.argv[1]), interval=0.3)
+    process = SideProcess(run.folder, interval=0.3)
     run.header()
     run.start()
     until = time.monotonic() + float(sys.argv[3])
@@ -59,7 +60,7 @@ with RunLock(run.folder):
         iteration += 1
         time.sleep(0.02)
     run.end(iterations=iteration)
-undone = child.stop()
+undone = process.stop()
 print(f"the database lags behind the journal: {undone}" if undone else "done")
 """
 

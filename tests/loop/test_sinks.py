@@ -5,26 +5,18 @@ from typing import ClassVar
 import attrs
 import pytest
 
-from jaxpot.loop import delivery
 from jaxpot.loop import run as runner
-from jaxpot.loop import run as session
-from jaxpot.loop.delivery import SinkState
 from jaxpot.loop.observer import Observers
 from jaxpot.spec import SpecError
 from jaxpot.store.history import live_payloads
 from jaxpot.testing.tiny import tiny_experiment
+from jaxpot.trackers.process import SideProcess, SinkState
 from tests.loop.running import events, journal, trace, train
 from tests.trackers import readers
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
 SINKS = {"tensorboard": {}, "lines": {"kind": "jsonl"}}
-
-
-@pytest.fixture(autouse=True)
-def no_ingest(monkeypatch):
-    """Leaves the database's process out: the sinks' are enough here."""
-    monkeypatch.setattr(session, "start_child", lambda _: None)
 
 
 @pytest.fixture
@@ -75,9 +67,7 @@ def test_what_is_not_delivered_is_said_once(sinks, tmp_path, monkeypatch):
             self.told.append(text)
 
     left = [SinkState(sink="lines", state="failed", done=3, error="OSError: full")]
-    monkeypatch.setattr(delivery.Deliveries, "_start", lambda *_: None)
-    monkeypatch.setattr(delivery.Deliveries, "stop", lambda _: left)
-    monkeypatch.setattr(delivery.Deliveries, "let_go", lambda _: None)
+    monkeypatch.setattr(SideProcess, "finish_sinks", lambda _: left)
     result = run(sinks, tmp_path, iterations=1, observer=(listener := Listener()))
     assert result.status == "stopped"
     assert listener.told == [

@@ -14,12 +14,12 @@ from jaxpot.store import (
     freshness,
     launch,
     sorting,
-    start_child,
 )
 from jaxpot.store.locking import FileLock
-from tests.store.test_child import until
+from jaxpot.trackers.process import SideProcess
 from tests.store.test_database import held
 from tests.store.test_ingest import everything, value
+from tests.trackers.test_process import wait_until
 
 LEFT = "SELECT count(*) FROM metrics"
 
@@ -54,8 +54,8 @@ def test_a_reading_command_starts_it(runs_dir, run, few):
     began = time.monotonic()
     assert len(store.runs()) == 1
     assert time.monotonic() - began < 5.0
-    until(lambda: left(runs_dir) == 0)
-    until(lambda: idle(runs_dir))
+    wait_until(lambda: left(runs_dir) == 0)
+    wait_until(lambda: idle(runs_dir))
     assert value(runs_dir, "SELECT count(*) FROM metric") == 20
 
 
@@ -97,7 +97,7 @@ def test_the_process_says_what_stands_in_its_way(runs_dir, run, monkeypatch, cap
 
 
 def test_a_run_s_end_starts_it(runs_dir, run, monkeypatch):
-    from jaxpot.store import child
+    from jaxpot.trackers import child
 
     started = []
     monkeypatch.setattr(child, "start_sorting", lambda *told: started.append(told))
@@ -108,8 +108,7 @@ def test_a_run_s_end_starts_it(runs_dir, run, monkeypatch):
 
 def test_the_child_does_not_wait_for_it(runs_dir, run):
     run.payloads(range(5))
-    with start_child(runs_dir, interval=60) as process:
-        assert process.stop() is None
+    assert SideProcess(run.folder, interval=60).stop() is None
     assert left(runs_dir) == 20
 
 

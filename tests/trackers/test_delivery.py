@@ -4,9 +4,8 @@ import random
 
 import pytest
 
-from jaxpot.store.delivery import Delivery, read_delivery
 from jaxpot.store.history import live_payloads
-from jaxpot.trackers.delivery import Deliverer
+from jaxpot.trackers.delivery import Deliverer, Delivery, read_delivery
 from jaxpot.trackers.jsonl import JsonLinesSink
 from jaxpot.trackers.tensorboard import TensorBoardSink
 from tests.store.journals import Writer

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from jaxpot.views.frame import frame
+from jaxpot.views.dashboard import frame
 from jaxpot.views.progress import Progress
 from jaxpot.views.replay import JournalClock, Replay
 from jaxpot.views.sections import Size
 from tests.store.journals import START, Writer, complete_run, standing
-from tests.views.comparison.runs import write_rows
+from tests.views.runs import write_rows
 
 UID = "20261122-101530-aaaaaa"
 

@@ -7,10 +7,11 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.store import Store
-from jaxpot.views.report import is_ours, report_page
+from jaxpot.views.pages import is_ours
+from jaxpot.views.report import report_page
 from tests.store.journals import complete_run
-from tests.views.comparison.runs import FAST, uid, write_run
-from tests.views.report.test_page import HOSTILE, Reader
+from tests.views.runs import FAST, uid, write_run
+from tests.views.test_pages import HOSTILE, Reader
 
 COMPLETE = "20261122-101530-aaaaaa"
 

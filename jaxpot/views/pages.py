@@ -1,21 +1,28 @@
-"""The charts of pages: learning curves with one legend, and a league's lineage."""
+"""HTML pages that need no network: their charts, and templates that escape every value."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot import formatting as words
-from jaxpot.views.charts import Curve, chart
-from jaxpot.views.charts.styles import CONFIG, styles_of
-from jaxpot.views.report.page import Figure, render
+from jaxpot.views.charts import CONFIG, chart, library, styles_of
+from jaxpot.views.curves import Curve
 
 if TYPE_CHECKING:
     import duckdb
+    from jinja2 import Environment
 
+_GENERATOR = "jaxpot"
+_HEAD_BYTES = 4096
 _CURVE_HEIGHT = 210
 _STAY_HEIGHT = 13
-# The page's own styles decide the background, since it is dark at night.
+# The page's own styles set the background, which is dark in a dark theme.
 _PAGE_CONFIG = {**CONFIG, "background": "transparent"}
 _EVENTS = """
 SELECT iter, event, name FROM league WHERE uid = $1 AND name IS NOT NULL
@@ -27,8 +34,84 @@ _ENTERS = {"add": "league", "archive": "archive", "recall": "recalled", "release
 _MOST_ENTRIES = 60
 
 
+class Figure(NamedTuple):
+    """A chart in a page: title, description for a screen reader, and a line below it."""
+
+    identifier: str
+    title: str
+    description: str
+    small: str
+    chart: dict[str, Any]
+    """What Vega-Lite draws."""
+
+
+def render(template: str, figures: Sequence[Figure], **values: Any) -> str:
+    """Render a page from a template that extends `base.html`.
+
+    The page loads nothing and runs only the scripts written into it here: its content policy lists
+    their digests, and Vega evaluates expressions without generating code from text.
+    """
+    from markupsafe import Markup
+
+    from jaxpot import __version__
+
+    drawing = resources.files("jaxpot.views").joinpath("templates/page.js")
+    scripts = [*([library()] if figures else []), drawing.read_text(encoding="utf-8")]
+    # These scripts are ours; no string in them may end the element.
+    inert = [code.replace("</script", "<\\/script").replace("<!--", "<\\!--") for code in scripts]
+    return (
+        environment()
+        .get_template(template)
+        .render(
+            values,
+            generator=f"{_GENERATOR} {__version__}",
+            figures=figures,
+            scripts=[Markup(code) for code in inert],  # noqa: S704
+            sources=[_source(code) for code in inert],
+        )
+    )
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment: it escapes values and refuses unknown names."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("jaxpot.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return made
+
+
+def is_ours(path: Path) -> bool:
+    """Check whether a file is a page that jaxpot wrote."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    return f'<meta name="generator" content="{_GENERATOR} '.encode() in head
+
+
+def _printable(value: Any) -> Any:
+    """Return a value's text without control characters, and a template's markup unchanged."""
+    from markupsafe import Markup
+
+    if value is None or isinstance(value, Markup):
+        return value or ""
+    return words.printable(str(value))
+
+
+def _source(code: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
+
+
 class Curves(NamedTuple):
-    """Learning curves: one figure a key, and the label, colour and dashes of each line."""
+    """Learning curves: one figure for each key; label, colour and dashes of each line."""
 
     legend: list[tuple[str, str, str]]
     figures: list[Figure]
@@ -44,7 +127,7 @@ class Stay(NamedTuple):
 
 
 def curves_page(curves: Sequence[Curve], *, x_title: str, log_y: bool = False) -> str:
-    """Render a page of nothing but curves."""
+    """Render a page of learning curves only."""
     shown = learning_curves(curves, x_title=x_title, log_y=log_y)
     names = dict.fromkeys(run.name for curve in curves for run in curve.group.runs)
     keys = dict.fromkeys(curve.key for curve in curves)
@@ -54,7 +137,7 @@ def curves_page(curves: Sequence[Curve], *, x_title: str, log_y: bool = False) -
 
 
 def learning_curves(curves: Sequence[Curve], *, x_title: str, log_y: bool = False) -> Curves:
-    """Draw curves, those of one key together."""
+    """Draw curves, one figure for each key."""
     styles = styles_of(curves)
     dashes = [" ".join(str(2 * n) for n in dash) if dash[1] else "" for dash in styles.dashes]
     figures: list[Figure] = []
@@ -78,16 +161,16 @@ def lineage(found: list[Stay], identifier: str) -> Figure:
 
 
 def league_stays(connection: duckdb.DuckDBPyConnection, uid: str, end: int) -> list[Stay]:
-    """Give every stay in a run's league."""
+    """Read every stay in a run's league."""
     return stays(connection.execute(_EVENTS, [uid]).fetchall(), end)
 
 
 def stays(events: Iterable[tuple[int, str, str]], end: int) -> list[Stay]:
-    """Turn a league's changes into stays.
+    """Compute stays from a league's changes.
 
     Args:
         events: Iteration, kind (add, archive, drop, recall, release) and entry, in order.
-        end: Iterations in all: where the stays end that no change ended.
+        end: Number of iterations of the run, where open stays end.
     """
     now: dict[str, tuple[str, int]] = {}
     found: list[Stay] = []
@@ -102,7 +185,7 @@ def stays(events: Iterable[tuple[int, str, str]], end: int) -> list[Stay]:
 
 
 def lineage_chart(found: list[Stay]) -> tuple[dict[str, Any], int]:
-    """Give the chart of a league over time, and how many of its oldest entries it leaves out."""
+    """Return the chart of a league over time, and how many oldest entries it leaves out."""
     names = sorted({stay.name for stay in found})
     shown = names[-_MOST_ENTRIES:]
     values = [stay._asdict() for stay in found if stay.name in set(shown)]
@@ -136,7 +219,7 @@ def lineage_chart(found: list[Stay]) -> tuple[dict[str, Any], int]:
 def _fitted(
     chart: dict[str, Any], *, height: int | dict[str, int], described: str
 ) -> dict[str, Any]:
-    """Make a chart as wide as the page has room for, and give it its description in words."""
+    """Make a chart as wide as the page, and add its description in words."""
     return {
         **chart,
         "description": described,
@@ -148,7 +231,7 @@ def _fitted(
 
 
 def _ends(curves: Sequence[Curve]) -> str:
-    """Say where curves end, for those who do not see them."""
+    """Say in words where curves end, for people who cannot see them."""
     ends = []
     for curve in curves:
         values = [point.y for point in curve.points if point.y is not None]

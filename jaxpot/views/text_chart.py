@@ -1,4 +1,4 @@
-"""Charts made of characters: braille dots where there are colours, marks where there are none."""
+"""Draw curves with characters: braille dots on a colour terminal, ASCII marks elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 from rich.text import Text
 
 from jaxpot import formatting as words
-from jaxpot.views.charts.data import Curve
+from jaxpot.views.curves import Curve
 
 _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red", "white")
 _MARKS = "*o+x#@%&"
@@ -22,7 +22,7 @@ _LEAST_WIDTH = 10
 
 @attrs.frozen
 class Paper:
-    """What can be drawn on: characters in all, and what they can be."""
+    """Room for a chart in characters, and which characters and colours it may use."""
 
     width: int
     height: int
@@ -34,10 +34,10 @@ def draw(curves: Sequence[Curve], paper: Paper, *, x_title: str, log_y: bool = F
     """Draw the curves of one key, with axes and a legend.
 
     Args:
-        curves: Curves of one key, of which one at least can be drawn.
-        paper: The room there is.
-        x_title: What is to the right.
-        log_y: A logarithmic axis; the curves have no other than positive values.
+        curves: Curves of one key; at least one has a point to draw.
+        paper: The room.
+        x_title: Title of the x axis.
+        log_y: Use a logarithmic y axis; every value must be positive.
     """
     ys = [point.y for curve in curves for point in curve.points if point.y is not None]
     least, most = min(ys), max(ys)
@@ -75,7 +75,7 @@ def draw(curves: Sequence[Curve], paper: Paper, *, x_title: str, log_y: bool = F
 
 
 class _Canvas:
-    """Cells that lines are drawn on, from (0, 0) at the lower left to (1, 1)."""
+    """A grid of characters that lines are drawn on, from (0, 0) lower left to (1, 1)."""
 
     def __init__(self, columns: int, paper: Paper, curves: int) -> None:
         self._dotted = not paper.ascii_only and (paper.colours or curves == 1)
@@ -96,7 +96,6 @@ class _Canvas:
             self._owner[row][column] = number
 
     def row(self, row: int) -> Text:
-        """Give a row of cells."""
         line = Text()
         cells = zip(self._bits[row], self._owner[row], strict=True)
         for owner, together in itertools.groupby(cells, key=lambda cell: cell[1]):
@@ -106,11 +105,10 @@ class _Canvas:
         return line
 
     def sign(self, number: int) -> str:
-        """Give the character that stands for a curve in the legend."""
+        """Return the character of a curve in the legend."""
         return "━" if self._dotted else _MARKS[number % len(_MARKS)]
 
     def style(self, number: int) -> str:
-        """Give a curve's colour."""
         return _COLOURS[number % len(_COLOURS)]
 
     def _character(self, bits: int, owner: int) -> str:
@@ -127,7 +125,7 @@ class _Canvas:
 def _segments(
     curve: Curve, *, log_y: bool
 ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    """Give the lines between points; a point with a gap on both sides is a line to itself."""
+    """Yield the lines between points; a point between two gaps is a line to itself."""
     drawn = [
         None if point.y is None else (point.x, math.log10(point.y) if log_y else point.y)
         for point in curve.points
@@ -138,7 +136,7 @@ def _segments(
 
 
 def _labels(least: float, most: float, height: int, *, log_y: bool) -> dict[int, str]:
-    """Give the values to the left by row, from the top to the bottom; one where all are equal."""
+    """Return the labels of the y axis by row; a single one where all values are equal."""
     if most - least <= 1e-9 * max(abs(least), abs(most)):
         return {(height - 1) // 2: words.number(float(f"{10**most if log_y else most:.3g}"))}
     count = max(2, min(5, height // 3))

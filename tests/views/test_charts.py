@@ -2,10 +2,9 @@ import struct
 
 import pytest
 
-from jaxpot.views.charts import Curve, chart, facets, render
-from jaxpot.views.charts.data import Point
-from jaxpot.views.charts.styles import PALETTE, Styles, styles_of
-from jaxpot.views.comparison import Group, Run
+from jaxpot.views.charts import PALETTE, Styles, chart, facets, png, styles_of, svg
+from jaxpot.views.curves import Curve, Point
+from jaxpot.views.groups import Group, Run
 
 HOSTILE = "<b>x</b>' + alert(1) + '\"}]"
 
@@ -41,19 +40,19 @@ def test_a_band_is_drawn_where_there_is_one():
 def test_long_curves_have_few_points_to_hover():
     curves = [made(count=2000)]
     rows = chart(curves, styles_of(curves), x_title="x", interactive=True)["data"]["values"]
-    assert sum(1 for row in rows if row.get("told")) < 200
-    assert rows[-1]["told"] == 1
+    assert sum(1 for row in rows if row.get("hover")) < 200
+    assert rows[-1]["hover"] == 1
 
 
 def test_pictures_are_drawn_with_names_as_they_are():
     curves = [made("loss", HOSTILE, band=True), made("win", HOSTILE), made("win", "other")]
     spec = facets(curves, x_title="iteration")
-    picture = render.png(spec)
+    picture = png(spec)
     assert picture.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", picture[16:24])
     assert width > 1500
     assert height > 400
-    drawing = render.svg(spec).decode()
+    drawing = svg(spec).decode()
     assert "<b>" not in drawing
     assert "&lt;b&gt;x&lt;/b&gt;" in drawing
     for colour in PALETTE[:2]:

@@ -3,10 +3,9 @@ import math
 import attrs
 import pytest
 
-from jaxpot.views.charts import Curve
-from jaxpot.views.charts.data import Point
-from jaxpot.views.charts.terminal import Paper, draw
-from jaxpot.views.comparison import Group, Run
+from jaxpot.views.curves import Curve, Point
+from jaxpot.views.groups import Group, Run
+from jaxpot.views.text_chart import Paper, draw
 
 
 def made(label, function, count=60):

@@ -12,8 +12,8 @@ import pytest
 from jaxpot.store import Store
 from jaxpot.views.report import report_page
 from tests.store.journals import complete_run
-from tests.views.comparison.runs import uid, write_run
-from tests.views.report.test_page import HOSTILE
+from tests.views.runs import uid, write_run
+from tests.views.test_pages import HOSTILE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (

@@ -1,4 +1,4 @@
-"""Collect from the store what the report's template shows."""
+"""Write a report: one HTML page about runs, built from what the store knows of them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from jaxpot import formatting as words
 from jaxpot.views.cells import attempt_cells, checkpoint_cells, gate_cells, moment, number
-from jaxpot.views.charts import curves
-from jaxpot.views.comparison import chosen_keys, compare, default_keys, sense_of
-from jaxpot.views.comparison.compare import recorded_keys
-from jaxpot.views.comparison.tables import Table, letters, tables
-from jaxpot.views.report.figures import Stay, league_stays, learning_curves, lineage
-from jaxpot.views.report.page import render
+from jaxpot.views.compare import chosen_keys, compare, default_keys, recorded_keys, sense_of
+from jaxpot.views.curves import curves
+from jaxpot.views.pages import Stay, league_stays, learning_curves, lineage, render
+from jaxpot.views.tables import Table, letters, tables
 
 if TYPE_CHECKING:
     from jaxpot.store.reader import Store
@@ -37,17 +35,17 @@ def report_page(
     x: str = "iteration",
     separate: bool = False,
 ) -> str:
-    """Render a report of runs as a page.
+    """Render a report of runs as an HTML page.
 
     Args:
-        store: Where they are.
-        uids: The runs, one at least.
-        keys: Names and globs of the curves; a choice of evaluations, rewards and losses without.
-        x: What is to the right in the curves.
-        separate: Take every run by itself, not seeds together.
+        store: The store that has the runs.
+        uids: The runs, at least one.
+        keys: Names and globs of the curves; without any, evaluations, rewards and losses.
+        x: The x axis of the curves.
+        separate: Do not group seeds of one experiment.
 
     Raises:
-        UserError: a run is not in the database, or nothing is called as `keys` says.
+        UserError: A run is not in the database, or no key matches one of `keys`.
     """
     with store.reading() as connection:
         found = compare(connection, uids, separate=separate)
@@ -82,7 +80,7 @@ def _charted(known: Sequence[str]) -> list[str]:
 
 
 def _grade(store: Store, uid: str) -> dict[str, str]:
-    """Give what `jaxpot verify` found, in words, of what it tried."""
+    """Return in words what `jaxpot verify` found, for each aspect that it tried."""
     from jaxpot.verify.report import ASPECTS, NOT_TRIED, aspect_in_words, read_grade
 
     verdicts: dict[str, str] = {}
@@ -90,18 +88,18 @@ def _grade(store: Store, uid: str) -> dict[str, str]:
         try:
             verdicts[ASPECTS[aspect]] = aspect_in_words(found)
         except (KeyError, TypeError, ValueError):
-            verdicts[ASPECTS[aspect]] = str(found.get("verdict"))  # of another jaxpot
+            verdicts[ASPECTS[aspect]] = str(found.get("verdict"))  # from another jaxpot
     return {aspect: verdict for aspect, verdict in verdicts.items() if verdict != NOT_TRIED}
 
 
 def _run(run: Run, grade: Mapping[str, str], stays: list[Stay], index: int) -> dict[str, Any]:
-    """Give one run's part of a report; a table without rows is not shown."""
+    """Return one run's part of a report; a table without rows is not shown."""
     target = "" if run["target"] is None else f" of {run['target']}"
     reason = f", {run['exit_reason']}" if run["exit_reason"] else ""
     events = run["league"]["events"] if run["league"] else {}
     return {
         **run,
-        # Of several runs, the letter that the comparison gives it comes first.
+        # The letter is the run's name in the comparison.
         "heading": f"{letters(index + 1)[-1]}: {run['name']} {run['uid']}",
         "mood": "good" if run["status"] in _GOOD else "bad",
         "progress": f"{run['iterations']}{target} iterations{reason}",
@@ -132,7 +130,7 @@ def _gates(run: Run) -> Table:
 
 
 def _measured(run: Run) -> list[str]:
-    """Give the keys of evaluations as a whole; seat by seat they are among the others."""
+    """Return the keys of whole evaluations; those of a single seat are among the others."""
     return [key for key in run["metrics"] if key.startswith(_EVALUATION) and key.count("/") == 1]
 
 
@@ -161,7 +159,6 @@ def _others(run: Run) -> Table:
 
 
 def _standings(run: Run) -> Table:
-    """Give what the league held in the end."""
     league = run["league"] or {"iter": None, "standings": ()}
     rows = [
         [
@@ -178,7 +175,7 @@ def _standings(run: Run) -> Table:
 
 
 def _time(run: Run) -> Table:
-    """Give where the time went; the last cell is a bar's length in percent."""
+    """Return how the time was spent; the last cell is a bar's length in percent."""
     total = sum(run["time"].values())
     rows: list[list[str]] = []
     if total > 0:
@@ -192,7 +189,6 @@ def _time(run: Run) -> Table:
 
 
 def _checkpoints(run: Run) -> Table:
-    """Give the checkpoints that are there, and those that failed."""
     rows = [checkpoint_cells(row) for row in run["checkpoints"] if row["state"] != "deleted"]
     headers = ["iteration", "kind", "state", "size", "took", "score", "path"]
     title = "Paths are relative to the runs directory"
@@ -246,7 +242,7 @@ def _attempts(run: Run) -> Table:
 
 
 def _spec_text(run: Run) -> str:
-    """Give the spec with every default filled in."""
+    """Return the spec with every default filled in."""
     if run["spec_toml"] is not None:
         return run["spec_toml"]
     return json.dumps(run["spec"], indent=2, ensure_ascii=False)

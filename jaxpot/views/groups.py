@@ -1,4 +1,4 @@
-"""Runs that train alike but for their seed are one experiment: they are taken together."""
+"""Group runs that train alike except for their seed: they are seeds of one experiment."""
 
 from __future__ import annotations
 
@@ -21,15 +21,13 @@ _PARAMS = """
 SELECT path, uid, value FROM params JOIN runs USING (run_id)
 WHERE list_contains($1, uid) ORDER BY path
 """
-_TAIL = 6  # characters that are random in a uid
+_TAIL = 6  # random characters at the end of a uid
 _NAMED_DIFFERENCES = 3
-# What says how long a run is or what it is called, not how it trains.
+# Keys about the name and length of a run, not about how it trains.
 _NO_LABEL = ("seed", "name", "description", "iterations", "tags")
 
 
 class Run(NamedTuple):
-    """A run as a comparison knows it."""
-
     uid: str
     name: str
     status: str
@@ -48,22 +46,21 @@ class Group:
 
     @property
     def uids(self) -> list[str]:
-        """The runs' uids."""
         return [run.uid for run in self.runs]
 
 
 class Difference(NamedTuple):
-    """A value of the spec that is not the same in all runs; None where a run has none."""
+    """A value of the spec that differs between runs; None where a run lacks it."""
 
     path: str
     values: Mapping[str, str | None]
 
 
 def read_runs(connection: duckdb.DuckDBPyConnection, uids: Iterable[str]) -> list[Run]:
-    """Give runs in the order that they are named, each once.
+    """Read runs in the given order, each once.
 
     Raises:
-        UserError: the database does not have one of them.
+        UserError: One of them is not in the database.
     """
     wanted = list(dict.fromkeys(uids))
     found = {row[0]: Run(*row) for row in connection.execute(_RUNS, [wanted]).fetchall()}
@@ -74,7 +71,7 @@ def read_runs(connection: duckdb.DuckDBPyConnection, uids: Iterable[str]) -> lis
 
 
 def differences(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> list[Difference]:
-    """Give every value of the runs' specs that is not the same in all of them."""
+    """Return every value of the runs' specs that is not the same in all of them."""
     values: dict[str, dict[str, str | None]] = {}
     uids = [run.uid for run in runs]
     for path, uid, value in connection.execute(_PARAMS, [uids]).fetchall():
@@ -85,16 +82,16 @@ def differences(connection: duckdb.DuckDBPyConnection, runs: Sequence[Run]) -> l
 def grouped(
     runs: Sequence[Run], found: Sequence[Difference] = (), *, separate: bool = False
 ) -> tuple[list[Group], list[str]]:
-    """Take runs of one training digest that differ in their seed together.
+    """Group runs that have one training digest and different seeds.
 
     Args:
         runs: The runs.
-        found: Differences of their specs, which tell groups of one name apart.
-        separate: Every run by itself.
+        found: Differences of their specs, which distinguish groups of one name.
+        separate: Keep every run separate.
 
     Returns:
         The groups in the order of their first runs, and a line about each run that is left out
-        since another one has its seed.
+        because a newer one has its seed.
     """
     members: dict[str, list[Run]] = {}
     left_out: list[str] = []
@@ -118,13 +115,13 @@ def grouped(
 
 
 def _labels(parts: Sequence[list[Run]], found: Sequence[Difference]) -> list[str]:
-    """Name groups: by the run's name, then by what differs in the specs, then by uid."""
+    """Name groups by the run's name, then by differences of the specs, then by uid."""
     names = [part[0].name for part in parts]
     labels: list[str] = []
     for part, name in zip(parts, names, strict=True):
         words = [name]
         if names.count(name) > 1:
-            words += _telling(part, found)
+            words += _distinguishing(part, found)
         if len(part) > 1:
             words.append(f"({len(part)} seeds)")
         elif part[0].seed is not None:
@@ -139,8 +136,8 @@ def _labels(parts: Sequence[list[Run]], found: Sequence[Difference]) -> list[str
     return labels
 
 
-def _telling(part: list[Run], found: Sequence[Difference]) -> list[str]:
-    """Give the values by which a group's spec differs from others', where they are few."""
+def _distinguishing(part: list[Run], found: Sequence[Difference]) -> list[str]:
+    """Return the values that distinguish a group's spec from others', where they are few."""
     uids = [run.uid for run in part]
     telling = [
         (difference.path, difference.values[uids[0]])

@@ -1,7 +1,6 @@
 import pytest
 
-from jaxpot.views.comparison import Run, grouped
-from jaxpot.views.comparison.groups import Difference
+from jaxpot.views.groups import Difference, Run, grouped
 
 
 def run(uid, *, seed=0, name="ttt", digest="d"):

@@ -7,9 +7,9 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.store import Store, database
-from jaxpot.views.charts import curves, nothing_drawn
-from jaxpot.views.comparison import grouped, read_runs
-from tests.views.comparison.runs import uid, write_rows, write_run
+from jaxpot.views.curves import curves, nothing_drawn
+from jaxpot.views.groups import grouped, read_runs
+from tests.views.runs import uid, write_rows, write_run
 
 COUNT = 600
 SAMPLES = 32

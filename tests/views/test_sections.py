@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpot.views.league import league_lines
-from jaxpot.views.standings import Standings
+from jaxpot.views.progress import Standings
+from jaxpot.views.sections import league_lines
 from tests.trackers.stream import standings
 
 

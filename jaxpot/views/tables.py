@@ -1,17 +1,17 @@
-"""A comparison as tables of text: for a terminal, Markdown, and the report's page."""
+"""A comparison as tables of text, for a terminal, Markdown and the report, and as JSON."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
 from jaxpot import formatting as words
 from jaxpot.statistics import Spread
-from jaxpot.views.comparison.compare import Comparison, KeyComparison
-from jaxpot.views.comparison.groups import Group
-from jaxpot.views.comparison.lead import Lead
+from jaxpot.views.compare import Comparison, KeyComparison, Lead
+from jaxpot.views.groups import Group
 
 _LONGEST = 32
 _ARROWS = {"up": "\u2191", "down": "\u2193", None: ""}
@@ -19,7 +19,7 @@ _ARROWS = {"up": "\u2191", "down": "\u2193", None: ""}
 
 @attrs.frozen
 class Table:
-    """A table: its title, its columns, and what to say where it has no rows."""
+    """A table: title, columns, right-aligned columns, and a text for no rows."""
 
     title: str
     headers: Sequence[str]
@@ -29,12 +29,12 @@ class Table:
 
 
 def tables(found: Comparison) -> list[Table]:
-    """Give the runs, what their specs say differently, and what they reached."""
+    """Return three tables: the runs, the differences of their specs, and their results."""
     return [_runs(found), _differences(found), _keys(found)]
 
 
 def letters(count: int) -> list[str]:
-    """Give short names of runs: A to Z, then A1, B1 and so on."""
+    """Return short names of runs: A to Z, then A1, B1 and so on."""
     return [chr(ord("A") + i % 26) + (str(i // 26) if i >= 26 else "") for i in range(count)]
 
 
@@ -93,13 +93,13 @@ def _missing(spread: Spread, group: Group) -> str:
 
 
 def spread_words(spread: Spread) -> str:
-    """Write a mean and its standard error; a single value as it is."""
+    """Write a mean and its standard error, or a single value."""
     mean, error = words.number(spread.mean), spread.standard_error
     return mean if error is None else f"{mean} \u00b1 {error:.2g}"
 
 
 def lead_words(lead: Lead) -> str:
-    """Say who is ahead by how much, or why that cannot be said."""
+    """Say which group is ahead and by how much, or why no distance is known."""
     if lead.best is None:
         return "equal" if lead.why == "equal" else ""
     if lead.welch is None:
@@ -112,3 +112,34 @@ def lead_words(lead: Lead) -> str:
 def _cut(text: str) -> str:
     flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST else f"{flat[: _LONGEST - 3]}..."
+
+
+def comparison_record(found: Comparison) -> dict[str, Any]:
+    """Return a comparison as `--json` prints it."""
+    return {
+        "at": found.at,
+        "runs": [run._asdict() for run in found.runs],
+        "groups": [
+            {"label": group.label, "uids": group.uids, "seeds": [run.seed for run in group.runs]}
+            for group in found.groups
+        ],
+        "differences": [
+            {"path": difference.path, "values": dict(difference.values)}
+            for difference in found.differences
+        ],
+        "keys": [_key_record(one) for one in found.keys],
+        "notes": found.notes,
+    }
+
+
+def _key_record(one: KeyComparison) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "sense": one.sense,
+        "values": {uid: value._asdict() for uid, value in one.values.items()},
+        "groups": {label: attrs.asdict(spread) for label, spread in one.spreads.items()},
+        "best": one.lead.best,
+        "second": one.lead.second,
+        "welch": attrs.asdict(one.lead.welch) if one.lead.welch else None,
+        "why": one.lead.why or None,
+    }
