@@ -3,18 +3,16 @@
 Axis letters: T steps, N lanes, B rows.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.base import Rollout
 from jaxpot.games import Environment
 from jaxpot.spec.configs.auxiliary import GameProgress
-
-if TYPE_CHECKING:
-    from jaxpot.algorithms.base import Rollout
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -30,7 +28,7 @@ class ProgressLoss:
     def record(self, env: Environment[Any], state: Any) -> None:
         """Records nothing: the rollout counts the steps."""
 
-    def targets(self, rollout: "Rollout", recorded: Array | None) -> tuple[Array, Array]:
+    def targets(self, rollout: Rollout, recorded: Array | None) -> tuple[Array, Array]:
         """Returns `[T, N]` float32 from 0 to below 1; every row has one."""
         del recorded
         return rollout.length / jnp.float32(self.max_steps), jnp.ones_like(rollout.done)

@@ -3,20 +3,18 @@
 Axis letters: T steps, N lanes, B rows, K entries of a hand.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.base import Rollout
 from jaxpot.errors import UserError
 from jaxpot.games import Environment
 from jaxpot.games.base import TellsHands
 from jaxpot.spec.configs.auxiliary import OpponentHand
-
-if TYPE_CHECKING:
-    from jaxpot.algorithms.base import Rollout
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -32,7 +30,7 @@ class HandLoss:
         """Records `[N, K]` float32: what the opponent of the player to move holds."""
         return jax.vmap(_hands_of(env).opponent_hand)(state, state.current_player)
 
-    def targets(self, rollout: "Rollout", recorded: Array | None) -> tuple[Array, Array]:
+    def targets(self, rollout: Rollout, recorded: Array | None) -> tuple[Array, Array]:
         """Returns what was recorded, `[T, N, K]`; every row has one."""
         if recorded is None:
             raise ValueError("nothing was recorded of the opponents' hands")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.models.observations import board_shape, flat_size, flatten
+from jaxpot.models.board import board_shape
+from jaxpot.models.layers import flat_size, flatten
 from jaxpot.spec.configs.models import needs_board
 from tests.models.tiny import TINY, build, kind
 
