@@ -18,7 +18,7 @@ from jax import Array
 
 from jaxpot.algorithms.auxiliary import auxiliary_targets
 from jaxpot.algorithms.base import Batch, Rollout, Settle, settle_of
-from jaxpot.algorithms.rows import as_rows
+from jaxpot.algorithms.minibatches import as_rows
 from jaxpot.loop import Phase
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import Context, PhaseFunction, Values

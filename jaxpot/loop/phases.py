@@ -111,7 +111,7 @@ def league_freeze(context: Context, phase: Phase) -> PhaseFunction:
             values["league"],
             network,
             combine(leaves, paths),
-            born=values["iteration"],
+            frozen_at=values["iteration"],
             size=league.size,
             archive_size=league.archive_size,
         )

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout
+from jaxpot.algorithms.minibatches import by_lane
 from jaxpot.algorithms.policy import mask_illegal
-from jaxpot.algorithms.rows import by_lane
 from jaxpot.loop.context import Context
 from jaxpot.models.memory import of_seat
 

@@ -193,9 +193,9 @@ REGISTRIES = (
     Registry(
         "schedule",
         (
-            Row(Constant, "jaxpot.algorithms.schedules:constant"),
-            Row(Linear, "jaxpot.algorithms.schedules:linear"),
-            Row(Cosine, "jaxpot.algorithms.schedules:cosine"),
+            Row(Constant, "jaxpot.algorithms.optimizers:constant"),
+            Row(Linear, "jaxpot.algorithms.optimizers:linear"),
+            Row(Cosine, "jaxpot.algorithms.optimizers:cosine"),
         ),
     ),
     Registry(

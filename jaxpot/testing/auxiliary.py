@@ -78,7 +78,7 @@ def _play(loss: AuxiliaryLoss, env: Environment[Any], key: Array) -> tuple[Rollo
             trained_seats=jnp.full_like(seat, 2),
             extras={},
             final_value=jnp.zeros(()),
-            final_known=jnp.zeros((), jnp.bool_),
+            bootstrap_mask=jnp.zeros((), jnp.bool_),
         )
         length = jnp.where(after.terminated, 0, length + 1)
         return (after.state, length), (row, loss.record(env, state))
@@ -87,7 +87,7 @@ def _play(loss: AuxiliaryLoss, env: Environment[Any], key: Array) -> tuple[Rollo
     start = jax.vmap(env.init)(jax.random.split(deal_key, _LANES))
     start = (start, jnp.zeros(_LANES, jnp.int32))
     _, (rows, recorded) = jax.lax.scan(turn, start, jax.random.split(play_key, _STEPS))
-    final = {"final_value": jnp.zeros((_LANES, 2)), "final_known": jnp.ones((_LANES, 2), bool)}
+    final = {"final_value": jnp.zeros((_LANES, 2)), "bootstrap_mask": jnp.ones((_LANES, 2), bool)}
     return rows._replace(**final), recorded
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from jaxpot.algorithms.schedules import schedule_value
+from jaxpot.algorithms.optimizers import schedule_value
 from jaxpot.spec import Constant, Cosine, Linear
 
 

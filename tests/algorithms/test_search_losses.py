@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.algorithms.search_losses import search_terms
+from jaxpot.algorithms.losses import search_terms
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

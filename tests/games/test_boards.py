@@ -3,8 +3,7 @@
 import numpy as np
 
 from jaxpot.games.base import Describing
-from jaxpot.games.boards import draw
-from jaxpot.games.pgx_env import build
+from jaxpot.games.pgx_env import build, draw
 from jaxpot.spec import PgxEnv
 
 

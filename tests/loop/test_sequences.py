@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxpot.algorithms.minibatches import by_lane, predict
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
-from jaxpot.algorithms.rows import by_lane, predict
 from jaxpot.loop import compile_graph
 from jaxpot.loop.batch import concatenate_batches
 from jaxpot.loop.collect import rollout

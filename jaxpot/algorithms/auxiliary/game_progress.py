@@ -1,4 +1,4 @@
-"""How far a game has come, as an auxiliary loss.
+"""Predict how far a game has come, as an auxiliary loss.
 
 Axis letters: T steps, N lanes, B rows.
 """
@@ -17,7 +17,7 @@ from jaxpot.spec.configs.auxiliary import GameProgress
 
 @attrs.frozen(kw_only=True, eq=False)
 class ProgressLoss:
-    """Tells the step of the game over the longest game's length, by a sigmoid head."""
+    """Predict the step of the game over the longest game's length, by a sigmoid head."""
 
     target: ClassVar[str] = GameProgress.target
     width: ClassVar[int] = 1
@@ -26,19 +26,19 @@ class ProgressLoss:
     max_steps: int
 
     def record(self, env: Environment[Any], state: Any) -> None:
-        """Records nothing: the rollout counts the steps."""
+        """Record nothing: the rollout counts the steps."""
 
     def targets(self, rollout: Rollout, recorded: Array | None) -> tuple[Array, Array]:
-        """Returns `[T, N]` float32 from 0 to below 1; every row has one."""
+        """Return `[T, N]` float32 from 0 to below 1; every row has one."""
         del recorded
         return rollout.length / jnp.float32(self.max_steps), jnp.ones_like(rollout.done)
 
     def loss(self, output: Array, target: Array) -> Array:
-        """Computes the binary cross-entropy of `[B, 1]` logits and `[B]` targets: `[B]`."""
+        """Compute the binary cross-entropy of `[B, 1]` logits and `[B]` targets: `[B]`."""
         logit = output[:, 0]
         return jax.nn.softplus(logit) - target * logit
 
 
 def build(config: GameProgress, *, env: Environment[Any]) -> ProgressLoss:
-    """Builds the loss of kind `game_progress`."""
+    """Build the loss of kind `game_progress`."""
     return ProgressLoss(coeff=config.coeff, max_steps=env.max_steps)
