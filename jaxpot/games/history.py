@@ -66,16 +66,16 @@ class WithHistory(Generic[StateT]):
     env: Environment[StateT]
     positions: int
     actions: int
-
-    @property
-    def num_players(self) -> int:
-        """2."""
-        return self.env.num_players
-
-    @property
-    def num_actions(self) -> int:
-        """A."""
-        return self.env.num_actions
+    num_players: int
+    num_actions: int
+    observation_dtype: np.dtype[Any]
+    max_steps: int
+    zero_sum: bool
+    both_views: bool
+    deterministic: bool
+    perfect_information: bool
+    hand_size: int
+    """The fields from `num_players` on are the game's."""
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
@@ -83,41 +83,6 @@ class WithHistory(Generic[StateT]):
         *front, last = self.env.observation_shape
         one_action = jax.eval_shape(self._show_action, jax.ShapeDtypeStruct((), jnp.int32))
         return (*front, last * self.positions + one_action.shape[-1] * self.actions)
-
-    @property
-    def observation_dtype(self) -> np.dtype[Any]:
-        """The game's dtype."""
-        return self.env.observation_dtype
-
-    @property
-    def max_steps(self) -> int:
-        """The length of the longest game."""
-        return self.env.max_steps
-
-    @property
-    def zero_sum(self) -> bool:
-        """Whether rewards add up to zero."""
-        return self.env.zero_sum
-
-    @property
-    def both_views(self) -> bool:
-        """Whether `observe` can show the position to the player who is not to move."""
-        return self.env.both_views
-
-    @property
-    def deterministic(self) -> bool:
-        """Whether no step draws."""
-        return self.env.deterministic
-
-    @property
-    def perfect_information(self) -> bool:
-        """Whether both players know the whole position."""
-        return self.env.perfect_information
-
-    @property
-    def hand_size(self) -> int:
-        """Numbers that describe a hand; 0 if the game tells none."""
-        return self.env.hand_size if isinstance(self.env, TellsHands) else 0
 
     def init(self, key: Array) -> Remembering[StateT]:
         """Deal a new game, without a past."""
@@ -197,4 +162,17 @@ def with_history(env: EnvT, *, positions: int, actions: int) -> EnvT | WithHisto
         raise UserError(
             "a history of positions needs a game that can show every position to both players"
         )
-    return WithHistory(env=env, positions=positions, actions=actions)
+    return WithHistory(
+        env=env,
+        positions=positions,
+        actions=actions,
+        num_players=env.num_players,
+        num_actions=env.num_actions,
+        observation_dtype=env.observation_dtype,
+        max_steps=env.max_steps,
+        zero_sum=env.zero_sum,
+        both_views=env.both_views,
+        deterministic=env.deterministic,
+        perfect_information=env.perfect_information,
+        hand_size=env.hand_size if isinstance(env, TellsHands) else 0,
+    )

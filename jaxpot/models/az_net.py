@@ -14,7 +14,6 @@ from jaxpot.models.base import Network, Observation, ObservationShape, Outputs, 
 from jaxpot.models.board import (
     BoardTrunk,
     Convolution,
-    board_shape,
     column,
     flat_squares,
     planes,
@@ -175,10 +174,12 @@ class AZNetModule(BoardTrunk):
 
     batch_statistics = True
 
-    def __init__(self, config: AZNet, *, board: tuple[int, int, int], rngs: nnx.Rngs) -> None:
-        super().__init__(board, config.num_filters)
+    def __init__(
+        self, config: AZNet, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+    ) -> None:
+        super().__init__(config, observation_shape=observation_shape, rngs=rngs)
         self.dtype = config.dtype
-        self.trunk = TRUNKS[config.version](config, channels=board[2], rngs=rngs)
+        self.trunk = TRUNKS[config.version](config, channels=self.board[2], rngs=rngs)
 
     def filters(self, observation: Array, training: Training | None) -> Array:
         """Map observations `[B, H, W, C] float32` to `[F, H, W, B]`."""
@@ -223,11 +224,6 @@ def build(config: AZNet, *, observation_shape: ObservationShape, num_actions: in
     Raises:
         UserError: An observation is not `[H, W, C]`.
     """
-    board = board_shape(observation_shape, model="an az_net")
     return build_network(
-        lambda rngs: AZNetModule(config, board=board, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
-        batch_statistics=True,
+        AZNetModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

@@ -10,7 +10,7 @@ Axis letters: C channels, F filters, H height, W width, B batch, A actions, E fe
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -91,6 +91,17 @@ class SquareFeatures(nnx.Module):
         return jnp.tensordot(kernel, x, axes=(0, 0)) + column(bias)
 
 
+class BoardOptions(Protocol):
+    """The options that every network of filters over a board has."""
+
+    kind: ClassVar[str]
+
+    @property
+    def num_filters(self) -> int:
+        """F."""
+        ...
+
+
 class BoardTrunk(Trunk):
     """Base of the trunks that compute filters over a board, with globally pooled heads.
 
@@ -99,13 +110,13 @@ class BoardTrunk(Trunk):
     through one dense layer as wide as the cell.
     """
 
-    batch_statistics = False
-    """Whether the trunk normalises by batches, so that training must not split one into tiles."""
-
-    def __init__(self, board: tuple[int, int, int], num_filters: int) -> None:
-        self.board = board
-        self.num_filters = num_filters
-        self.tile = tile_rows(board)
+    def __init__(
+        self, config: BoardOptions, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+    ) -> None:
+        del rngs  # the derived class makes the layers
+        self.board = board_shape(observation_shape, kind=config.kind)
+        self.num_filters = config.num_filters
+        self.tile = tile_rows(self.board)
 
     @abstractmethod
     def filters(self, observation: Array, training: Training | None) -> Array:
@@ -204,18 +215,16 @@ def column(channels: Array) -> Array:
     return channels.reshape(-1, 1, 1, 1)
 
 
-def board_shape(observation_shape: ObservationShape, *, model: str) -> tuple[int, int, int]:
+def board_shape(observation_shape: ObservationShape, *, kind: str) -> tuple[int, int, int]:
     """Return the shape of a board's planes, `[H, W, C]`.
 
     Raises:
-        UserError: The observation has another shape; `model` names the model, with an article.
+        UserError: The observation of the model of this `kind` has another shape.
     """
     match observation_shape:
         case (int(height), int(width), int(channels)):
             return height, width, channels
-    raise UserError(
-        f"{model} needs observations [height, width, channels]; got {observation_shape}"
-    )
+    raise UserError(f"{kind} needs observations [height, width, channels]; got {observation_shape}")
 
 
 def planes(observation: Array, dtype: str) -> Array:

@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from jaxpot.models.base import Network, ObservationShape, Training
-from jaxpot.models.board import BiasedConvolution, BoardTrunk, board_shape, planes
+from jaxpot.models.board import BiasedConvolution, BoardTrunk, planes
 from jaxpot.models.layers import ACTIVATIONS
 from jaxpot.models.trunk import build_network
 from jaxpot.spec.configs.models import Conv
@@ -16,11 +16,13 @@ from jaxpot.spec.configs.models import Conv
 class ConvModule(BoardTrunk):
     """3x3 convolutions in a row, each with a bias and a nonlinearity."""
 
-    def __init__(self, config: Conv, *, board: tuple[int, int, int], rngs: nnx.Rngs) -> None:
-        super().__init__(board, config.num_filters)
+    def __init__(
+        self, config: Conv, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+    ) -> None:
+        super().__init__(config, observation_shape=observation_shape, rngs=rngs)
         self.dtype = config.dtype
         self.activation = ACTIVATIONS[config.activation]
-        inputs = [board[2]] + [config.num_filters] * (config.num_layers - 1)
+        inputs = [self.board[2]] + [config.num_filters] * (config.num_layers - 1)
         self.layers = nnx.List(
             [BiasedConvolution(channels, config.num_filters, rngs=rngs) for channels in inputs]
         )
@@ -40,10 +42,6 @@ def build(config: Conv, *, observation_shape: ObservationShape, num_actions: int
     Raises:
         UserError: An observation is not `[H, W, C]`.
     """
-    board = board_shape(observation_shape, model="a conv")
     return build_network(
-        lambda rngs: ConvModule(config, board=board, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
+        ConvModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

@@ -41,8 +41,5 @@ class MLPModule(Trunk):
 def build(config: MLP, *, observation_shape: ObservationShape, num_actions: int) -> Network:
     """Build the network of a `kind = "mlp"` model."""
     return build_network(
-        lambda rngs: MLPModule(config, observation_shape=observation_shape, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
+        MLPModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

@@ -41,8 +41,5 @@ class ResidualMLPModule(Trunk):
 def build(config: ResidualMLP, *, observation_shape: ObservationShape, num_actions: int) -> Network:
     """Build the network of a `kind = "residual_mlp"` model."""
     return build_network(
-        lambda rngs: ResidualMLPModule(config, observation_shape=observation_shape, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
+        ResidualMLPModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

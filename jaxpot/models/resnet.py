@@ -7,7 +7,7 @@ from flax import nnx
 from jax import Array
 
 from jaxpot.models.base import Network, ObservationShape, Training
-from jaxpot.models.board import BoardTrunk, Convolution, NormRelu, Relu, board_shape, planes
+from jaxpot.models.board import BoardTrunk, Convolution, NormRelu, Relu, planes
 from jaxpot.models.trunk import build_network
 from jaxpot.spec.configs.models import ResNet
 
@@ -29,11 +29,13 @@ class Block(nnx.Module):
 class ResNetModule(BoardTrunk):
     """A 3x3 stem, residual blocks, and the last block's normalisation and ReLU."""
 
-    def __init__(self, config: ResNet, *, board: tuple[int, int, int], rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, config: ResNet, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+    ) -> None:
         filters = config.num_filters
-        super().__init__(board, filters)
+        super().__init__(config, observation_shape=observation_shape, rngs=rngs)
         self.dtype = config.dtype
-        self.stem = Convolution(board[2], filters, rngs=rngs)
+        self.stem = Convolution(self.board[2], filters, rngs=rngs)
         self.blocks = nnx.List(
             [Block(filters, norm=config.norm, rngs=rngs) for _ in range(config.num_blocks)]
         )
@@ -58,10 +60,6 @@ def build(config: ResNet, *, observation_shape: ObservationShape, num_actions: i
     Raises:
         UserError: An observation is not `[H, W, C]`.
     """
-    board = board_shape(observation_shape, model="a resnet")
     return build_network(
-        lambda rngs: ResNetModule(config, board=board, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
+        ResNetModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

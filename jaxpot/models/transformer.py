@@ -65,8 +65,10 @@ class Block(nnx.Module):
 class TransformerModule(Trunk):
     """One token a square with a learned position -> blocks -> LayerNorm -> mean over squares."""
 
-    def __init__(self, config: Transformer, *, board: tuple[int, int, int], rngs: nnx.Rngs) -> None:
-        height, width, channels = board
+    def __init__(
+        self, config: Transformer, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+    ) -> None:
+        height, width, channels = board_shape(observation_shape, kind=config.kind)
         self.num_features = config.num_heads * config.head_dim
         self.embed = dense(channels, self.num_features, gain=1.0, dtype=config.dtype, rngs=rngs)
         positions = jax.random.normal(rngs.params(), (height * width, self.num_features))
@@ -91,10 +93,6 @@ def build(config: Transformer, *, observation_shape: ObservationShape, num_actio
     Raises:
         UserError: An observation is not `[H, W, C]`.
     """
-    board = board_shape(observation_shape, model="a transformer")
     return build_network(
-        lambda rngs: TransformerModule(config, board=board, rngs=rngs),
-        config,
-        observation_shape=observation_shape,
-        num_actions=num_actions,
+        TransformerModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

@@ -10,8 +10,7 @@ Axis letters: B batch, A actions, E features of the trunk, F features that the h
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax.numpy as jnp
 from flax import nnx
@@ -86,7 +85,13 @@ class Trunk(FeatureHeads):
         num_features: E, set by the derived class.
     """
 
+    batch_statistics: ClassVar[bool] = False
+    """Whether the trunk normalises by batches, so that in training a row depends on others."""
     num_features: int
+
+    @abstractmethod
+    def __init__(self, config: Any, *, observation_shape: ObservationShape, rngs: nnx.Rngs) -> None:
+        """Make the layers, drawing their parameters from `rngs`."""
 
     @abstractmethod
     def encode(self, observation: Observation, *, training: Training | None = None) -> Array:
@@ -137,27 +142,17 @@ class RecurrentModule(FeatureHeads):
 
 
 def build_network(
-    make_trunk: Callable[[nnx.Rngs], Trunk],
+    trunk_class: type[Trunk],
     options: Options,
     *,
     observation_shape: ObservationShape,
     num_actions: int,
-    batch_statistics: bool = False,
 ) -> Network:
-    """Build the network of a trunk, with memory where the options say so.
-
-    Args:
-        make_trunk: Makes the trunk from its random streams, without heads.
-        options: The config of the model.
-        observation_shape: The shape of one observation.
-        num_actions: A.
-        batch_statistics: Whether the trunk normalises by batches, so that it trains otherwise
-            than it plays even without dropout.
-    """
+    """Build the network of a trunk's class, with memory if the options say so."""
     memory = options.memory
 
     def make(rngs: nnx.Rngs) -> Trunk | RecurrentModule:
-        trunk = make_trunk(rngs)
+        trunk = trunk_class(options, observation_shape=observation_shape, rngs=rngs)
         if memory is not None:
             return RecurrentModule(
                 trunk, memory, num_actions=num_actions, options=options, rngs=rngs
@@ -170,7 +165,7 @@ def build_network(
         observation_shape=observation_shape,
         num_actions=num_actions,
         recurrent=memory is not None,
-        trains=batch_statistics or options.dropout > 0,
+        trains=trunk_class.batch_statistics or options.dropout > 0,
     )
 
 

@@ -38,7 +38,8 @@ def rollout(seed):
 def estimate(rows, gamma, gae_lambda, rho_clip, c_clip):
     """All of them in one program."""
     plain = {name: x for name, x in rows.items() if name != "log_ratio"}
-    finished = {name: x for name, x in plain.items() if not name.startswith("final")}
+    at_the_cut = ("final_value", "bootstrap_mask")
+    finished = {name: x for name, x in plain.items() if name not in at_the_cut}
     return {
         "gae": per_seat_gae(**plain, gamma=gamma, gae_lambda=gae_lambda),
         "return": per_seat_return(**finished, gamma=gamma),
