@@ -50,7 +50,9 @@ def test_a_kind_that_became_an_option_is_refused_with_the_new_form(kind):
     _, faults, _ = structure(changed(SMALL, ("model",), {"kind": kind}), import_user_code=False)
     (fault,) = faults
     assert (fault.code, fault.path) == ("unknown-kind", ("model", "kind"))
-    assert fault.message == f'"{kind}" is no longer a kind of model; it is written by an option now'
+    assert (
+        fault.message == f'"{kind}" is no longer a kind of model; use the option that replaced it'
+    )
     new = tomli.loads(f"model = {{ {fault.allowed} }}")["model"]
     spec = changed(SMALL, ("model",), new)
     _, faults, _ = structure(spec, import_user_code=False)
