@@ -20,7 +20,7 @@ class Frozen(NamedTuple):
     archived: Array
     """int32: the slot of the entry that moved from the league to the archive."""
     dropped: Array
-    """int32: the slot of the entry that the archive had no room for."""
+    """int32: the slot of the entry that was dropped from the full archive."""
 
 
 def empty_pool(network: Any, slots: int) -> Any:

@@ -33,7 +33,7 @@ MakeModule: TypeAlias = Callable[[nnx.Rngs], Any]
 
 
 class Outputs(NamedTuple):
-    """What a network computes for a batch of positions."""
+    """The outputs of a network for a batch of positions."""
 
     logits: Array
     """`[B, A] float32`, illegal actions not masked."""

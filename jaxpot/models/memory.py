@@ -17,7 +17,7 @@ Carry: TypeAlias = Any
 
 
 class Sequences(NamedTuple):
-    """What a recurrent network needs, with the observations of `M` sequences of `S` steps."""
+    """The carries and moves of `M` sequences of `S` steps, for training a recurrent network."""
 
     memory: Carry
     """`[M, 2, ...]`: the carries of both seats before the first step."""
