@@ -30,7 +30,7 @@ from interleave import interleave, machine, pairwise, print_table
 from jax import Array, lax
 
 from jaxpot.algorithms.base import Batch
-from jaxpot.models import board_layers, board_network, board_reading
+from jaxpot.models import board
 from jaxpot.models.base import Network
 from jaxpot.spec import MLP, Experiment, ResNet, load
 from jaxpot.spec.pgx_games import GAMES
@@ -76,14 +76,14 @@ def layers_of(model: Any, shape: tuple[int, ...], num_actions: int) -> list[Laye
             ]
         case ResNet(num_filters=f, num_blocks=blocks):
             height, width, channels = shape
-            squares, features = height * width, board_reading.SQUARE_FILTERS
+            squares, features = height * width, board.SQUARE_FILTERS
             return [
                 Layer(rows=squares, inputs=9 * channels, outputs=f, first=True),
                 Layer(rows=squares, inputs=3 * f, outputs=3 * f, count=2 * blocks),
                 Layer(rows=squares, inputs=f, outputs=features),
                 Layer(rows=1, inputs=squares * features + 2 * f, outputs=num_actions),
-                Layer(rows=1, inputs=2 * f, outputs=board_network.VALUE_WIDTH),
-                Layer(rows=1, inputs=board_network.VALUE_WIDTH, outputs=1),
+                Layer(rows=1, inputs=2 * f, outputs=board.VALUE_WIDTH),
+                Layer(rows=1, inputs=board.VALUE_WIDTH, outputs=1),
             ]
     raise TypeError(f"no formula for the arithmetic of {model}")
 
@@ -167,11 +167,7 @@ def work_of(experiment: Experiment) -> dict[str, list[Work]]:
 
     observation = batch.observation[:size]
     turns = max(1, round(1.2e10 / trained))
-    tile = (
-        board_layers.tile_rows(game.observation_shape)
-        if isinstance(experiment.model, ResNet)
-        else size
-    )
+    tile = board.tile_rows(game.observation_shape) if isinstance(experiment.model, ResNet) else size
     tiles = -(-size // tile)
     works: dict[str, list[Work]] = {
         "update": [

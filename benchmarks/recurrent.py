@@ -11,13 +11,14 @@ whole iteration, the collecting alone and the training alone.
 import argparse
 import bisect
 from pathlib import Path
+from typing import Literal
 
 import attrs
 from interleave import CPU_HEADER, interleave, machine, print_table, ratio_rows
 from segments import experiment_of
 
 from jaxpot.loop.environment import prepare
-from jaxpot.spec import GRU, LSTM, MLP, Experiment
+from jaxpot.spec import MLP, Experiment, Memory
 
 SPEC = Path("specs/ttt.toml")
 NUM_STEPS = 9
@@ -27,10 +28,17 @@ OVERRIDES = [
     f"algorithm.batch_size={256 * NUM_STEPS}",
 ]
 BASE = "mlp"
+
+
+def remembering(cell: Literal["lstm", "gru"], width: int) -> MLP:
+    """Return a perceptron of one layer and a cell as wide."""
+    return MLP(hidden_dims=(width,), memory=Memory(kind=cell, hidden_size=width))
+
+
 MODELS = {
     BASE: lambda width: MLP(hidden_dims=(width, width)),
-    "lstm": lambda width: LSTM(hidden_dims=(width,), hidden_size=width),
-    "gru": lambda width: GRU(hidden_dims=(width,), hidden_size=width),
+    "lstm": lambda width: remembering("lstm", width),
+    "gru": lambda width: remembering("gru", width),
 }
 WIDEST = 512
 

@@ -1,1 +1,1 @@
-
+"""Algorithms: act, learn, advantages, losses; search and auxiliary losses in packages."""

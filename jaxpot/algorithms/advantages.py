@@ -1,15 +1,15 @@
 """Returns and advantages per seat, over games in which two seats take turns.
 
-A seat's transition runs from one of its decisions to its next, whoever moved in between; the
-rewards that it gets on the way belong to the decision. Discounts count a seat's own decisions. At a
-game's end nothing follows.
+A seat's transition runs from one of its decisions to its next one; the other seat may move in
+between. The rewards on the way belong to the decision. Discounts count a seat's own decisions. The
+value after a game's end is zero.
 
-Where a rollout cuts a game, a seat goes on with its final value. A seat that has none is cut at its
-last decision instead: that row has no target, and the earlier ones bootstrap from its value.
+Where the rollout cuts a game, each seat bootstraps from its final value. A seat without one is cut
+at its last decision instead: that row is invalid, and the earlier ones bootstrap from its value.
 
 The final value of the seat that is not to move is the negative of the mover's (rows contract v2).
-It is exact without a discount. With one, what the mover's moves pay from there on is discounted
-once more than it is in the middle of a rollout: a factor of `gamma` in what that row rests on.
+Without a discount that is exact. With one, the rewards of the mover's later moves are discounted
+once more than in the middle of a rollout, by a further factor of `gamma`.
 
 Axis letters: T steps, N lanes.
 """
@@ -21,18 +21,29 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.base import Rollout
 from jaxpot.models.memory import of_seat, where_lanes, with_seat
 
 
 class Advantages(NamedTuple):
-    """What one backward scan over a rollout gives; all `[T, N]`."""
+    """The result of one backward scan over a rollout; all `[T, N]`."""
 
     advantage: Array
-    """float32: how much better the action was than the value of the seat that acted."""
+    """float32: the return estimate less the value of the seat that acted."""
     target: Array
     """float32: the value's target."""
     known: Array
-    """bool: whether the row has a target: its next decision, an end or a value is known."""
+    """bool: whether the row has a target; rows cut off without a bootstrap value have none."""
+
+
+def played(rollout: Rollout) -> dict[str, Any]:
+    """Return the arguments that say how the games went."""
+    return {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
+
+
+def bootstrap(rollout: Rollout) -> dict[str, Any]:
+    """Return the arguments that say what to bootstrap from."""
+    return {"final_value": rollout.final_value, "bootstrap_mask": rollout.bootstrap_mask}
 
 
 def per_seat_gae(
@@ -42,12 +53,12 @@ def per_seat_gae(
     done: Array,
     seat: Array,
     final_value: Array,
-    final_known: Array,
+    bootstrap_mask: Array,
     gamma: float,
     gae_lambda: float,
     step_gamma: float = 1.0,
 ) -> Advantages:
-    """Computes GAE (Schulman et al. 2016, eq. 16) for each seat over its own decisions.
+    """Compute GAE (Schulman et al. 2016, eq. 16) for each seat over its own decisions.
 
     Args:
         value: `[T, N]` float32, the acting seat's value estimate.
@@ -55,10 +66,10 @@ def per_seat_gae(
         done: `[T, N]` bool, whether the step ended the game.
         seat: `[T, N]` int32, the seat that acted, 0 or 1.
         final_value: `[N, 2]` float32, each seat's value of the state after the last step.
-        final_known: `[N, 2]` bool, whether that value may be bootstrapped from.
+        bootstrap_mask: `[N, 2]` bool, whether the seat has such a value, to bootstrap from.
         gamma: Discount per decision.
         gae_lambda: Trace decay.
-        step_gamma: Discount per step besides, whoever moved.
+        step_gamma: A further discount, per step of either seat.
     """
 
     def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
@@ -71,7 +82,7 @@ def per_seat_gae(
         decide,
         _value_alone,
         value,
-        final=(final_value, final_known),
+        final=(final_value, bootstrap_mask),
         reward=reward,
         done=done,
         seat=seat,
@@ -82,14 +93,9 @@ def per_seat_gae(
 def per_seat_return(
     *, value: Array, reward: Array, done: Array, seat: Array, gamma: float
 ) -> Advantages:
-    """Computes what each seat got to the game's end, known only where the rollout saw that end.
+    """Compute each seat's return to the game's end, known only where the rollout has that end.
 
-    Args:
-        value: `[T, N]` float32, the acting seat's value estimate, which the advantage is over.
-        reward: `[T, N, 2]` float32, both seats' rewards of the step.
-        done: `[T, N]` bool, whether the step ended the game.
-        seat: `[T, N]` int32, the seat that acted, 0 or 1.
-        gamma: Discount per decision.
+    The arguments are those of `per_seat_gae`.
     """
 
     def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
@@ -106,29 +112,21 @@ def n_step_return(
     done: Array,
     seat: Array,
     final_value: Array,
-    final_known: Array,
+    bootstrap_mask: Array,
     gamma: float,
     steps: int,
     step_gamma: float = 1.0,
 ) -> Advantages:
-    """Computes the return of a seat's next `steps` own decisions (Sutton and Barto 2018, eq. 7.1).
+    """Compute the return of a seat's next `steps` own decisions (Sutton and Barto 2018, eq. 7.1).
 
-    It goes on with the value of the decision behind those: `value` in the rollout, `final_value`
-    where the cut comes first.
+    It bootstraps from the value of the decision after those: `value` within the rollout,
+    `final_value` if the cut comes first. The other arguments are those of `per_seat_gae`.
 
     Args:
-        value: `[T, N]` float32, the acting seat's value estimate, such as a search's at its root.
-        reward: `[T, N, 2]` float32, both seats' rewards of the step.
-        done: `[T, N]` bool, whether the step ended the game.
-        seat: `[T, N]` int32, the seat that acted, 0 or 1.
-        final_value: `[N, 2]` float32, each seat's value of the state after the last step.
-        final_known: `[N, 2]` bool, whether that value may be bootstrapped from.
-        gamma: Discount per decision.
         steps: Own decisions whose rewards count; at least 1.
-        step_gamma: Discount per step besides, whoever moved.
     """
 
-    # What a seat keeps of its next decision: the returns of 0 to steps - 1 decisions, [N, K].
+    # The scan carries the returns of 0 to steps - 1 decisions from the seat's next one on, [N, K].
     def decide(following: Any, paid: Array, value: Array) -> tuple[Any, Array, Array]:
         more = paid[:, None] + gamma * following
         target = more[:, -1]
@@ -141,7 +139,7 @@ def n_step_return(
         decide,
         cut,
         value,
-        final=(final_value, final_known),
+        final=(final_value, bootstrap_mask),
         reward=reward,
         done=done,
         seat=seat,
@@ -156,40 +154,32 @@ def per_seat_vtrace(
     done: Array,
     seat: Array,
     final_value: Array,
-    final_known: Array,
+    bootstrap_mask: Array,
     log_ratio: Array,
     gamma: float,
     gae_lambda: float,
     rho_clip: float,
     c_clip: float,
 ) -> Advantages:
-    """Computes V-trace's targets and policy advantages (Espeholt et al. 2018, section 4).
+    """Compute V-trace's targets and policy advantages (Espeholt et al. 2018, section 4).
 
-    Each seat is corrected over its own decisions: what the other one does is its environment. The
-    trace is cut by `gae_lambda * min(c_clip, ratio)` (remark 2), and the advantage goes on with the
-    same mix of the next target and the next value; so where every ratio is 1, and the clips at
-    least that, this is GAE.
+    Each seat is corrected over its own decisions; the other seat is part of its environment. The
+    trace is cut by `gae_lambda * min(c_clip, ratio)` (remark 2), and the advantage uses the same
+    mix of the next target and the next value. With all ratios 1 and both clips at least 1, this is
+    GAE. The other arguments are those of `per_seat_gae`; `value` is the agent's, for either seat.
 
     Args:
-        value: `[T, N]` float32, the agent's value estimate of what the acting seat saw.
-        reward: `[T, N, 2]` float32, both seats' rewards of the step.
-        done: `[T, N]` bool, whether the step ended the game.
-        seat: `[T, N]` int32, the seat that acted, 0 or 1.
-        final_value: `[N, 2]` float32, each seat's value of the state after the last step.
-        final_known: `[N, 2]` bool, whether that value may be bootstrapped from.
-        log_ratio: `[T, N]` float32, log of the action's probability under the agent less that
-            under whoever took it; 0 where that was the agent.
-        gamma: Discount per decision.
-        gae_lambda: Trace decay.
-        rho_clip: Most that a ratio weighs a temporal difference and the advantage.
-        c_clip: Most that a ratio lets through of the trace.
+        log_ratio: `[T, N]` float32, the log-probability of the action under the agent less that
+            under the network that chose it; 0 where the agent did.
+        rho_clip: Upper bound of the ratio in temporal differences and advantages.
+        c_clip: Upper bound of the ratio in the trace.
     """
 
     def decide(
         following: Any, paid: Array, value: Array, log_ratio: Array
     ) -> tuple[Any, Array, Array]:
         next_value, next_excess = following
-        # Clipped before it is raised, so that no ratio overflows.
+        # Clip before the exponential, so that no ratio overflows.
         rho, c = (jnp.exp(jnp.minimum(log_ratio, jnp.log(x))) for x in (rho_clip, c_clip))
         delta = paid + gamma * next_value - value
         excess = rho * delta + gamma * gae_lambda * c * next_excess
@@ -201,7 +191,7 @@ def per_seat_vtrace(
         _value_alone,
         value,
         log_ratio,
-        final=(final_value, final_known),
+        final=(final_value, bootstrap_mask),
         reward=reward,
         done=done,
         seat=seat,
@@ -209,7 +199,7 @@ def per_seat_vtrace(
 
 
 def _value_alone(value: Array) -> tuple[Array, Array]:
-    """Returns what a seat keeps where a value is all that is known: that, and no trace."""
+    """Return the carry of a seat that bootstraps: the value, and a trace of zero."""
     return value, jnp.zeros_like(value)
 
 
@@ -224,22 +214,21 @@ def _own_decisions(
     seat: Array,
     step_gamma: float = 1.0,
 ) -> Advantages:
-    """Folds `decide` backwards over each seat's own decisions.
+    """Fold `decide` backwards over each seat's own decisions.
 
     Args:
-        decide: Takes what the seat keeps of its next decision, the rewards paid until then `[N]`,
-            the row's value and what `more` has of it; returns what the seat keeps of this decision,
-            the advantage and the target.
-        cut: Returns what a seat keeps where nothing but a value is known of the time after. None
-            where targets rest on games' ends alone: what is kept is then one number.
+        decide: Takes the seat's carry from its next decision, the rewards until then `[N]`, the
+            row's value and its `more`; returns the seat's carry from this decision, the advantage
+            and the target.
+        cut: Returns the carry of a seat that bootstraps from a value. None if targets need the
+            game's end; the carry is then one number.
         value: `[T, N]` float32, the acting seat's value estimate.
-        *more: `[T, N]` arrays, handed to `decide` step by step.
-        final: Each seat's value of the time after the rollout, `[N, 2]` float32, and whether it
-            may be used, `[N, 2]` bool; None without `cut`.
+        *more: `[T, N]` arrays, passed to `decide` step by step.
+        final: `final_value` and `bootstrap_mask`; None without `cut`.
         reward: `[T, N, 2]` float32.
         done: `[T, N]` bool.
         seat: `[T, N]` int32.
-        step_gamma: Discount of all that follows a step, whoever moved.
+        step_gamma: A further discount, per step of either seat.
     """
     if cut is None or final is None:
         start, start_known = jnp.zeros_like(reward[0]), jnp.zeros(reward.shape[1:], jnp.bool_)

@@ -10,15 +10,21 @@ import optax
 from jax import Array
 
 from jaxpot import spec
-from jaxpot.algorithms.advantages import Advantages, n_step_return, per_seat_gae, per_seat_return
+from jaxpot.algorithms.advantages import (
+    Advantages,
+    bootstrap,
+    n_step_return,
+    per_seat_gae,
+    per_seat_return,
+    played,
+)
 from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, Settle, View
-from jaxpot.algorithms.losses import masked_mean
+from jaxpot.algorithms.losses import masked_mean, search_terms
+from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import sample_action
-from jaxpot.algorithms.rows import predict
 from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
-from jaxpot.algorithms.search_losses import search_terms
 from jaxpot.algorithms.updates import make_updates
 from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
@@ -33,10 +39,10 @@ def build(
     optimizer: OptimizerConfig,
     auxiliary: Mapping[str, AuxiliaryLoss] = MappingProxyType({}),
 ) -> "AlphaZero":
-    """Builds the algorithm that `[algorithm] kind = "alphazero"` declares.
+    """Build the algorithm that `[algorithm] kind = "alphazero"` declares.
 
     Raises:
-        UserError: The game or the network cannot be searched with.
+        UserError: The game or the network does not allow a search.
     """
     require_searchable(env, network, name="alphazero")
     return AlphaZero(
@@ -46,7 +52,7 @@ def build(
 
 @attrs.frozen(kw_only=True)
 class AlphaZero:
-    """Acts and learns by search; see `jaxpot.algorithms.base.Algorithm`."""
+    """Act and learn by search; see `jaxpot.algorithms.base.Algorithm`."""
 
     config: spec.AlphaZero
     env: Environment[Any]
@@ -56,26 +62,28 @@ class AlphaZero:
 
     @property
     def seq_len(self) -> int | None:
-        """None: no network with a memory is searched with."""
+        """None: a search takes no recurrent network."""
         return None
 
     @property
     def off_policy(self) -> bool:
-        """False: an opponent's moves come from another search, or from none."""
+        """False: the loss needs a search's policy, which an opponent's move does not come with."""
         return False
 
     @property
     def settle(self) -> Settle | None:
-        """Outcomes grow until the game has ended; other targets rest on searches' values."""
+        """How outcomes are updated until the game ends; None for targets by the search's values."""
         return _more_of_the_game if self.config.value_target == "outcome" else None
 
     def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
-        """Searches; records the search's policy and its value of the position."""
+        """Search; record the search's policy and its value of the position."""
         found = self._search(params, model_state, view, key)
         return Decision(found.action, {"weights": found.weights, "value": found.value}, view.carry)
 
-    def oppose(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
-        """Samples from the network's policy, or searches, as the config has it."""
+    def act_as_opponent(
+        self, params: Params, model_state: ModelState, view: View, key: Array
+    ) -> Decision:
+        """Sample from the network's policy, or search, as `opponent_acting` says."""
         if self.config.opponent_acting == "search":
             action = self._search(params, model_state, view, key).action
         else:
@@ -84,13 +92,13 @@ class AlphaZero:
         return Decision(action, {}, view.carry)
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
-        """Computes the value's targets and which are known; every row has the policy's."""
+        """Compute the value's targets and which are known; every row has a policy target."""
         rows = _value_targets(self.config, rollout)
         targets = {"target": rows.target, "target_known": rows.known}
         return targets, jnp.ones_like(rows.known)
 
     def init(self, params: Params) -> optax.OptState:
-        """Returns the optimizer's state before the first update."""
+        """Return the optimizer's state before the first update."""
         return init_optimizer(self.optimizer, params)
 
     def update(
@@ -103,7 +111,7 @@ class AlphaZero:
         keys: Mapping[str, Array],
         iteration: Array,
     ) -> Learned:
-        """Makes `num_epochs` passes of minibatches; metrics are means over the updates."""
+        """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         return make_updates(
             self._loss,
             params,
@@ -154,7 +162,9 @@ class AlphaZero:
             mask=mask,
         )
         value_loss = self.config.value_coeff * terms.value
-        auxiliary, told = auxiliary_terms(self.auxiliary, outputs.auxiliary, rows.auxiliary, mask)
+        auxiliary, auxiliary_metrics = auxiliary_terms(
+            self.auxiliary, outputs.auxiliary, rows.auxiliary, mask
+        )
         total = terms.policy + value_loss + auxiliary
         metrics = {
             "total_loss": total,
@@ -165,7 +175,7 @@ class AlphaZero:
             "policy_entropy": terms.policy_entropy,
             "search_value": masked_mean(rows.extras["value"], mask),
             "value_known": terms.known,
-            **told,
+            **auxiliary_metrics,
         }
         return total, (metrics, model_state)
 
@@ -183,13 +193,12 @@ _MEANS = (
 
 
 def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
-    """Returns what values learn of each row, from the view of the seat that acted."""
-    game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
-    value = rollout.extras["value"]
+    """Compute the value's target of each row, for the seat that acted."""
+    game, value = played(rollout), rollout.extras["value"]
     if config.value_target == "outcome":
         return per_seat_return(value=value, **game, gamma=1.0)
-    end = {"final_value": rollout.final_value, "final_known": rollout.final_known}
-    by_step = config.gamma  # as in the search that gave the values
+    end = bootstrap(rollout)
+    by_step = config.gamma  # the discount of the search that computed the values
     if config.value_target == "n_step":
         steps = cast(int, config.n_step)
         return n_step_return(value=value, **game, **end, gamma=1.0, steps=steps, step_gamma=by_step)
@@ -198,7 +207,7 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
 
 
 def _more_of_the_game(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
-    """Adds what the seat was paid since to outcomes, which are known once the game is over."""
+    """Add later rewards to the outcomes, which are known once the game is over."""
     return {
         "target": targets["target"] + paid,
         "target_known": targets["target_known"] | ended,

@@ -1,7 +1,7 @@
-"""What the loop asks of an algorithm: how to act, and how to learn from what was collected.
+"""The contract of an algorithm: how to act, and how to learn from the collected rows.
 
-Axis letters: T steps, N lanes, B = T * N rows, A actions; of a recurrent network's batch, C chunks
-of S steps.
+Axis letters: T steps, N lanes, B = T * N rows, A actions; in the batch of a recurrent network, C
+chunks of S steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,23 +14,23 @@ from jaxpot.models.memory import Carry
 
 
 class View(NamedTuple):
-    """What a decision is made on, in `N` lanes."""
+    """The inputs of a decision, in `N` lanes."""
 
     state: Any
-    """The games' states, batched; they are for a search, and hold what players may not see."""
+    """The batched states of the games, for a search only: they hold what players may not see."""
     observation: Observation
-    """`[N, ...]`: what the seat to move sees."""
+    """`[N, ...]`: the observation of the seat to move."""
     legal_action_mask: Array
     """`[N, A]` bool."""
     carry: Carry
-    """`[N, ...]`: what the seat to move has kept of the game; `()` without memory."""
+    """`[N, ...]`: the carry of the seat to move; `()` without memory."""
 
 
 class Rollout(NamedTuple):
-    """What a collector gives: `T` steps of `N` lanes, time-major."""
+    """The rows of a collector: `T` steps of `N` lanes, time-major."""
 
     observation: Observation
-    """`[T, N, ...]`: the acting seat's view before it acted."""
+    """`[T, N, ...]`: the observation of the acting seat, before it acted."""
     legal_action_mask: Array
     """`[T, N, A]` bool."""
     action: Array
@@ -38,43 +38,43 @@ class Rollout(NamedTuple):
     seat: Array
     """`[T, N]` int32: the seat that acted, 0 or 1."""
     trained: Array
-    """`[T, N]` bool: whether the acting seat is one that is trained."""
+    """`[T, N]` bool: whether the acting seat is trained."""
     reward: Array
     """`[T, N, 2]` float32: both seats' rewards of the step."""
     done: Array
     """`[T, N]` bool: whether the step ended the game."""
     length: Array
-    """`[T, N]` int32: steps that the game had before this one."""
+    """`[T, N]` int32: steps of the game before this one."""
     trained_seats: Array
     """`[T, N]` int32: how many of the game's seats are trained."""
     extras: dict[str, Array]
-    """`[T, N, ...]`: what `Algorithm.act` wants recorded beside the action."""
+    """`[T, N, ...]`: the extras of `Algorithm.act`'s decisions."""
     final_value: Array
     """`[N, 2]` float32: each seat's value of the state after the last step."""
-    final_known: Array
-    """`[N, 2]` bool: whether that seat may bootstrap from it."""
+    bootstrap_mask: Array
+    """`[N, 2]` bool: whether the seat has such a value, to bootstrap from."""
     memory: Carry = ()
-    """`[T, N, 2, ...]`: the agent's carries before the step, of both seats; `()` without memory."""
+    """`[T, N, 2, ...]`: the agent's carries of both seats before the step; `()` without memory."""
     recorded: Mapping[str, Array] = {}
-    """`[T, N, ...]`: what auxiliary losses wanted recorded of the states, by their names."""
+    """`[T, N, ...]`: what auxiliary losses recorded of the states, by their names."""
     behaviour: Mapping[str, Array] = {}
-    """`[T, N, ...]`: of an algorithm that learns from its opponents' moves too, `acted`, bool,
-    whether the agent moved, and the opponents' extras; empty where nobody else's are there."""
+    """`[T, N, ...]`, for an algorithm that also learns from its opponents' moves: `acted`, bool,
+    whether the agent moved, and the opponents' extras; empty if there are no such moves."""
 
 
 class Decision(NamedTuple):
-    """One step's actions and what to record beside them."""
+    """The actions of one step, and what to record with them."""
 
     action: Array
     """`[N]` int32."""
     extras: dict[str, Array]
     """`[N, ...]` each."""
     carry: Carry = ()
-    """`[N, ...]`: what the seat carries into its next decision; `()` without memory."""
+    """`[N, ...]`: the seat's carry for its next decision; `()` without memory."""
 
 
 class Batch(NamedTuple):
-    """The rows of one iteration; `targets` is the algorithm's own.
+    """The rows of one iteration; the algorithm defines `targets`.
 
     A recurrent network learns from sequences: its batch has `[C, S, ...]` for each `[B, ...]`.
     """
@@ -90,19 +90,19 @@ class Batch(NamedTuple):
     targets: dict[str, Array]
     """`[B, ...]` each."""
     valid: Array
-    """`[B]` bool: a trained seat's row that is trained on."""
+    """`[B]` bool: the row is of a trained seat and has a target."""
     sequences: Sequences | None = None
-    """What a recurrent network needs besides: `memory` `[C, 2, ...]`, `seat` and `done` `[C, S]`;
+    """The sequences of a recurrent network: `memory` `[C, 2, ...]`, `seat` and `done` `[C, S]`;
     None without memory."""
     auxiliary: Mapping[str, tuple[Array, Array]] = {}
-    """Auxiliary losses' targets `[B, ...]`, and which rows have one, `[B]` bool; by their names."""
+    """By the loss's name: the targets `[B, ...]`, and which rows have one, `[B]` bool."""
     awaits: Array | None = None
-    """`[B]` int32, where targets are settled late: the lane and the seat whose further rewards the
-    row waits for, as the loop numbers them, 0 for nothing; else None."""
+    """`[B]` int32, for an algorithm with `settle`: the number of the lane and seat whose further
+    rewards the row waits for, 0 for none; else None."""
 
 
 class Learned(NamedTuple):
-    """The outcome of one iteration's updates."""
+    """The result of one iteration's updates."""
 
     params: Params
     model_state: ModelState
@@ -112,42 +112,46 @@ class Learned(NamedTuple):
 
 
 Settle = Callable[[dict[str, Array], Array, Array], dict[str, Array]]
-"""Takes the `targets` of rows that are kept, what the seat that acted was paid since, `[...]`
-float32, and whether its game has ended, `[...]` bool; returns the targets with that in them."""
+"""Updates the `targets` of rows that are kept for several iterations.
+
+It takes the targets, the rewards of the acting seat since, `[...]` float32, and whether its game
+has ended, `[...]` bool."""
 
 
 class Algorithm(Protocol):
     """A way to act and to learn; frozen, without arrays.
 
-    One whose targets rest on how games end may also have `settle`, a `Settle`, or None where its
-    config needs none. Where rows are kept for some iterations and lanes carry their games on, it is
-    then called at every iteration for all that is kept: 0 and False stand for nothing new.
+    An algorithm whose targets depend on how games end may also have `settle`, a `Settle`, or None
+    if its config needs none. When rows are kept for several iterations and games go on in the next
+    one, it is called at every iteration for all kept rows, with 0 and False where nothing is new.
     """
 
     @property
     def seq_len(self) -> int | None:
-        """The steps of the sequences that a recurrent network learns from; None for all."""
+        """Steps of the sequences that a recurrent network learns from; None for all steps."""
         ...
 
     @property
     def off_policy(self) -> bool:
-        """Whether it learns from the moves of opponents that are networks, as well as its own."""
+        """Whether it also learns from the moves of opponents that are networks."""
         ...
 
     def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
-        """Chooses the agent's actions while collecting."""
+        """Choose the agent's actions while collecting."""
         ...
 
-    def oppose(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
-        """Chooses the actions of a frozen network or the target, whom the agent meets."""
+    def act_as_opponent(
+        self, params: Params, model_state: ModelState, view: View, key: Array
+    ) -> Decision:
+        """Choose the actions of an opponent of the agent: a frozen network or the target."""
         ...
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
-        """Computes `[T, N]` training targets, and which rows have one (`[T, N]` bool)."""
+        """Compute `[T, N]` training targets, and which rows have one (`[T, N]` bool)."""
         ...
 
     def init(self, params: Params) -> Any:
-        """Returns the optimizer state before the first update."""
+        """Return the optimizer state before the first update."""
         ...
 
     def update(
@@ -160,13 +164,13 @@ class Algorithm(Protocol):
         keys: Mapping[str, Array],
         iteration: Array,
     ) -> Learned:
-        """Learns from one iteration's rows.
+        """Learn from one iteration's rows.
 
-        `keys` are those of the streams `shuffle` and, where the model draws, `dropout`.
+        `keys` has a key of the stream `shuffle` and, if the model draws, one of `dropout`.
         """
         ...
 
 
 def settle_of(algorithm: Algorithm) -> Settle | None:
-    """Returns how an algorithm's kept targets learn of later rewards; None where they need not."""
+    """Return an algorithm's `settle`; None if it has none."""
     return getattr(algorithm, "settle", None)

@@ -1,4 +1,7 @@
-"""PPO's losses over one minibatch, every mean taken over the rows that the mask keeps."""
+"""The losses of PPO and AlphaZero over one minibatch; every mean is over the rows of a mask.
+
+Axis letters: B rows, A actions.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -10,7 +13,7 @@ from jaxpot.algorithms.policy import entropy, log_prob_of, mask_illegal
 
 
 class PPOTerms(NamedTuple):
-    """The terms of the loss, unweighted; float32 scalars."""
+    """The terms of PPO's loss, unweighted; float32 scalars."""
 
     policy: Array
     value: Array
@@ -20,12 +23,12 @@ class PPOTerms(NamedTuple):
 
 
 def masked_mean(x: Array, mask: Array) -> Array:
-    """Returns the mean of `x` `[B]` over the rows of `mask` `[B]` bool; 0 where there is none."""
+    """Return the mean of `x` `[B]` over the rows of `mask` `[B]` bool; 0 if there are none."""
     return jnp.where(mask, x, 0.0).sum() / jnp.maximum(mask.sum(), 1)
 
 
 def normalize(advantage: Array, mask: Array) -> Array:
-    """Shifts and scales `[B]` advantages to mean 0 and variance 1 over the rows of the mask."""
+    """Shift and scale `[B]` advantages to mean 0 and variance 1 over the rows of the mask."""
     mean = masked_mean(advantage, mask)
     variance = masked_mean(jnp.square(advantage - mean), mask)
     return (advantage - mean) * jax.lax.rsqrt(variance + 1e-8)
@@ -46,12 +49,12 @@ def ppo_terms(
     clip_range: Literal["log", "linear"] = "log",
     value_clip: float | None,
 ) -> PPOTerms:
-    """Computes the terms of PPO's loss (Schulman et al. 2017, section 3).
+    """Compute the terms of PPO's loss (Schulman et al. 2017, section 3).
 
     The probability ratio is clipped to `[1 / (1 + clip_eps), 1 + clip_eps]`, symmetric in its
     logarithm, or to the paper's `[1 - clip_eps, 1 + clip_eps]` (equation 7). The value's loss is
-    half the squared error, the larger of the plain one and of the one whose prediction moved at
-    most `value_clip` from the old value. The KL divergence from the old policy is estimated from
+    half the squared error; with `value_clip`, the larger of that and the error of the value kept
+    within `value_clip` of the old one. The KL divergence from the old policy is estimated from
     the actions taken, by `ratio - 1 - log ratio`, which is unbiased and never negative (Schulman
     2020, "Approximating KL divergence").
 
@@ -60,13 +63,13 @@ def ppo_terms(
         value: `[B]` float32.
         legal_action_mask: `[B, A]` bool.
         action: `[B]` int32.
-        old_log_prob: `[B]` float32, of `action` when it was taken.
+        old_log_prob: `[B]` float32, log-probability of `action` when it was taken.
         old_value: `[B]` float32, the estimate when it was taken.
         advantage: `[B]` float32.
         target: `[B]` float32, the value's target.
         mask: `[B]` bool, the rows that count.
         clip_eps: How far the ratio may move from 1.
-        clip_range: Which of the two ranges that makes.
+        clip_range: Which of the two ranges: `log` or the paper's, `linear`.
         value_clip: Clip range of the value, or None for the plain loss.
     """
     log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
@@ -88,4 +91,56 @@ def ppo_terms(
         entropy=masked_mean(entropy(log_probs, legal_action_mask), mask),
         kl=masked_mean(ratio - 1.0 - log_ratio, mask),
         clip_fraction=masked_mean((ratio != clipped).astype(jnp.float32), mask),
+    )
+
+
+class SearchTerms(NamedTuple):
+    """The terms of AlphaZero's loss, unweighted, and statistics of them; float32 scalars."""
+
+    policy: Array
+    value: Array
+    kl: Array
+    """Divergence of the network's policy from the search's."""
+    search_entropy: Array
+    policy_entropy: Array
+    known: Array
+    """Share of the rows whose value has a target."""
+
+
+def search_terms(
+    *,
+    logits: Array,
+    value: Array,
+    legal_action_mask: Array,
+    weights: Array,
+    target: Array,
+    target_known: Array,
+    mask: Array,
+) -> SearchTerms:
+    """Compute AlphaZero's loss (Silver et al. 2018, equation 1), without weight decay.
+
+    The policy's loss is the cross-entropy of the network's policy against the search's, over legal
+    actions; the value's is the squared error, over the rows whose target is known.
+
+    Args:
+        logits: `[B, A]` float32.
+        value: `[B]` float32.
+        legal_action_mask: `[B, A]` bool.
+        weights: `[B, A]` float32, the search's policy: 0 on illegal actions.
+        target: `[B]` float32, the value's target.
+        target_known: `[B]` bool, whether there is one.
+        mask: `[B]` bool, the rows that count.
+    """
+    log_probs = jax.nn.log_softmax(mask_illegal(logits, legal_action_mask))
+    # On illegal actions 0 times a logarithm near minus infinity must not be formed.
+    safe = jnp.where(legal_action_mask, log_probs, 0.0)
+    cross_entropy = masked_mean(-(weights * safe).sum(axis=-1), mask)
+    search_entropy = masked_mean(jax.scipy.special.entr(weights).sum(axis=-1), mask)
+    return SearchTerms(
+        policy=cross_entropy,
+        value=masked_mean(jnp.square(value - target), mask & target_known),
+        kl=cross_entropy - search_entropy,
+        search_entropy=search_entropy,
+        policy_entropy=masked_mean(entropy(log_probs, legal_action_mask), mask),
+        known=masked_mean(target_known.astype(jnp.float32), mask),
     )

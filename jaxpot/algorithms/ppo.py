@@ -11,14 +11,20 @@ import optax
 from jax import Array
 
 from jaxpot import spec
-from jaxpot.algorithms.advantages import Advantages, per_seat_gae, per_seat_return, per_seat_vtrace
+from jaxpot.algorithms.advantages import (
+    Advantages,
+    bootstrap,
+    per_seat_gae,
+    per_seat_return,
+    per_seat_vtrace,
+    played,
+)
 from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
 from jaxpot.algorithms.losses import normalize, ppo_terms
-from jaxpot.algorithms.optimizers import init_optimizer
+from jaxpot.algorithms.minibatches import predict
+from jaxpot.algorithms.optimizers import init_optimizer, schedule_value
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
-from jaxpot.algorithms.rows import predict
-from jaxpot.algorithms.schedules import schedule_value
 from jaxpot.algorithms.updates import make_updates
 from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
@@ -33,7 +39,7 @@ def build(
     optimizer: OptimizerConfig,
     auxiliary: Mapping[str, AuxiliaryLoss] = MappingProxyType({}),
 ) -> "PPO":
-    """Builds the algorithm that `[algorithm] kind = "ppo"` declares."""
+    """Build the algorithm that `[algorithm] kind = "ppo"` declares."""
     del env
     return PPO(config=config, network=network, optimizer=optimizer, auxiliary=auxiliary)
 
@@ -49,38 +55,47 @@ class PPO:
 
     @property
     def seq_len(self) -> int | None:
-        """The steps of the sequences that a recurrent network learns from; None for all."""
+        """Steps of the sequences that a recurrent network learns from; None for all steps."""
         return self.config.seq_len
 
     @property
     def off_policy(self) -> bool:
-        """Whether opponents' moves are learned from, corrected by V-trace."""
+        """Whether it learns from opponents' moves too, corrected by V-trace."""
         return self.config.vtrace
 
     def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
-        """Samples from the policy; records the action's log-probability and the value."""
+        """Sample from the policy; record the action's log-probability and the value."""
         outputs, carry = self.network.step(params, model_state, view.observation, view.carry)
         action = sample_action(key, outputs.logits, view.legal_action_mask)
         log_probs = jax.nn.log_softmax(mask_illegal(outputs.logits, view.legal_action_mask))
         extras = {"log_prob": log_prob_of(log_probs, action), "value": outputs.value}
-        if self.off_policy:  # of actions that another network may take instead
+        if self.off_policy:  # an opponent's network may take any of the actions instead
             extras["log_probs"] = log_probs
         return Decision(action, extras, carry)
 
-    oppose = act
+    act_as_opponent = act
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
-        """Computes advantages and value targets; a row past which nothing is known has none."""
+        """Compute advantages and value targets, but for rows cut off without a bootstrap value."""
         if not self.off_policy:
             rows = _advantages(self.config, rollout)
             return {"advantage": rows.advantage, "target": rows.target}, rows.known
         log_prob, log_ratio = _log_probs(rollout)
-        rows = _corrected(self.config, rollout, log_ratio)
+        rows = per_seat_vtrace(
+            value=rollout.extras["value"],
+            **played(rollout),
+            **bootstrap(rollout),
+            log_ratio=log_ratio,
+            gamma=self.config.gamma,
+            gae_lambda=cast(float, self.config.gae_lambda),
+            rho_clip=_VTRACE_CLIP,
+            c_clip=_VTRACE_CLIP,
+        )
         targets = {"advantage": rows.advantage, "target": rows.target, "log_prob": log_prob}
         return targets, rows.known
 
     def init(self, params: Params) -> optax.OptState:
-        """Returns the optimizer's state before the first update."""
+        """Return the optimizer's state before the first update."""
         return init_optimizer(self.optimizer, params)
 
     def update(
@@ -93,7 +108,7 @@ class PPO:
         keys: Mapping[str, Array],
         iteration: Array,
     ) -> Learned:
-        """Makes `num_epochs` passes of minibatches; metrics are means over the updates."""
+        """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         entropy_coeff = schedule_value(self.config.entropy_coeff, iteration)
 
         def loss(
@@ -153,13 +168,15 @@ class PPO:
             "entropy_loss": -entropy_coeff * terms.entropy,
             "kl_loss": config.kl_coeff * terms.kl,
         }
-        auxiliary, told = auxiliary_terms(self.auxiliary, outputs.auxiliary, rows.auxiliary, mask)
+        auxiliary, auxiliary_metrics = auxiliary_terms(
+            self.auxiliary, outputs.auxiliary, rows.auxiliary, mask
+        )
         total = sum(weighted.values(), jnp.float32(0.0)) + auxiliary
-        metrics = {"total_loss": total, **weighted, "clipfrac": terms.clip_fraction, **told}
-        return total, (metrics, model_state)
+        metrics = {"total_loss": total, **weighted, "clipfrac": terms.clip_fraction}
+        return total, (metrics | auxiliary_metrics, model_state)
 
 
-# Of both ratios, as in the experiments of Espeholt et al. 2018.
+# The clip of both ratios in the experiments of Espeholt et al. 2018.
 _VTRACE_CLIP = 1.0
 
 _MEANS = (
@@ -173,49 +190,29 @@ _MEANS = (
 
 
 def _advantages(config: spec.PPO, rollout: Rollout) -> Advantages:
-    """Computes what the config's `advantage` says, of rows whose moves the agent chose."""
+    """Compute the kind of advantage that the config names, for rows with the agent's moves."""
     value = rollout.extras["value"]
     if config.advantage == "per_seat_return":
-        game = {"reward": rollout.reward, "done": rollout.done, "seat": rollout.seat}
-        return per_seat_return(value=value, **game, gamma=config.gamma)
+        return per_seat_return(value=value, **played(rollout), gamma=config.gamma)
     return per_seat_gae(
         value=value,
-        reward=rollout.reward,
-        done=rollout.done,
-        seat=rollout.seat,
-        final_value=rollout.final_value,
-        final_known=rollout.final_known,
+        **played(rollout),
+        **bootstrap(rollout),
         gamma=config.gamma,
         gae_lambda=cast(float, config.gae_lambda),
     )
 
 
 def _log_probs(rollout: Rollout) -> tuple[Array, Array]:
-    """Returns how likely the agent was to make each move, and that over who made it.
+    """Return the log-probability of each move under the agent, and its ratio to the mover's.
 
-    Both are logarithms, `[T, N]` float32; the second is 0 where the agent moved.
+    Both are logarithms, `[T, N]` float32; the ratio's is 0 where the agent moved.
     """
     log_prob = log_prob_of(rollout.extras["log_probs"], rollout.action)
     if not rollout.behaviour:
         return log_prob, jnp.zeros_like(log_prob)
     log_ratio = log_prob - rollout.behaviour["log_prob"]
     return log_prob, jnp.where(rollout.behaviour["acted"], 0.0, log_ratio)
-
-
-def _corrected(config: spec.PPO, rollout: Rollout, log_ratio: Array) -> Advantages:
-    return per_seat_vtrace(
-        value=rollout.extras["value"],
-        reward=rollout.reward,
-        done=rollout.done,
-        seat=rollout.seat,
-        final_value=rollout.final_value,
-        final_known=rollout.final_known,
-        log_ratio=log_ratio,
-        gamma=config.gamma,
-        gae_lambda=cast(float, config.gae_lambda),
-        rho_clip=_VTRACE_CLIP,
-        c_clip=_VTRACE_CLIP,
-    )
 
 
 def _value_clip(config: spec.PPO) -> float | None:

@@ -1,4 +1,4 @@
-"""The updates of an iteration, whatever the loss: epochs, minibatches, the optimizer.
+"""The updates of an iteration, for any loss: epochs, minibatches, the optimizer.
 
 Axis letters: B rows, E epochs.
 """
@@ -13,8 +13,7 @@ from jax import Array
 
 from jaxpot.algorithms.base import Batch, Learned
 from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
-from jaxpot.algorithms.optimizers import clipped_norm, make_optimizer
-from jaxpot.algorithms.schedules import schedule_value
+from jaxpot.algorithms.optimizers import clipped_norm, make_optimizer, schedule_value
 from jaxpot.models.base import ModelState, Params
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
@@ -40,25 +39,25 @@ def make_updates(
     keys: Mapping[str, Array],
     iteration: Array,
 ) -> Learned:
-    """Makes `num_epochs` passes of minibatches over the valid rows.
+    """Make `num_epochs` passes of minibatches over the valid rows.
 
     Args:
-        loss: What is minimised.
+        loss: The loss to minimise.
         params: Its parameters.
-        model_state: Its untrained variables, which it may move.
+        model_state: Its untrained variables, which the loss may change.
         opt_state: The optimizer's state.
-        batch: The rows; of a recurrent network sequences, which are shuffled whole.
+        batch: The rows; a recurrent network's sequences are shuffled as wholes.
         metrics: The names of the loss's metrics, float32 scalars.
         optimizer: The optimizer's config.
         num_epochs: E.
         batch_size: Rows in a minibatch.
-        shuffle: Whether rows are shuffled once, or for each epoch.
-        keys: Of the streams `shuffle` and, where the model draws, `dropout`.
+        shuffle: Whether rows are shuffled once an iteration or once an epoch.
+        keys: A key of the stream `shuffle` and, if the model draws, one of `dropout`.
         iteration: t, for the learning rate's schedule.
 
     Returns:
-        What was learned; its metrics are means over the updates of the loss's own and of
-        `grad_norm` and `grad_norm_clipped`, and `iteration/learning_rate`.
+        The new variables. The metrics are the means over the updates of the loss's metrics,
+        `grad_norm` and `grad_norm_clipped`, and also `iteration/learning_rate`.
     """
     learning_rate = schedule_value(optimizer.learning_rate, iteration)
     rule = make_optimizer(optimizer, learning_rate)
@@ -97,7 +96,7 @@ def make_updates(
 def _orders(
     key: Array, valid: Array, num_epochs: int, shuffle: Literal["iteration", "epoch"]
 ) -> Array:
-    """Returns `[1, B]` or `[E, B]` int32: the rows, shuffled, those that count first."""
+    """Return `[1, B]` or `[E, B]` int32: the shuffled rows, the valid ones first."""
     if shuffle == "iteration":
         return shuffled_rows(key, valid)[None]
     keys = jax.random.split(key, num_epochs)

@@ -1,4 +1,4 @@
-"""Evaluators: how good an agent is, measured on the device at a cadence of its own."""
+"""Evaluators: they measure on the device how good an agent is, each at its cadence."""
 
 from jaxpot.evaluators.base import Evaluator, EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates

@@ -1,8 +1,9 @@
-"""Matches against every archived entry of the league; who is forgotten is decided here.
+"""Matches against every archived entry of the league, which decide which ones are active.
 
-Axis letters: S slots, E entries the archive has room for, M games an entry, A actions.
+Axis letters: S slots, E capacity of the archive, M games per entry, A actions.
 
-RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on the other entries.
+RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on the other entries;
+`born` is the iteration after which the entry was frozen.
 """
 
 from functools import partial
@@ -32,7 +33,7 @@ class _Results(NamedTuple):
 
 @attrs.frozen(kw_only=True, eq=False)
 class ArchiveMatches:
-    """Plays `num_games` against each archived entry, one entry after the other."""
+    """Plays `num_games` games against each archived entry, one entry after the other."""
 
     env: Environment[Any]
     network: Network
@@ -44,9 +45,9 @@ class ArchiveMatches:
     def run(
         self, params: Params, model_state: ModelState, key: Array, *, pool: Any, league: Table
     ) -> EvaluatorOutput:
-        """Returns `play.rates` over all games, and `league` with its scores and activity moved.
+        """Return `play.rates` over all games, and `league` with new scores and activity.
 
-        The time that it takes grows with the entries that there are, not with the room for them.
+        The time grows with the number of archived entries, not with the archive's capacity.
         """
         play = partial(
             policy_player, self.env, self.network, greedy=self.greedy, search=self.search
@@ -76,20 +77,20 @@ class ArchiveMatches:
         )
         entries = archived.sum()
         results = jax.lax.fori_loop(0, entries, match, nothing)
-        moved = update_scores(
+        updated = update_scores(
             league,
             slots,
             jnp.where(results.finished, results.returns, 0.0).sum(axis=1),
             results.finished.sum(axis=1, dtype=jnp.int32),
             alpha=self.config.score_alpha,
         )
-        active = archived & (moved.score < self.config.forgotten_margin)
+        active = archived & (updated.score < self.config.forgotten_margin)
         return EvaluatorOutput(
             metrics=rates(
                 _together(results), played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1])
             ),
             histograms={"actions": results.action_counts},
-            fields={"league": moved._replace(active=active)},
+            fields={"league": updated._replace(active=active)},
         )
 
 
@@ -101,14 +102,14 @@ def build(
     network: Network,
     league: League | None,
 ) -> ArchiveMatches:
-    """Makes the evaluator.
+    """Build the evaluator.
 
     Raises:
-        UserError: The experiment has no league; or the evaluator is to search, and the game or the
-            network cannot be searched with.
+        UserError: The experiment has no league; or the config asks for a search, which the game or
+            the network does not allow.
     """
     if league is None:
-        raise UserError(f"{name}: there is no [league] whose archive it could play")
+        raise UserError(f"{name}: it plays the archive of a league, and the spec has no [league]")
     if config.search is not None:
         require_searchable(env, network, name=name)
     return ArchiveMatches(
@@ -122,7 +123,7 @@ def build(
 
 
 def _together(results: _Results) -> Games:
-    """Joins the entries' games into one list, `[E * M]`."""
+    """Join the games of all entries, `[E * M]`."""
     entries, num_games = results.returns.shape
     return Games(
         agent_first=jnp.tile(jnp.arange(num_games) < num_games // 2, entries),

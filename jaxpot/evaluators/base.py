@@ -1,4 +1,4 @@
-"""What the loop needs from an evaluator."""
+"""The contract of an evaluator."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
@@ -10,11 +10,11 @@ from jaxpot.models.base import ModelState, Params
 
 
 class OpponentError(UserError):
-    """The opponent that an evaluator's config names cannot be had.
+    """The opponent that an evaluator's config names cannot be loaded.
 
     Attributes:
         code: The fault's code.
-        key: The key of the config that names what is wrong.
+        key: The config's key that is wrong.
         allowed: What would be right.
     """
 
@@ -26,27 +26,27 @@ class OpponentError(UserError):
 
 
 class EvaluatorOutput(NamedTuple):
-    """One evaluation's results; the loop puts the evaluator's own name before each."""
+    """The results of one evaluation; the loop prefixes their names with the evaluator's."""
 
     metrics: Mapping[str, Array]
-    """Scalars by name, such as `win_rate` or `p0/win_rate`; `p0` is the agent moving first."""
+    """Scalars by name, such as `win_rate` or `p0/win_rate`; in `p0` the agent moves first."""
     histograms: Mapping[str, Array]
     """Counts, `[bins]` int32, by name, such as `actions`."""
-    fields: Mapping[str, Any] = {}  # jax knows no read-only mapping
-    """New values of the state's fields that the evaluator's kind declares to write."""
+    fields: Mapping[str, Any] = {}  # jax has no pytree of a read-only mapping
+    """New values of the fields of the state that the evaluator's kind declares to write."""
 
 
 class Evaluator(Protocol):
     """A pure function from a network's parameters to results; the loop jits it as one program.
 
-    An evaluator may have an attribute `constants`, a dict of arrays that are handed to `run` by
-    keyword rather than compiled in, and one `source`, plain data that says where they come from,
+    An evaluator may have an attribute `constants`, a dict of arrays that are passed to `run` by
+    keyword instead of compiled in, and an attribute `source`, plain data on where they come from,
     which the run records.
     """
 
     def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
-        """Evaluates; `key` is consumed, by an evaluator that draws.
+        """Evaluate the network; `key` is consumed if the evaluator draws.
 
-        Its constants, and the state's fields that its kind declares to read, come by keyword.
+        Keyword arguments are its constants and the fields of the state that its kind reads.
         """
         ...

@@ -1,6 +1,6 @@
-"""Games against the network of a checkpoint, with the difference in Elo that they amount to.
+"""Games against the network of a checkpoint, and the difference in Elo.
 
-The opponent's run tells what its network is, so it may have another architecture than the agent.
+The spec of the opponent's run describes its network, which may differ from the agent's.
 
 Axis letters: A actions.
 """
@@ -27,9 +27,8 @@ from jaxpot.checkpoints import (
 )
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
-from jaxpot.evaluators.elo import elo_difference
 from jaxpot.evaluators.opponent_network import mismatch, network_of
-from jaxpot.evaluators.play import Games, outcomes, play_games, rates
+from jaxpot.evaluators.play import Games, elo_difference, outcomes, play_games, rates
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
@@ -41,14 +40,14 @@ from jaxpot.store.runs import find, run_dir
 class CheckpointOpponent:
     """Plays `num_games` games against the fixed network of a checkpoint.
 
-    Greedy, both networks take their likeliest moves: a game without chance then goes one way from
-    each side, and the standard error of `elo` says nothing. Otherwise both sample. With a search
-    both search, each guided by its own network.
+    If `greedy`, both networks take their likeliest moves: a game without chance then has one course
+    from each side, and the standard error of `elo` means nothing. Otherwise both sample. With a
+    search both search, each guided by its own network.
 
     Attributes:
-        constants: What `run` takes by keyword: `opponent`, its parameters and model state.
-        source: Where the opponent comes from: `run`, its uid; `checkpoint`, relative to the folder
-            of all runs; `iteration`; and `sha256`, of the checkpoint's arrays.
+        constants: The keyword argument of `run`: `opponent`, its parameters and model state.
+        source: Where the opponent comes from: the uid of its `run`; `checkpoint`, relative to the
+            folder of all runs; `iteration`; and `sha256` of the checkpoint's arrays.
     """
 
     env: Environment[Any]
@@ -68,7 +67,7 @@ class CheckpointOpponent:
         *,
         opponent: tuple[Params, ModelState],
     ) -> EvaluatorOutput:
-        """Returns `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
+        """Return `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
         games = self.play(params, model_state, key, opponent=opponent)
         difference = elo_difference(*outcomes(games))
         metrics = rates(games) | {"elo": difference.elo, "elo_stderr": difference.stderr}
@@ -82,7 +81,7 @@ class CheckpointOpponent:
         *,
         opponent: tuple[Params, ModelState],
     ) -> Games:
-        """Plays the games that `run` sums up."""
+        """Play the games that `run` summarises."""
         play = partial(policy_player, self.env, greedy=self.greedy, search=self.search)
         agent = play(self.network, params, model_state)
         other = play(self.opponent_network, *opponent)
@@ -99,23 +98,24 @@ def build(
     runs_dir: Path,
     recorded: Mapping[str, Any] | None = None,
 ) -> CheckpointOpponent:
-    """Finds the opponent, builds its network, and restores its parameters.
+    """Find the opponent, build its network, and restore its parameters.
 
     Args:
         config: Which run and which of its checkpoints.
-        name: The evaluator's name, for the errors that tell no path.
+        name: The evaluator's name, for errors without a path.
         env: The game.
         network: The agent's network.
-        experiment: What the agent is trained by; the opponent's run must be of the same game.
+        experiment: The agent's experiment; the opponent's run must be of the same game.
         runs_dir: Folder of all runs.
-        recorded: The `source` that an earlier attempt at this run recorded: that opponent and no
-            other, whatever the config's selectors mean by now.
+        recorded: The `source` that an earlier attempt at this run recorded. If given, exactly that
+            opponent is loaded, even if the config's selectors now mean another.
 
     Raises:
         OpponentError: There is no such run or checkpoint, it is damaged or not the recorded one, it
-            plays another game, its model is a class that this spec does not name or one that
-            cannot be searched with, or its arrays do not fit its model.
-        UserError: It is to search, and the game or the agent's network cannot be searched with.
+            plays another game, its model is a class that this spec does not name or one that does
+            not allow a search, or its arrays do not fit its model.
+        UserError: The config asks for a search, which the game or the agent's network does not
+            allow.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)
@@ -160,7 +160,7 @@ def build(
 def _find(
     config: CheckpointEvaluator, runs_dir: Path, recorded: Mapping[str, Any] | None
 ) -> tuple[Path, CheckpointInfo]:
-    """Finds the opponent's run, and the checkpoint in it."""
+    """Find the opponent's run, and the checkpoint in it."""
     if recorded is not None:
         folder = run_dir(runs_dir, recorded["run"])
         return folder, _same_checkpoint(folder, recorded)
@@ -179,7 +179,7 @@ def _missing(key: str, message: str) -> OpponentError:
 
 
 def _same_checkpoint(folder: Path, recorded: Mapping[str, Any]) -> CheckpointInfo:
-    """Finds a checkpoint with the arrays that were recorded, in any of its run's places."""
+    """Find a checkpoint with the recorded arrays, in any folder of its run's checkpoints."""
     iteration = recorded["iteration"]
     for info in list_checkpoints(folder):
         if info.iteration == iteration and _content(info.path) == recorded["sha256"]:
@@ -187,8 +187,8 @@ def _same_checkpoint(folder: Path, recorded: Mapping[str, Any]) -> CheckpointInf
     raise OpponentError(
         "opponent-missing",
         "checkpoint",
-        f"this run has played {recorded['checkpoint']}, which is not there any more or holds "
-        f"other arrays (sha256 {recorded['sha256'][:16]}...)",
+        f"this run has played {recorded['checkpoint']}, which is gone or holds other "
+        f"arrays (sha256 {recorded['sha256'][:16]}...)",
         "put it back, or start a new run against another opponent",
     )
 

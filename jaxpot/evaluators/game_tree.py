@@ -1,7 +1,7 @@
-"""Every final position that can be reached against the greedy agent, counted exactly.
+"""An exact count of the final positions that can be reached against the greedy agent.
 
-Axis letters: N positions in which somebody is to move, T final positions, E moves, A actions;
-`p0` is the agent moving first, `p1` second.
+Axis letters: N unfinished positions, T final positions, E moves, A actions. In `p0` the
+agent moves first, in `p1` second.
 """
 
 from functools import cached_property
@@ -22,7 +22,7 @@ from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.spec import GameTreeEvaluator
 
-# Positions that the network sees at once.
+# Positions that the network evaluates at once.
 _BATCH = 8192
 
 
@@ -30,8 +30,7 @@ _BATCH = 8192
 class ExactGameTree:
     """Plays the agent's most likely move against every legal move of the opponent.
 
-    A final position is counted once for each seat of the agent, however many sequences of moves
-    lead to it.
+    A final position counts once for each seat of the agent, however many lines of play lead to it.
     """
 
     env: Environment[Any]
@@ -40,28 +39,28 @@ class ExactGameTree:
 
     @cached_property
     def tree(self) -> GameTree:
-        """The game's positions; enumerated at first use, which is when `run` is first traced."""
-        # Out of the surrounding trace. Not `ensure_compile_time_eval`: it would also run every
-        # constant expression in the game's code on its own, one small compile each.
+        """The game's positions; enumerated at first use, when `run` is first traced."""
+        # Leave the surrounding trace. `ensure_compile_time_eval` would also evaluate each constant
+        # expression in the game's code alone, one small compile each.
         with eval_context():
             return enumerate_positions(self.env, max_positions=self.max_positions)
 
     def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
-        """Returns `won`, `drawn` and `lost`, int32, in all and under `p0/` and `p1/`.
+        """Return `won`, `drawn` and `lost`, int32, in all and under `p0/` and `p1/`.
 
         Nothing is drawn: `key` is not used.
 
         Raises:
-            UserError: While tracing: the game has more than `max_positions` positions.
+            UserError: While it is traced, if the game has more than `max_positions` positions.
         """
         del key
 
-        def agents_move(observation: Array, legal_action_mask: Array) -> Array:
+        def agent_move(observation: Array, legal_action_mask: Array) -> Array:
             logits, _ = self.network.apply(params, model_state, observation)
             return greedy_action(logits, legal_action_mask)
 
         tree = self.tree
-        greedy = _in_batches(agents_move, tree.observation, tree.legal_action_mask)
+        greedy = _in_batches(agent_move, tree.observation, tree.legal_action_mask)
         num_unfinished = len(tree.first_moves)
 
         def count(agent_moves: Array, returns: Array) -> dict[str, Array]:
@@ -84,11 +83,11 @@ class ExactGameTree:
 def build(
     config: GameTreeEvaluator, *, name: str, env: Environment[Any], network: Network
 ) -> ExactGameTree:
-    """Makes the evaluator, without enumerating the game yet.
+    """Build the evaluator, without enumerating the game yet.
 
     Raises:
-        UserError: The game has chance or hidden information, so no outcome of a move is certain; or
-            the network has a memory.
+        UserError: The game has chance or hidden information, so that no move has a certain outcome;
+            or the network has a memory.
     """
     if network.recurrent:
         raise UserError(
@@ -101,7 +100,7 @@ def build(
 
 
 def _reach(tree: GameTree, played: Array) -> Array:
-    """Returns which positions `[N + T]` the moves `played` `[E]` lead to from the start."""
+    """Return which positions `[N + T]` the moves `played` `[E]` lead to from the start."""
 
     def spread(carry: tuple[Array, Array]) -> tuple[Array, Array]:
         reached, _ = carry
@@ -113,7 +112,7 @@ def _reach(tree: GameTree, played: Array) -> Array:
 
 
 def _in_batches(function: Any, *trees: Any) -> Array:
-    """Maps rows `[N, ...]` in batches, so that memory does not grow with the game."""
+    """Apply a function to rows `[N, ...]` in batches, so that memory stays bounded."""
     rows = jax.tree.map(jnp.asarray, trees)
     if len(jax.tree.leaves(rows)[0]) <= _BATCH:
         return function(*rows)

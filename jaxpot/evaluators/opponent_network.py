@@ -1,4 +1,4 @@
-"""The network that another run trained, as its journal tells it."""
+"""Build the network that another run trained, from the spec in its journal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,16 +20,16 @@ _LEAST = {
     "algorithm": {"kind": "ppo", "batch_size": 1},
     "collect": {"num_steps": 1, "selfplay": {"num_envs": 1}},
 }
-"""A spec's other sections: no rule concerns them."""
+"""Placeholders for a spec's other sections, which break no rule."""
 
 
 def mismatch(message: str, allowed: str) -> OpponentError:
-    """Returns the error of an opponent that cannot be played here."""
+    """Return the error of an opponent that this experiment cannot play."""
     return OpponentError("opponent-mismatch", "run", message, allowed)
 
 
 def network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> Network:
-    """Builds the network of the run in `folder`, for the experiment's game.
+    """Build the network of the run in `folder`, for the experiment's game.
 
     Raises:
         OpponentError: The run plays another game, or its model cannot be built here.
@@ -60,7 +60,7 @@ def network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> N
             )
     parts = {"env": own["env"], "model": spec["model"], "auxiliary": auxiliary}
     try:
-        # What gets imported is what this spec's user has named.
+        # It imports only classes that this spec names, as checked above.
         other = from_resolved(_LEAST | parts, import_user_code=True)
     except SpecError as error:
         faults = "; ".join(str(fault) for fault in error.faults)
@@ -72,7 +72,7 @@ def network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> N
 
 
 def _with_later_keys(env: Any, experiment: Experiment) -> Any:
-    """Gives an environment that was recorded before some key was one the meaning that it had."""
+    """Fill in keys that are younger than the recorded environment, with their defaults."""
     if not isinstance(env, Mapping):
         return env
     needed = plain(experiment.env, sparse=True)

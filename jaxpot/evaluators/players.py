@@ -1,4 +1,4 @@
-"""Who plays: a network's policy, a search that a network guides, or chance.
+"""Players: a network's policy, a search that a network guides, or uniformly random moves.
 
 Axis letters: N lanes, A actions.
 """
@@ -13,18 +13,17 @@ from jax import Array
 
 from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.algorithms.search import SearchOptions, noiseless, search
-from jaxpot.games.actions import uniform_legal_action
-from jaxpot.games.base import Environment
+from jaxpot.games.base import Environment, uniform_legal_action
 from jaxpot.models.base import ModelState, Network, Params
 from jaxpot.models.memory import Carry
 from jaxpot.spec import Search
 
 
 class Player(NamedTuple):
-    """One side of a batch of games, with what it carries from one of its decisions to the next."""
+    """One side of a batch of games, with a carry from each of its decisions to the next."""
 
     start: Callable[[int], Carry]
-    """Returns what a player of `N` games carries into its first decisions: `[N, ...]`."""
+    """Returns the carry at the start of `N` games, `[N, ...]`."""
     choose: Callable[[Any, Carry, Array], tuple[Array, Carry]]
     """Chooses actions `[N]` int32 in batched states `[N]`, given its carry and a key for all."""
 
@@ -38,10 +37,9 @@ def policy_player(
     greedy: bool,
     search: Search | None = None,
 ) -> Player:
-    """Returns the player that a network is, or a search that it guides.
+    """Return a player that follows a network's policy, or a search that the network guides.
 
-    Greedy, it takes the best move that it knows; otherwise it samples from its policy, which is the
-    search's where there is one.
+    A greedy player takes its best move. Otherwise it samples from its policy, or its search's.
     """
     if search is not None:
         return _search_player(env, network, params, model_state, greedy=greedy, config=search)
@@ -56,7 +54,7 @@ def policy_player(
 
 
 def uniform_player() -> Player:
-    """Returns the player to whom every legal action is as good as another."""
+    """Return a player that draws from the legal actions uniformly."""
 
     def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
         return uniform_legal_action(state.legal_action_mask, key), carry
@@ -81,7 +79,7 @@ def _search_player(
         found = search(options, env, network, params, model_state, state, observation, search_key)
         if greedy:
             return found.action, carry
-        # The weights are probabilities: what a sample is drawn by are their logarithms.
+        # The weights are probabilities, and `sample_action` takes logits.
         logits = jnp.log(found.weights)
         return sample_action(sample_key, logits, state.legal_action_mask), carry
 

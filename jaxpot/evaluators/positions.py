@@ -1,7 +1,7 @@
-"""Every position of a small game, enumerated once on the host.
+"""Enumerate every position of a small game, once, on the host.
 
-Axis letters: N positions in which somebody is to move, T final positions, E moves from one
-position to another, A actions, B lanes of a batch.
+Axis letters: N unfinished positions, T final positions, E moves from one position to another, A
+actions, B lanes of a batch.
 """
 
 import itertools
@@ -15,8 +15,8 @@ from jax import Array
 from jaxpot.errors import UserError
 from jaxpot.games.base import Environment
 
-# Moves expanded in one call: wide enough for its fixed cost to vanish, narrow enough for the
-# padding of a game's first and last plies not to matter.
+# Moves expanded in one call: enough to make its fixed cost negligible, and few enough to make the
+# padding of a game's first and last plies negligible.
 _BATCH = 2048
 _DEALS = 16
 
@@ -25,17 +25,17 @@ _DEALS = 16
 class GameTree:
     """A game's positions and moves, as NumPy arrays.
 
-    Two lines of play that lead to the same state of the game, with the same rewards on the way,
-    lead to one position. Positions are numbered with the `N` unfinished ones first, the start
-    being 0, then the `T` final ones.
+    Lines of play that lead to the same state of the game with the same rewards on the way share one
+    position. The `N` unfinished positions have the first numbers, the start is 0, and the `T` final
+    ones follow.
     """
 
     observation: Any
-    """`[N, ...]`, NumPy or a tree of such: the view of the player to move."""
+    """`[N, ...]`, an array or a tree of arrays: the observation of the player to move."""
     legal_action_mask: np.ndarray
     """`[N, A]` bool."""
     first_moves: np.ndarray
-    """`[N]` bool: the player to move is the one who moved first in the game."""
+    """`[N]` bool: the player to move is the game's first mover."""
     parent: np.ndarray
     """`[E]` int32, below N."""
     action: np.ndarray
@@ -43,7 +43,7 @@ class GameTree:
     child: np.ndarray
     """`[E]` int32, below N + T."""
     returns: np.ndarray
-    """`[T, 2]` float32: the whole game's rewards, of the first mover and of the other."""
+    """`[T, 2]` float32: the rewards of the whole game, the first mover's and the other's."""
 
     @property
     def num_positions(self) -> int:
@@ -52,7 +52,7 @@ class GameTree:
 
 
 class _View(NamedTuple):
-    """States `[B]`, and what the enumeration reads of them."""
+    """States `[B]`, and what the enumeration needs of them."""
 
     state: Any
     observation: Any
@@ -66,9 +66,9 @@ class _View(NamedTuple):
 
 
 def enumerate_positions(env: Environment[Any], *, max_positions: int) -> GameTree:
-    """Enumerates the positions of a deterministic game, breadth first.
+    """Enumerate the positions of a deterministic game, breadth first.
 
-    Which player index moves first is left to one deal: it changes no position, seen by its mover.
+    One deal decides which player index moves first; it changes no position, as its mover sees it.
 
     Args:
         env: A game of perfect information without chance.
@@ -88,7 +88,7 @@ def enumerate_positions(env: Environment[Any], *, max_positions: int) -> GameTre
             terminated=state.terminated,
         )
 
-    # Named as they show up among compiled programs.
+    # These two names appear in the list of compiled programs.
     def game_tree_deal() -> _View:
         keys = jax.random.split(jax.random.key(0), _DEALS)
         return jax.vmap(lambda key: view(env.init(key)))(keys)
@@ -103,7 +103,7 @@ def enumerate_positions(env: Environment[Any], *, max_positions: int) -> GameTre
 
 
 def _start(deals: _View) -> _View:
-    """Returns one deal `[1]`, after checking that all of them look alike to their movers."""
+    """Return one deal `[1]`, after checking that all deals look alike to their movers."""
     for leaf in jax.tree.leaves((deals.observation, deals.legal_action_mask, deals.terminated)):
         if (leaf != leaf[:1]).any():
             raise UserError("the game starts from different positions; its tree has no single root")
@@ -136,7 +136,7 @@ def _search(start: _View, step: Any, *, max_positions: int) -> GameTree:
 
 
 def _step_all(step: Any, state: Any, row: np.ndarray, action: np.ndarray) -> _View:
-    """Plays move `action[i]` in `state[row[i]]`, in batches of one fixed size."""
+    """Play move `action[i]` in `state[row[i]]`, in batches of one fixed size."""
     batches = []
     for begin in range(0, len(row), _BATCH):
         rows, actions = row[begin : begin + _BATCH], action[begin : begin + _BATCH]
@@ -150,7 +150,7 @@ def _step_all(step: Any, state: Any, row: np.ndarray, action: np.ndarray) -> _Vi
 
 
 def _fingerprints(state: Any, returns: np.ndarray) -> list[bytes]:
-    """Returns what makes each of the positions `[B]` distinct: its bytes."""
+    """Return the bytes of each position `[B]`, which identify it."""
     count = len(returns)
     leaves = [*jax.tree.leaves(state), returns]
     columns = [np.ascontiguousarray(leaf).reshape(count, -1).view(np.uint8) for leaf in leaves]
@@ -158,7 +158,7 @@ def _fingerprints(state: Any, returns: np.ndarray) -> list[bytes]:
 
 
 def _number(number: dict[bytes, int], fingerprints: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers positions, and returns the numbers and the rows where new ones first appear."""
+    """Number positions; return the numbers, and the rows where new ones first appear."""
     child = np.zeros(len(fingerprints), np.int64)
     new = []
     for i, fingerprint in enumerate(fingerprints):

@@ -21,7 +21,7 @@ from jaxpot.spec import RandomEvaluator, Search
 class RandomOpponent:
     """Plays `num_games` games against a uniformly random opponent.
 
-    Greedy, the agent takes its most likely legal action, or the best that its search finds;
+    If `greedy`, the agent takes its most likely legal action, or the best one of its search;
     otherwise it samples.
     """
 
@@ -32,12 +32,12 @@ class RandomOpponent:
     search: Search | None
 
     def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
-        """Returns `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
+        """Return `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
         games = self.play(params, model_state, key)
         return EvaluatorOutput(metrics=rates(games), histograms={"actions": games.action_counts})
 
     def play(self, params: Params, model_state: ModelState, key: Array) -> Games:
-        """Plays the games that `run` sums up."""
+        """Play the games that `run` summarises."""
         agent = policy_player(
             self.env,
             self.network,
@@ -52,10 +52,10 @@ class RandomOpponent:
 def build(
     config: RandomEvaluator, *, name: str, env: Environment[Any], network: Network
 ) -> RandomOpponent:
-    """Makes the evaluator.
+    """Build the evaluator.
 
     Raises:
-        UserError: It is to search, and the game or the network cannot be searched with.
+        UserError: The config asks for a search, which the game or the network does not allow.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)

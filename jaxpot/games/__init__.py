@@ -1,8 +1,13 @@
 """Games: the `Environment` contract, pgx's games, and stepping with auto-reset."""
 
-from jaxpot.games.actions import uniform_legal_action
-from jaxpot.games.auto_reset import AutoReset, auto_reset_step
-from jaxpot.games.base import Environment, EnvState, TellsHands
+from jaxpot.games.base import (
+    AutoReset,
+    Environment,
+    EnvState,
+    TellsHands,
+    auto_reset_step,
+    uniform_legal_action,
+)
 from jaxpot.games.history import with_history
 
 __all__ = [

@@ -1,36 +1,38 @@
-"""What the loop and the evaluators need from a two-player game.
+"""The contract of a two-player game, and the steps that all games share.
 
-Axis letters: A actions. Shapes are those of one lane; callers `vmap`.
+Axis letters: A actions, N lanes. Shapes are those of one lane unless they have N; callers `vmap`.
 """
 
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 Observation: TypeAlias = Any
-"""An array, or nested dicts of arrays where a game shows several."""
+"""An array, or nested dicts of arrays if a game shows several."""
 
 
 class EnvState(Protocol):
-    """A frozen pytree that says whose turn it is and how the last step ended.
+    """A frozen pytree with the player to move and the result of the last step.
 
-    Batched states are read as well: a property computed from others keeps their leading axes.
-    Once `terminated`, the legal action mask and the player to move mean nothing.
+    The loop reads the properties of batched states too, so a computed property must keep leading
+    axes. Once `terminated`, the legal action mask and the player to move mean nothing.
     """
 
     @property
     def current_player(self) -> Array:
-        """int32: the player to move, 0 or 1; an index of the game's, not the order of moving."""
+        """int32: the player to move, 0 or 1; the game's index of it, not the order of moving."""
         ...
 
     @property
     def legal_action_mask(self) -> Array:
-        """`[A]` bool: the moves that `current_player` has; at least one until the game ends."""
+        """`[A]` bool: the legal moves of `current_player`; at least one until the game ends."""
         ...
 
     @property
     def rewards(self) -> Array:
-        """`[2]` float32: what the last step paid to each player."""
+        """`[2]` float32: each player's reward of the last step."""
         ...
 
     @property
@@ -44,37 +46,37 @@ StateT = TypeVar("StateT", bound=EnvState)
 
 @runtime_checkable
 class Describing(Protocol):
-    """A game that can tell in text what an observation shows, for people who look at samples."""
+    """A game that can describe an observation in text, for people who look at samples."""
 
     def describe(self, observation: Observation) -> str | None:
-        """Returns text, lines joined by newlines, for an observation of the player to move.
+        """Return text, lines joined by newlines, for an observation of the player to move.
 
-        Called on the host with one observation of NumPy; None where there is nothing to say.
+        Called on the host with one NumPy observation; None if there is no description.
         """
         ...
 
 
 @runtime_checkable
 class TellsHands(Protocol):
-    """A game of hidden cards that can tell them, for a network that learns to guess them.
+    """A card game that can tell hidden hands, for a network that learns to predict them.
 
-    K is the number of entries that describe a hand.
+    A hand is described by K numbers.
     """
 
     @property
     def hand_size(self) -> int:
-        """K; 0 where this game has no hands after all."""
+        """K; 0 if this game has no hands."""
         ...
 
     def opponent_hand(self, state: Any, player: Array) -> Array:
-        """Returns what the other player holds, `[K]` float32 with sum 1; draws nothing."""
+        """Return the other player's hand, `[K]` float32 with sum 1; draws nothing."""
         ...
 
 
 class Environment(Protocol[StateT]):
     """A two-player game as pure functions of one lane.
 
-    `jaxpot.testing.check_environment` holds an implementation to this contract.
+    `jaxpot.testing.check_environment` tests an implementation against this contract.
     """
 
     @property
@@ -89,12 +91,12 @@ class Environment(Protocol[StateT]):
 
     @property
     def observation_shape(self) -> Any:
-        """The shape of one observation, a tuple; nested dicts of shapes where it shows several."""
+        """The shape of one observation, a tuple; nested dicts of shapes for several arrays."""
         ...
 
     @property
     def observation_dtype(self) -> Any:
-        """NumPy's dtype of it, in the same nested dicts; networks cast it to float32."""
+        """Its NumPy dtype, in the same nested dicts; networks cast it to float32."""
         ...
 
     @property
@@ -123,16 +125,65 @@ class Environment(Protocol[StateT]):
         ...
 
     def init(self, key: Array) -> StateT:
-        """Deals a new game; `key` is consumed."""
+        """Deal a new game; `key` is consumed."""
         ...
 
     def step(self, state: StateT, action: Array, key: Array) -> StateT:
-        """Plays a legal action of `state.current_player`; never resets; `key` is consumed.
+        """Play a legal action of `state.current_player`; never reset; `key` is consumed.
 
-        Lanes that have ended are stepped along with the rest; what comes of it is not used.
+        Lanes whose game has ended are stepped with the rest; the result is not used.
         """
         ...
 
     def observe(self, state: StateT, player: Array) -> Observation:
-        """Shows `state` to `player`; draws nothing."""
+        """Return the observation that `player` has of `state`; draws nothing."""
         ...
+
+
+class AutoReset(NamedTuple, Generic[StateT]):
+    """The result of one step of a lane, and the state that the lane continues from."""
+
+    state: StateT
+    """The state after the step, or a new game's first state if the step ended the game."""
+    rewards: Array
+    """`[2]` float32: the rewards of the step, the end of the game included."""
+    terminated: Array
+    """bool: the step ended the game."""
+
+
+def auto_reset_step(
+    env: Environment[StateT], state: StateT, action: Array, key: Array
+) -> AutoReset[StateT]:
+    """Step one lane, and deal a new game if the old one ended.
+
+    RNG contract v1: `k_step, k_reset = split(key)`, both drawn at every step, so that a lane's
+    randomness does not depend on where its earlier games ended.
+    """
+    step_key, reset_key = jax.random.split(key)
+    stepped = env.step(state, action, step_key)
+    following = where_lane(stepped.terminated, env.init(reset_key), stepped)
+    return AutoReset(state=following, rewards=stepped.rewards, terminated=stepped.terminated)
+
+
+def where_lane(condition: Array, on_true: StateT, on_false: StateT) -> StateT:
+    """Choose one of two states by a scalar condition; under `vmap`, lane by lane."""
+    return jax.tree.map(lambda a, b: jax.lax.select(condition, a, b), on_true, on_false)
+
+
+def uniform_legal_action(legal_action_mask: Array, key: Array) -> Array:
+    """Draw one legal action per lane, each equally likely.
+
+    It draws the rank of the action among the legal ones, one number per lane. On games with many
+    actions this is several times cheaper than a categorical sample, which draws one per action.
+
+    Args:
+        legal_action_mask: `[N, A]` bool; a lane without a legal action gets action 0.
+        key: A typed key, consumed.
+
+    Returns:
+        `[N]` int32.
+    """
+    num_legal = jnp.sum(legal_action_mask, axis=-1, dtype=jnp.int32)
+    rank = jax.random.randint(key, num_legal.shape, 0, num_legal)
+    legal_so_far = jnp.cumsum(legal_action_mask, axis=-1, dtype=jnp.int32)
+    return jnp.argmax(legal_so_far > rank[..., None], axis=-1).astype(jnp.int32)

@@ -1,4 +1,4 @@
-"""Observations that show what went before: earlier positions, and the last actions.
+"""Observations that also show the past: earlier positions, and the last actions.
 
 Axis letters: A actions, P past positions, M past actions, D the last axis of an observation.
 """
@@ -18,19 +18,19 @@ from jaxpot.games.base import Describing, Environment, StateT, TellsHands
 EnvT = TypeVar("EnvT", bound=Environment[Any])
 
 _NONE = -1
-"""The action of a move that was not made."""
+"""Stands for the actions before the game's first."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Remembering(Generic[StateT]):
-    """A game's state, and what its observations show of the past."""
+    """A game's state, with the past that its observations show."""
 
     now: StateT
     views: Array
-    """`[P, 2, *observation_shape]`: what both players were shown before, the newest first."""
+    """`[P, 2, *observation_shape]`: the earlier observations of both players, newest first."""
     actions: Array
-    """`[M]` int32: the last actions, the newest first; -1 where there was none."""
+    """`[M]` int32: the last actions, newest first; -1 before the game's first."""
 
     @property
     def current_player(self) -> Array:
@@ -44,7 +44,7 @@ class Remembering(Generic[StateT]):
 
     @property
     def rewards(self) -> Array:
-        """`[2]` float32: what the last step paid."""
+        """`[2]` float32: the rewards of the last step."""
         return self.now.rewards
 
     @property
@@ -57,70 +57,35 @@ class Remembering(Generic[StateT]):
 class WithHistory(Generic[StateT]):
     """A game whose observations show the last positions and actions as well.
 
-    Along the last axis stand what the player sees, what it saw at the positions before, the newest
-    first, and then the last actions, whoever took them. What was not there is zero. What is past is
-    kept in the state as it was seen, rather than as states to look at again: a step looks twice,
-    whatever the length of the history.
+    The last axis holds the player's observation, its observations of the positions before, newest
+    first, and then the last actions of both players. Positions and actions before the game's first
+    are zero. The state keeps past observations instead of past states, so that a step computes two
+    observations whatever the length of the history.
     """
 
     env: Environment[StateT]
     positions: int
     actions: int
-
-    @property
-    def num_players(self) -> int:
-        """2."""
-        return self.env.num_players
-
-    @property
-    def num_actions(self) -> int:
-        """A."""
-        return self.env.num_actions
+    num_players: int
+    num_actions: int
+    observation_dtype: np.dtype[Any]
+    max_steps: int
+    zero_sum: bool
+    both_views: bool
+    deterministic: bool
+    perfect_information: bool
+    hand_size: int
+    """The fields from `num_players` on are the game's."""
 
     @property
     def observation_shape(self) -> tuple[int, ...]:
-        """The game's own, longer in the last axis."""
+        """The game's shape, longer in the last axis."""
         *front, last = self.env.observation_shape
         one_action = jax.eval_shape(self._show_action, jax.ShapeDtypeStruct((), jnp.int32))
         return (*front, last * self.positions + one_action.shape[-1] * self.actions)
 
-    @property
-    def observation_dtype(self) -> np.dtype[Any]:
-        """The game's own."""
-        return self.env.observation_dtype
-
-    @property
-    def max_steps(self) -> int:
-        """The length of the longest game."""
-        return self.env.max_steps
-
-    @property
-    def zero_sum(self) -> bool:
-        """Whether rewards add up to zero."""
-        return self.env.zero_sum
-
-    @property
-    def both_views(self) -> bool:
-        """Whether the player who is not to move can be shown the position."""
-        return self.env.both_views
-
-    @property
-    def deterministic(self) -> bool:
-        """Whether no step draws."""
-        return self.env.deterministic
-
-    @property
-    def perfect_information(self) -> bool:
-        """Whether both players know the whole position."""
-        return self.env.perfect_information
-
-    @property
-    def hand_size(self) -> int:
-        """Entries of a hand; 0 where the game tells none."""
-        return self.env.hand_size if isinstance(self.env, TellsHands) else 0
-
     def init(self, key: Array) -> Remembering[StateT]:
-        """Deals a new game, of which nothing is past."""
+        """Deal a new game, without a past."""
         shape = (self.positions - 1, 2, *self.env.observation_shape)
         return Remembering(
             now=self.env.init(key),
@@ -129,7 +94,7 @@ class WithHistory(Generic[StateT]):
         )
 
     def step(self, state: Remembering[StateT], action: Array, key: Array) -> Remembering[StateT]:
-        """Plays a legal action, and keeps it with what both players were shown before it."""
+        """Play a legal action; keep it with both players' observations before it."""
         views, actions = state.views, state.actions
         if self.positions > 1:
             seen = jax.vmap(self.env.observe, in_axes=(None, 0))(state.now, jnp.arange(2))
@@ -139,7 +104,7 @@ class WithHistory(Generic[StateT]):
         return Remembering(now=self.env.step(state.now, action, key), views=views, actions=actions)
 
     def observe(self, state: Remembering[StateT], player: Array) -> Array:
-        """Shows `player` the position, those before it, and the last actions."""
+        """Show `player` the position, the ones before it, and the last actions."""
         parts = [self.env.observe(state.now, player)]
         if self.positions > 1:
             parts += list(jnp.where(player == 0, state.views[:, 0], state.views[:, 1]))
@@ -148,23 +113,23 @@ class WithHistory(Generic[StateT]):
         return jnp.concatenate(parts, axis=-1)
 
     def opponent_hand(self, state: Remembering[StateT], player: Array) -> Array:
-        """Returns what the other player holds, where the game tells."""
+        """Return the other player's hand, if the game tells hands."""
         if not isinstance(self.env, TellsHands):
             raise UserError("the game tells no hands")
         return self.env.opponent_hand(state.now, player)
 
     def describe(self, observation: np.ndarray) -> str | None:
-        """Describes the newest position, where the game can."""
+        """Describe the newest position, if the game can."""
         if not isinstance(self.env, Describing):
             return None
         return self.env.describe(observation[..., : self.env.observation_shape[-1]])
 
     def _show_action(self, action: Array) -> Array:
-        """Shows one action as part of an observation, in the last axis.
+        """Encode one action as a part of an observation's last axis.
 
-        On a board `[H, W, C]` with a move for each square it marks the square, and a pass beyond
-        them nothing; with a move for each column, the column. Otherwise it is a one-hot vector,
-        the same on every square.
+        On a board `[H, W, C]` with one move per square it marks the square, and nothing for a pass;
+        with one move per column it marks the column. Otherwise it is a one-hot vector, the same on
+        every square.
         """
         front, num = self.env.observation_shape[:-1], self.env.num_actions
         taken = jax.nn.one_hot(action, num, dtype=self.env.observation_dtype)
@@ -178,21 +143,36 @@ class WithHistory(Generic[StateT]):
 
 
 def with_history(env: EnvT, *, positions: int, actions: int) -> EnvT | WithHistory[Any]:
-    """Returns a game that shows the last `positions` positions, and the last `actions` actions.
+    """Return a game that shows the last `positions` positions, and the last `actions` actions.
 
     Args:
         env: The game; its observation is an array.
-        positions: At least 1: the present one alone.
+        positions: At least 1, which is the present one alone.
         actions: At least 0.
 
     Raises:
-        UserError: The game shows several arrays, or a number, or its past would have to be seen by
-            a player to whom it cannot be shown.
+        UserError: The game shows several arrays, or a number; or it cannot show positions to the
+            player who is not to move, which a history of positions needs.
     """
     if positions == 1 and not actions:
         return env
     if not isinstance(env.observation_shape, tuple) or not env.observation_shape:
-        raise UserError("history is kept of a game whose observation is one array with an axis")
+        raise UserError("a history needs a game whose observation is one array with an axis")
     if positions > 1 and not env.both_views:
-        raise UserError("a history of positions needs a game that both players can always see")
-    return WithHistory(env=env, positions=positions, actions=actions)
+        raise UserError(
+            "a history of positions needs a game that can show every position to both players"
+        )
+    return WithHistory(
+        env=env,
+        positions=positions,
+        actions=actions,
+        num_players=env.num_players,
+        num_actions=env.num_actions,
+        observation_dtype=env.observation_dtype,
+        max_steps=env.max_steps,
+        zero_sum=env.zero_sum,
+        both_views=env.both_views,
+        deterministic=env.deterministic,
+        perfect_information=env.perfect_information,
+        hand_size=env.hand_size if isinstance(env, TellsHands) else 0,
+    )

@@ -1,4 +1,4 @@
-"""pgx's two-player games as `Environment`s.
+"""pgx's two-player games as `Environment`s, and their boards as text.
 
 RNG: `init` and `step` hand their key to pgx and draw nothing else. pgx's `init` draws who moves
 first (and deals, in a card game); of its two-player games only backgammon's `step` draws, the
@@ -16,16 +16,21 @@ import pgx
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.games.boards import draw
 from jaxpot.games.history import WithHistory, with_history
 from jaxpot.spec import PgxEnv
 from jaxpot.spec.pgx_games import GAMES
+
+_BY_TURNS = frozenset({"tic_tac_toe", "connect_four"})
+"""Games in which X moves first and each move places one stone, so the stones tell who moves."""
+
+_STONES = frozenset({"go_9x9", "go_19x19", "hex", "othello"})
+"""Games whose first two planes are the mover's stones and the other player's."""
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PgxState:
-    """A pgx state without its observation, which is computed only when it is looked at."""
+    """A pgx state without its observation, which `observe` computes when it is needed."""
 
     inner: pgx.State
 
@@ -68,45 +73,45 @@ class PgxEnvironment:
     hand_size: int
 
     def init(self, key: Array) -> PgxState:
-        """Deals a new game."""
+        """Deal a new game."""
         inner = _without_observation(self.game.init(key))
-        # othello deals a Python number among its arrays.
+        # The initial state of othello has a Python number among its arrays.
         return PgxState(jax.tree.map(jnp.asarray, inner))
 
     def step(self, state: PgxState, action: Array, key: Array) -> PgxState:
-        """Plays a legal action; an illegal one loses the game at once, as pgx has it."""
+        """Play a legal action; in pgx an illegal one loses the game at once."""
         return PgxState(_without_observation(self.game.step(state.inner, action, key)))
 
     def observe(self, state: PgxState, player: Array) -> Array:
-        """Shows the position to `player`."""
-        # pgx's public `observe` warns about its player argument and has no other way to ask for
-        # the view of the player who is not to move; `_observe` is what every game implements.
+        """Return the observation that `player` has of the position."""
+        # pgx's public `observe` warns about its player argument, and offers no other way to get the
+        # view of the player who is not to move. Every game implements `_observe`.
         return self.game._observe(state.inner, player)
 
     def opponent_hand(self, state: PgxState, player: Array) -> Array:
-        """Returns the rank of the other player's card as a one-hot vector, jack, queen, king.
+        """Return the rank of the other player's card as a one-hot vector: jack, queen, king.
 
-        Only where `hand_size` is not 0.
+        Only valid if `hand_size` is not 0.
         """
         cards: Any = state.inner
         return jax.nn.one_hot(cards._cards[1 - player], self.hand_size)
 
     def describe(self, observation: np.ndarray) -> str | None:
-        """Draws what the player to move sees, where the board is one that can be drawn."""
+        """Draw the board as the player to move sees it; None for a game without a drawing."""
         return draw(self.id, observation)
 
 
 def build(config: PgxEnv) -> PgxEnvironment | WithHistory[PgxState]:
-    """Makes the game that a spec names, without compiling anything.
+    """Build the game that a spec names, without compiling anything.
 
     Raises:
-        UserError: jaxpot's table has no such two-player game, or nobody can see its history.
+        UserError: jaxpot's table has no such two-player game, or the game cannot show a history.
     """
     facts = GAMES.get(config.id)
     if facts is None:
         raise UserError(f"pgx has no two-player game '{config.id}'; one of {', '.join(GAMES)}")
     game = pgx.make(config.id)  # pyright: ignore[reportArgumentType]
-    # pgx's own shape properties deal a game eagerly, which compiles a dozen small programs.
+    # pgx's shape properties deal a game eagerly, which compiles a dozen small programs.
     state = jax.eval_shape(lambda: game.init(jax.random.key(0)))
     env = PgxEnvironment(
         game=game,
@@ -117,7 +122,7 @@ def build(config: PgxEnv) -> PgxEnvironment | WithHistory[PgxState]:
         observation_dtype=np.dtype(state.observation.dtype),
         max_steps=facts.max_steps,
         zero_sum=facts.zero_sum,
-        # pgx keeps a backgammon board in the mover's orientation and shows it to the other so.
+        # pgx stores a backgammon board in the mover's orientation and shows it to both that way.
         both_views=facts.both_views,
         deterministic=facts.deterministic,
         perfect_information=facts.perfect_information,
@@ -126,10 +131,26 @@ def build(config: PgxEnv) -> PgxEnvironment | WithHistory[PgxState]:
     return with_history(env, positions=config.history, actions=config.action_history)
 
 
-def _without_observation(state: pgx.State) -> pgx.State:
-    """Drops the observation: a loop would carry it along, computed for nobody.
+def draw(game: str, observation: np.ndarray) -> str | None:
+    """Draw an observation `[H, W, C]` as H lines; None for a game without a drawing."""
+    if game not in _BY_TURNS | _STONES:
+        return None
+    mine, theirs = observation[..., 0].astype(bool), observation[..., 1].astype(bool)
+    if game in _STONES:
+        return f"{_lines(mine, theirs)}\nX is to move"
+    first = mine.sum() == theirs.sum()
+    stones = (mine, theirs) if first else (theirs, mine)
+    return f"{_lines(*stones)}\n{'X' if first else 'O'} is to move"
 
-    What pgx computed for it is dead code to the compiler, so the position is looked at once, when
-    a caller calls `observe`.
+
+def _lines(crosses: np.ndarray, noughts: np.ndarray) -> str:
+    cells = np.where(crosses, "X", np.where(noughts, "O", "."))
+    return "\n".join(" ".join(row) for row in cells)
+
+
+def _without_observation(state: pgx.State) -> pgx.State:
+    """Drop the observation, which a loop would otherwise carry along unused.
+
+    The compiler then removes pgx's computation of it as dead code; `observe` computes the only one.
     """
     return dataclasses.replace(state, observation=jnp.zeros((0,), state.observation.dtype))  # pyright: ignore

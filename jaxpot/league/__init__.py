@@ -1,8 +1,17 @@
-"""The league: frozen copies of the agent, whom it plays, and who is kept."""
+"""The league: frozen copies of the agent, which it plays, and which of them stay."""
 
-from jaxpot.league.allocation import allocate, group_slots, weights
 from jaxpot.league.pool import Frozen, empty_pool, freeze, gather
-from jaxpot.league.table import ARCHIVE, LEAGUE, NEW_SCORE, Table, empty_table, update_scores
+from jaxpot.league.table import (
+    ARCHIVE,
+    LEAGUE,
+    NEW_SCORE,
+    Table,
+    allocate,
+    empty_table,
+    group_slots,
+    update_scores,
+    weights,
+)
 
 __all__ = [
     "ARCHIVE",

@@ -1,4 +1,4 @@
-"""The frozen networks, stacked by slot, and who stays when another one is added.
+"""The frozen networks, stacked by slot, and which of them stay when one is added.
 
 Axis letters: S slots, G groups.
 """
@@ -13,23 +13,23 @@ from jaxpot.league.table import ARCHIVE, EMPTY, LEAGUE, NEW_SCORE, Table
 
 
 class Frozen(NamedTuple):
-    """What an add did. Slot S stands for the new entry, -1 for none."""
+    """The result of adding an entry. Slot S stands for the new entry, -1 for none."""
 
     digest: Array
-    """`[2]` uint32: the new entry's."""
+    """`[2]` uint32: digest of the new entry."""
     archived: Array
-    """int32: the slot of the entry that went from the league to the archive."""
+    """int32: the slot of the entry that moved from the league to the archive."""
     dropped: Array
-    """int32: the slot of the entry that the archive had no room for."""
+    """int32: the slot of the entry that was dropped from the full archive."""
 
 
 def empty_pool(network: Any, slots: int) -> Any:
-    """Returns room for `slots` copies of `network`, stacked: every leaf `[S, ...]`, zero."""
+    """Return a pool for `slots` copies of `network`: every leaf `[S, ...]`, zero."""
     return jax.tree.map(lambda x: jnp.zeros((slots, *x.shape), x.dtype), network)
 
 
 def gather(pool: Any, slots: Array) -> Any:
-    """Copies the networks of some slots out of the pool: every leaf `[G, ...]`, or one's own."""
+    """Copy networks out of the pool: every leaf `[G, ...]`, or without that axis for one slot."""
     return jax.tree.map(lambda x: x[slots], pool)
 
 
@@ -39,22 +39,22 @@ def freeze(
     network: Any,
     digest: Array,
     *,
-    born: Array,
+    frozen_at: Array,
     size: int,
     archive_size: int,
 ) -> tuple[Any, Table, Frozen]:
-    """Adds a copy of `network` to the league, and prunes.
+    """Add a copy of `network` to the league, and prune.
 
-    The `size` strongest, those of lowest score, stay in the league; who overflows goes to the
-    archive, inactive. If that overflows, an inactive entry is dropped, or, if all are active,
-    any: the weakest. Of equal ones the older stays.
+    The `size` strongest entries, those of lowest score, stay in the league; the weakest beyond that
+    goes to the archive, inactive. If the archive overflows, its weakest inactive entry is dropped,
+    or the weakest of all if all are active. Of equal entries the older stays.
 
     Args:
-        pool: The networks; donated, it is changed in one slot only.
+        pool: The networks; only one slot changes, so that a donated pool is not copied.
         table: The entries.
-        network: What is frozen: a tree as the pool's, without its first axis.
-        digest: `[2]` uint32: the network's.
-        born: int32: iterations done; above every entry's.
+        network: The network to freeze: a tree like the pool's, without its first axis.
+        digest: `[2]` uint32: digest of the network.
+        frozen_at: int32: iterations done; above that of every entry.
         size: Entries that the league holds.
         archive_size: Entries that the archive holds; there are `size + archive_size` slots.
     """
@@ -64,10 +64,10 @@ def freeze(
         active=jnp.bool_(False),
         score=jnp.float32(NEW_SCORE),
         rollouts=jnp.uint32(0),
-        born=born,
+        born=frozen_at,
         digest=digest,
     )
-    # The candidates: everyone, and behind the last slot the new one.
+    # The candidates: all entries and, after the last slot, the new one.
     all_ = Table(*(jnp.concatenate([old, x[None]]) for old, x in zip(table, new, strict=True)))
     overflows = all_.in_league.sum() > size
     archived = jnp.where(overflows, _weakest(all_, all_.in_league), -1)
@@ -79,7 +79,7 @@ def freeze(
 
     free = jnp.argmax(table.place == EMPTY).astype(jnp.int32)
     slot = jnp.where(dropped >= 0, dropped, free)
-    stays = slot < slots  # else the new one was dropped at once, and nothing is written
+    stays = slot < slots  # otherwise the new entry was dropped at once, and nothing is written
     slot = jnp.minimum(slot, slots - 1)
     entry = new._replace(place=place[slots])
 
@@ -91,7 +91,7 @@ def freeze(
 
 
 def _weakest(table: Table, among: Array) -> Array:
-    """Returns the slot of the highest score, int32, the youngest of equal ones."""
+    """Return the slot of the highest score, int32, the youngest of equal ones."""
     score = jnp.where(among, table.score, -jnp.inf)
     weakest = among & (score == score.max())
     return jnp.argmax(jnp.where(weakest, table.born, -1)).astype(jnp.int32)

@@ -101,7 +101,7 @@ def rollout(
             other = Decision(uniform_legal_action(view.legal_action_mask, keys.random), {})
         elif opponent is not None:
             view = view._replace(carry=other_carry)
-            other = algorithm.oppose(
+            other = algorithm.act_as_opponent(
                 opponent["params"], opponent["model_state"], view, keys.network
             )
         return Chosen(agent, other)
@@ -156,7 +156,9 @@ def rollout_groups(
     def group(view: View, other_carry: Any, act_key: Array, network_key: Array, other: Any):
         agent = algorithm.act(params, model_state, view, act_key)
         view = view._replace(carry=other_carry)
-        opponent = algorithm.oppose(other["params"], other["model_state"], view, network_key)
+        opponent = algorithm.act_as_opponent(
+            other["params"], other["model_state"], view, network_key
+        )
         return Chosen(agent, opponent)
 
     def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
@@ -208,7 +210,7 @@ def _play(
     end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
     both = against is None or _learns_from(context, against)
     value, known = final_values(context, params, model_state, end, both_trained=both)
-    rows = rows._replace(final_value=value, final_known=known)
+    rows = rows._replace(final_value=value, bootstrap_mask=known)
     standing = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
     return Played(rows, standing, end)
 
@@ -253,7 +255,7 @@ def _stepper(
                 trained_seats=jnp.full_like(seat, 2 if against is None or shared else 1),
                 extras=decision.extras,
                 final_value=jnp.zeros(()),
-                final_known=jnp.zeros(()),
+                bootstrap_mask=jnp.zeros(()),
                 memory=lane.memory,
                 recorded=record_states(context.auxiliary, env, state),
                 behaviour={"acted": acts, **other.extras} if shared and other is not None else {},

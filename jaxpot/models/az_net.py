@@ -4,28 +4,79 @@ Axis letters: F filters, H height, W width, C channels, B batch, A actions.
 """
 
 import math
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jax import Array
+from jax import Array, lax
 
-from jaxpot.models.base import Network, ObservationShape, Outputs, Training, from_module
-from jaxpot.models.batch_norm import BatchNorm
-from jaxpot.models.board_layers import Convolution, flat_squares, tile_rows
-from jaxpot.models.dense import dense
-from jaxpot.models.dropout import drop
-from jaxpot.models.feature_heads import bounded
-from jaxpot.models.observations import board_shape, planes
-from jaxpot.models.tiling import over_tiles
-
-if TYPE_CHECKING:
-    from jaxpot.spec import AZNet
+from jaxpot.models.base import Network, Observation, ObservationShape, Outputs, Training
+from jaxpot.models.board import (
+    BoardTrunk,
+    Convolution,
+    column,
+    flat_squares,
+    planes,
+)
+from jaxpot.models.layers import dense, drop
+from jaxpot.models.trunk import Options, bounded, build_network
+from jaxpot.spec.configs.models import AZNet
 
 POLICY_FILTERS = 2
 VALUE_FILTERS = 1
 VALUE_WIDTH = 256
+EPSILON = 1e-5
+DECAY = 0.9
+"""The share of the running statistics that a training step keeps."""
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167).
+
+    In play it uses the running statistics. In training it uses those of the rows that count, and
+    moves the running ones towards them. Statistics are float32 whatever the dtype.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.mean = nnx.BatchStat(jnp.zeros(channels))
+        self.variance = nnx.BatchStat(jnp.ones(channels))
+
+    def __call__(self, x: Array, training: Training | None) -> Array:
+        """Map `[C, H, W, B]` to the same shape."""
+        wide = x.astype(jnp.float32)
+        if training is None:
+            mean, variance = self.mean[...], self.variance[...]
+        else:
+            mean, variance = statistics(wide, training.rows)
+            any_row = training.rows.any()
+            for running, batch in ((self.mean, mean), (self.variance, variance)):
+                moved = DECAY * running[...] + (1.0 - DECAY) * lax.stop_gradient(batch)
+                running[...] = jnp.where(any_row, moved, running[...])
+        scale = self.scale[...] * lax.rsqrt(variance + EPSILON)
+        normal = (wide - column(mean)) * column(scale) + column(self.bias[...])
+        return normal.astype(x.dtype)
+
+
+def statistics(x: Array, rows: Array) -> tuple[Array, Array]:
+    """Compute the mean and the (biased) variance of each channel over the rows that count.
+
+    Args:
+        x: `[C, H, W, B] float32`.
+        rows: `[B]` bool. If none counts, mean and variance are zero.
+
+    Returns:
+        Twice `[C]`.
+    """
+    counts = jnp.broadcast_to(rows.reshape(1, 1, 1, -1), x.shape)
+    number = jnp.maximum(rows.sum() * (x.shape[1] * x.shape[2]), 1).astype(x.dtype)
+
+    def mean_of(x: Array) -> Array:
+        return jnp.where(counts, x, 0.0).sum(axis=(1, 2, 3)) / number
+
+    mean = mean_of(x)
+    return mean, mean_of(jnp.square(x - column(mean)))
 
 
 class ConvNormRelu(nnx.Module):
@@ -36,7 +87,7 @@ class ConvNormRelu(nnx.Module):
         self.norm = BatchNorm(outputs)
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[C, H, W, B]` to `[F, H, W, B]`."""
+        """Map `[C, H, W, B]` to `[F, H, W, B]`."""
         return jax.nn.relu(self.norm(self.conv(x), training))
 
 
@@ -48,7 +99,7 @@ class NormReluConv(nnx.Module):
         self.conv = Convolution(filters, filters, rngs=rngs)
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[F, H, W, B]` to the same shape."""
+        """Map `[F, H, W, B]` to the same shape."""
         return self.conv(jax.nn.relu(self.norm(x, training)))
 
 
@@ -61,7 +112,7 @@ class BlockV1(nnx.Module):
         self.norm = BatchNorm(filters)
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[F, H, W, B]` to the same shape."""
+        """Map `[F, H, W, B]` to the same shape."""
         y = self.norm(self.conv(self.first(x, training)), training)
         return jax.nn.relu(x + y)
 
@@ -74,20 +125,20 @@ class BlockV2(nnx.Module):
         self.second = NormReluConv(filters, rngs=rngs)
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[F, H, W, B]` to the same shape."""
+        """Map `[F, H, W, B]` to the same shape."""
         return x + self.second(self.first(x, training), training)
 
 
 class TrunkV1(nnx.Module):
     """A stem that ends with a ReLU, as every block of version 1 does."""
 
-    def __init__(self, config: "AZNet", *, channels: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: AZNet, *, channels: int, rngs: nnx.Rngs) -> None:
         filters = config.num_filters
         self.stem = ConvNormRelu(channels, filters, rngs=rngs)
         self.blocks = nnx.List([BlockV1(filters, rngs=rngs) for _ in range(config.num_blocks)])
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[C, H, W, B]` to `[F, H, W, B]`."""
+        """Map `[C, H, W, B]` to `[F, H, W, B]`."""
         x = self.stem(x, training)
         for block in self.blocks:
             x = block(x, training)
@@ -95,16 +146,16 @@ class TrunkV1(nnx.Module):
 
 
 class TrunkV2(nnx.Module):
-    """A bare stem, blocks of version 2, and a normalisation behind the last."""
+    """A bare stem, blocks of version 2, and a normalisation and ReLU after the last."""
 
-    def __init__(self, config: "AZNet", *, channels: int, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: AZNet, *, channels: int, rngs: nnx.Rngs) -> None:
         filters = config.num_filters
         self.stem = Convolution(channels, filters, rngs=rngs)
         self.blocks = nnx.List([BlockV2(filters, rngs=rngs) for _ in range(config.num_blocks)])
         self.norm = BatchNorm(filters)
 
     def __call__(self, x: Array, training: Training | None) -> Array:
-        """Maps `[C, H, W, B]` to `[F, H, W, B]`."""
+        """Map `[C, H, W, B]` to `[F, H, W, B]`."""
         x = self.stem(x)
         for block in self.blocks:
             x = block(x, training)
@@ -114,28 +165,32 @@ class TrunkV2(nnx.Module):
 TRUNKS = {"v1": TrunkV1, "v2": TrunkV2}
 
 
-class AZNetModule(nnx.Module):
-    """The trunk, and before each head a 1x1 convolution of a few filters.
+class AZNetModule(BoardTrunk):
+    """The trunk and, without memory, a 1x1 convolution of a few filters before each head.
 
-    The heads are those of Silver et al. 2017, "Neural network architecture", in Methods
-    (https://doi.org/10.1038/nature24270), the value's tanh by `value_head`.
+    Those heads are the ones of Silver et al. 2017, "Neural network architecture", in Methods
+    (https://doi.org/10.1038/nature24270); `value_head` chooses the value's tanh.
     """
 
+    batch_statistics = True
+
     def __init__(
-        self,
-        config: "AZNet",
-        *,
-        board: tuple[int, int, int],
-        num_actions: int,
-        rngs: nnx.Rngs,
+        self, config: AZNet, *, observation_shape: ObservationShape, rngs: nnx.Rngs
     ) -> None:
-        height, width, channels = board
-        squares, filters = height * width, config.num_filters
-        self.tile = tile_rows(board)
+        super().__init__(config, observation_shape=observation_shape, rngs=rngs)
         self.dtype = config.dtype
-        self.value_head = config.value_head
-        self.dropout = config.dropout
-        self.trunk = TRUNKS[config.version](config, channels=channels, rngs=rngs)
+        self.trunk = TRUNKS[config.version](config, channels=self.board[2], rngs=rngs)
+
+    def filters(self, observation: Array, training: Training | None) -> Array:
+        """Map observations `[B, H, W, C] float32` to `[F, H, W, B]`."""
+        return self.trunk(planes(observation, self.dtype), training)
+
+    def become_network(self, *, num_actions: int, options: Options, rngs: nnx.Rngs) -> None:
+        """Add the two heads."""
+        height, width, _ = self.board
+        squares, filters = height * width, self.num_filters
+        self.value_head = options.value_head
+        self.dropout = options.dropout
         self.policy_squares = ConvNormRelu(filters, POLICY_FILTERS, window=1, rngs=rngs)
         self.policy = dense(POLICY_FILTERS * squares, num_actions, gain=0.01, rngs=rngs)
         self.value_squares = ConvNormRelu(filters, VALUE_FILTERS, window=1, rngs=rngs)
@@ -143,38 +198,32 @@ class AZNetModule(nnx.Module):
         self.value_hidden = dense(value_inputs, VALUE_WIDTH, gain=math.sqrt(2.0), rngs=rngs)
         self.value = dense(VALUE_WIDTH, 1, gain=1.0, rngs=rngs)
 
-    def __call__(self, observation: Array, *, training: Training | None = None) -> Outputs:
-        """Maps observations `[B, H, W, C] float32` to logits `[B, A]` and values `[B]`."""
-        if training is None:
-            return over_tiles(lambda x: self.evaluate(x, None), observation, tile=self.tile)
-        # The statistics are the whole batch's.
-        return self.evaluate(observation, training)
+    def __call__(self, observation: Observation, *, training: Training | None = None) -> Outputs:
+        """Map observations `[B, H, W, C] float32` to logits `[B, A]` and values `[B]`."""
 
-    def evaluate(self, observation: Array, training: Training | None) -> Outputs:
-        """Does the work of a call."""
-        x = self.trunk(planes(observation, self.dtype), training)
-        squares = self.policy_squares(x, training), self.value_squares(x, training)
-        policy, value = (
-            drop(flat_squares(part).astype(jnp.float32), self.dropout, training) for part in squares
-        )
-        hidden = jax.nn.relu(self.value_hidden(value))
-        return Outputs(
-            self.policy(policy),
-            bounded(self.value(hidden)[:, 0], self.value_head),
-            jnp.concatenate([policy, value], axis=1),
-        )
+        def evaluate(observation: Array) -> Outputs:
+            x = self.filters(observation, training)
+            squares = self.policy_squares(x, training), self.value_squares(x, training)
+            policy, value = (
+                drop(flat_squares(part).astype(jnp.float32), self.dropout, training)
+                for part in squares
+            )
+            hidden = jax.nn.relu(self.value_hidden(value))
+            return Outputs(
+                self.policy(policy),
+                bounded(self.value(hidden)[:, 0], self.value_head),
+                jnp.concatenate([policy, value], axis=1),
+            )
+
+        return self.by_tiles(evaluate, observation, training)
 
 
-def build(config: "AZNet", *, observation_shape: ObservationShape, num_actions: int) -> Network:
-    """Builds the network of a `kind = "az_net"` model.
+def build(config: AZNet, *, observation_shape: ObservationShape, num_actions: int) -> Network:
+    """Build the network of a `kind = "az_net"` model.
 
     Raises:
         UserError: An observation is not `[H, W, C]`.
     """
-    board = board_shape(observation_shape, model="an az_net")
-    return from_module(
-        lambda rngs: AZNetModule(config, board=board, num_actions=num_actions, rngs=rngs),
-        observation_shape=observation_shape,
-        num_actions=num_actions,
-        trains=True,
+    return build_network(
+        AZNetModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

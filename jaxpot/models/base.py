@@ -1,4 +1,6 @@
-"""What the rest of jaxpot sees of a model: `Network`, pure functions over nested dicts.
+"""`Network`: a policy and value network as pure functions over nested dicts of arrays.
+
+It is all that the rest of jaxpot sees of a model.
 
 Axis letters: B rows, S steps of a sequence, M sequences, A actions, F features.
 """
@@ -12,71 +14,58 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jaxpot.models.memory import Carry
-from jaxpot.models.trees import same_leaves, with_own_keys, with_string_keys
-from jaxpot.models.unrolling import unroll
+from jaxpot.models.memory import Carry, Sequences, unroll
 
 Params: TypeAlias = dict[str, Any]
 """Nested dicts with string keys; the leaves are bare arrays."""
 
 ModelState: TypeAlias = dict[str, Any]
-"""Like `Params`, for a module's variables that are not trained, such as running statistics."""
+"""Like `Params`, for variables that no gradient trains, such as running statistics."""
 
 Observation: TypeAlias = Any
-"""An array `[B, ...]`, or nested dicts of such arrays where a game shows several."""
+"""An array `[B, ...]`, or nested dicts of such arrays if a game shows several."""
 
 ObservationShape: TypeAlias = Any
 """The shape of one observation, a tuple of ints; or nested dicts of shapes."""
 
 MakeModule: TypeAlias = Callable[[nnx.Rngs], Any]
-"""Builds a `nnx.Module`; `from_module` says what it is called with."""
+"""Builds a `nnx.Module` from random streams; `from_module` lists the methods it needs."""
 
 
 class Outputs(NamedTuple):
-    """What a network says of a batch of positions."""
+    """The outputs of a network for a batch of positions."""
 
     logits: Array
     """`[B, A] float32`, illegal actions not masked."""
     value: Array
-    """`[B] float32`: of the player whose view it is."""
+    """`[B] float32`: the value for the player who sees the observation."""
     features: Array | None = None
-    """`[B, F]`: what the heads read; None where the module does not tell, as it need not."""
+    """`[B, F]`: the inputs of the heads; None if the module does not return them."""
     auxiliary: Mapping[str, Array] = {}
-    """`[B, K] float32` by the auxiliary loss's name; in training only."""
+    """`[B, K] float32` by the auxiliary loss's name; only in training."""
 
 
 class Training(NamedTuple):
-    """What a module that trains otherwise than it plays is told while it trains."""
+    """Training-mode inputs, for a module that computes something else in training than in play."""
 
     rows: Array
     """`[B]` bool: the rows that count; running statistics leave out the others."""
     rngs: nnx.Rngs
-    """Of which `rngs.dropout()` draws dropout's keys."""
-
-
-class Sequences(NamedTuple):
-    """What a recurrent network needs beside the observations of `M` sequences of `S` steps."""
-
-    memory: Carry
-    """`[M, 2, ...]`: both seats' carries before the first step."""
-    seat: Array
-    """`[S, M]` int32: the seat that saw the step."""
-    done: Array
-    """`[S, M]` bool: the game ended with the step, so both carries start anew."""
+    """`rngs.dropout()` draws a key for dropout."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Network:
-    """A policy and value network without arrays of its own.
+    """A policy and value network that holds no arrays.
 
-    The module's graph is taken apart once, abstractly, when the network is made; nothing is
-    allocated or compiled before `init` is called. Networks compare and hash by identity.
+    The module's graph is split once, abstractly, when the network is made; nothing is allocated or
+    compiled before `init` is called. Networks compare and hash by identity.
 
     Attributes:
         num_actions: A.
         observation_shape: The shape of one observation, or a tree of shapes.
-        recurrent: Whether it carries something from one decision to the next.
-        trains: Whether the module is told that it trains.
+        recurrent: Whether it carries state from one decision to the next.
+        trains: Whether the module takes `training` in training.
     """
 
     num_actions: int
@@ -89,22 +78,23 @@ class Network:
     abstract_state: Mapping[Any, Any] = attrs.field(repr=False)
 
     def init(self, key: Array) -> tuple[Params, ModelState]:
-        """Draws fresh parameters: a pure function of `key`, the same under `jit` and `vmap`."""
+        """Draw fresh parameters: a pure function of `key`, the same under `jit` and `vmap`."""
         _, params, state = nnx.split(self.make(nnx.Rngs(key)), nnx.Param, ...)
-        return with_string_keys(nnx.to_pure_dict(params)), with_string_keys(nnx.to_pure_dict(state))
+        return _with_string_keys(nnx.to_pure_dict(params)), _with_string_keys(
+            nnx.to_pure_dict(state)
+        )
 
     def initial_carry(self, batch: int) -> Carry:
-        """Returns what a game begins with: `[batch, ...]`, whatever the parameters."""
+        """Return the carry at the start of a game, `[batch, ...]`; parameters do not change it."""
         if not self.recurrent:
             return ()
-        return nnx.merge(self.graphdef, self.abstract_params, self.abstract_state).initial_carry(
-            batch
-        )
+        module = nnx.merge(self.graphdef, self.abstract_params, self.abstract_state)
+        return module.initial_carry(batch)
 
     def apply(
         self, params: Params, model_state: ModelState, observation: Observation
     ) -> tuple[Array, Array]:
-        """Evaluates the policy and the value of a batch of positions, without memory.
+        """Evaluate the policy and the value of a batch of positions, without memory.
 
         Args:
             params: What `init` returned, or an update of it.
@@ -126,16 +116,16 @@ class Network:
     def step(
         self, params: Params, model_state: ModelState, observation: Observation, carry: Carry
     ) -> tuple[Outputs, Carry]:
-        """Evaluates a batch of positions as in play: nothing is drawn, no variable changes.
+        """Evaluate a batch of positions as in play: nothing is drawn, no variable changes.
 
         Args:
             params: What `init` returned, or an update of it.
             model_state: What `init` returned, or an update of it.
             observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
-            carry: `[B, ...]`: what the seat carries into the decision; `()` without memory.
+            carry: `[B, ...]`: the seat's carry before the decision; `()` without memory.
 
         Returns:
-            The outputs, and what the seat carries into its next decision.
+            The outputs, and the seat's carry for its next decision.
 
         Raises:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
@@ -148,7 +138,7 @@ class Network:
         else:
             given = module(_as_float(observation))
         outputs = self._checked(given, batch)
-        if rest and not same_leaves(rest, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))):
+        if rest and not _same_leaves(rest, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))):
             raise ValueError(
                 "the module changed its own variables while it was called (batch statistics, "
                 "a random stream); a network's call in play must be pure"
@@ -165,48 +155,48 @@ class Network:
         key: Array | None = None,
         sequences: Sequences | None = None,
     ) -> tuple[Outputs, ModelState]:
-        """Evaluates a minibatch as in training: with dropout, and moving running statistics.
+        """Evaluate a minibatch as in training: with dropout, and moving running statistics.
 
         Args:
             params: What `init` returned, or an update of it.
             model_state: What `init` returned, or an update of it.
-            observation: `[B, *observation_shape]`; of a recurrent network `[S, M, ...]`.
+            observation: `[B, *observation_shape]`; for a recurrent network `[S, M, ...]`.
             rows: `[B]` or `[S, M]` bool: the rows that count.
-            key: Of the stream `dropout`; None for a model that draws nothing.
-            sequences: What a recurrent network needs besides; None of any other.
+            key: A key of the stream `dropout`; None for a model that draws nothing.
+            sequences: The sequences of a recurrent network; None for any other.
 
         Returns:
-            The outputs, `[B, ...]` or `[S * M, ...]`, and the model state to go on with.
+            The outputs, `[B, ...]` or `[S * M, ...]`, and the next model state.
 
         Raises:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
         """
         module, rest = self._module(params, model_state)
-        told: dict[str, Any] = {}
+        train_kwargs: dict[str, Any] = {}
         if self.trains:
             rngs = nnx.Rngs() if key is None else nnx.Rngs(dropout=key)
-            told["training"] = Training(rows.reshape(-1), rngs)
+            train_kwargs["training"] = Training(rows.reshape(-1), rngs)
         if self.recurrent:
             if sequences is None:
                 raise ValueError("a recurrent network is trained on sequences")
             self._leading(observation, 2)
-            given = unroll(module, _as_float(observation), sequences, told)
+            given = unroll(module, _as_float(observation), sequences, train_kwargs)
         else:
             self._leading(observation, 1)
-            given = module(_as_float(observation), **told)
+            given = module(_as_float(observation), **train_kwargs)
         outputs = self._checked(given, rows.size)
         state = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))) if rest else {}
-        return outputs, with_string_keys(state)
+        return outputs, _with_string_keys(state)
 
     def _module(self, params: Params, model_state: ModelState) -> tuple[Any, Mapping[Any, Any]]:
-        rest = with_own_keys(self.abstract_state, model_state)
-        return nnx.merge(self.graphdef, with_own_keys(self.abstract_params, params), rest), rest
+        rest = _with_own_keys(self.abstract_state, model_state)
+        return nnx.merge(self.graphdef, _with_own_keys(self.abstract_params, params), rest), rest
 
     def _leading(self, observation: Observation, axes: int) -> tuple[int, ...]:
-        """Returns the axes before an observation's own, the same of every array.
+        """Return the sizes of the first `axes` axes, which all arrays of an observation share.
 
         Raises:
-            ValueError: The observation is another.
+            ValueError: They do not, or the rest is not `observation_shape`.
         """
         names = "B" if axes == 1 else "S, M"
         leading: set[tuple[int, ...]] = set()
@@ -237,25 +227,25 @@ def from_module(
     recurrent: bool = False,
     trains: bool = False,
 ) -> Network:
-    """Wraps a flax.nnx module as a `Network`.
+    """Wrap a flax.nnx module as a `Network`.
 
     A module without memory is called with observations `[B, *observation_shape] float32` and
-    returns `Outputs`, or the pair of logits and value. A recurrent one has instead
+    returns `Outputs`, or the pair of logits and value. A recurrent one has these methods instead:
 
-    - `initial_carry(batch)`: a pytree of `[batch, ...] float32`, the same for every parameter;
+    - `initial_carry(batch)`: a pytree of `[batch, ...] float32`, the same for all parameters;
     - `encode(observation)`: `[B, ...]` to `[B, E]`, for all steps of a sequence at once;
     - `cell(carry, x)`: one step, to the next carry and `[B, F]`;
     - `heads(y)`: `[B, F]` to what a module without memory returns.
 
     Args:
-        make: Builds the module from its random streams; it must allocate variables only, so that
+        make: Builds the module from its random streams. It must only allocate variables, so that
             it can be traced.
         observation_shape: The shape of one observation, or nested dicts of shapes.
         num_actions: A.
-        recurrent: Whether the module is a recurrent one.
-        trains: Whether in training the module's call, or `encode` and `heads`, are given
-            `training`, a `Training`, as dropout and running statistics need. Without it the module
-            computes in training what it computes in play.
+        recurrent: Whether the module is recurrent.
+        trains: Whether training passes `training`, a `Training`, to the module's call or to
+            `encode` and `heads`, as dropout and running statistics need. Without it the module
+            computes the same in training as in play.
     """
     module = nnx.eval_shape(lambda: make(nnx.Rngs(jax.random.key(0))))
     graphdef, params, state = nnx.split(module, nnx.Param, ...)
@@ -272,12 +262,12 @@ def from_module(
 
 
 def count_parameters(network: Network) -> int:
-    """Counts the trained scalars of a network, without allocating any."""
+    """Count the trained scalars of a network, without allocating any."""
     return sum(leaf.size for leaf in jax.tree.leaves(network.abstract_params))
 
 
 def is_shape(shape: ObservationShape) -> bool:
-    """Says whether it is the shape of one array, not a tree of shapes."""
+    """Return whether it is the shape of one array, not a tree of shapes."""
     return isinstance(shape, tuple)
 
 
@@ -291,3 +281,27 @@ def _expect(array: Array, what: str, shape: tuple[int, ...]) -> None:
             f"the module gave {what} {array.dtype}{list(array.shape)}; expected "
             f"float32{list(shape)}"
         )
+
+
+def _with_string_keys(tree: Mapping[Any, Any]) -> dict[str, Any]:
+    """Name the items of flax's lists "0", "1", ..., so that every key is a string."""
+    return {
+        str(key): _with_string_keys(child) if isinstance(child, Mapping) else child
+        for key, child in tree.items()
+    }
+
+
+def _with_own_keys(template: Mapping[Any, Any], tree: Mapping[str, Any]) -> dict[Any, Any]:
+    """Undo `_with_string_keys`, by the keys of the module's own abstract tree."""
+    return {
+        key: _with_own_keys(child, tree[str(key)]) if isinstance(child, Mapping) else tree[str(key)]
+        for key, child in template.items()
+    }
+
+
+def _same_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
+    """Return whether two trees hold the very same arrays, by identity."""
+    leaves, other_leaves = jax.tree.leaves(tree), jax.tree.leaves(other)
+    return len(leaves) == len(other_leaves) and all(
+        leaf is other_leaf for leaf, other_leaf in zip(leaves, other_leaves, strict=True)
+    )

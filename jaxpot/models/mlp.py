@@ -1,59 +1,45 @@
-"""The multilayer perceptron: a shared trunk with a policy head and a value head."""
+"""The multilayer perceptron, on an observation of any shape.
 
-from typing import TYPE_CHECKING
+Axis letters: B batch, E features.
+"""
+
+import itertools
+import math
 
 from flax import nnx
+from jax import Array
 
-from jaxpot.models.base import (
-    Network,
-    Observation,
-    ObservationShape,
-    Outputs,
-    Training,
-    from_module,
-)
-from jaxpot.models.feature_heads import FeatureHeads
-from jaxpot.models.perceptron import Perceptron
-
-if TYPE_CHECKING:
-    from jaxpot.spec import MLP
+from jaxpot.models.base import Network, Observation, ObservationShape, Training
+from jaxpot.models.layers import ACTIVATIONS, dense, flat_size, flatten
+from jaxpot.models.trunk import Trunk, build_network
+from jaxpot.spec.configs.models import MLP
 
 
-class MLPModule(Perceptron, FeatureHeads):
-    """Flattened observation -> hidden layers -> policy and value heads."""
+class MLPModule(Trunk):
+    """Flattened observation -> hidden layers of gain sqrt(2)."""
 
-    def __init__(
-        self,
-        config: "MLP",
-        *,
-        observation_shape: ObservationShape,
-        num_actions: int,
-        rngs: nnx.Rngs,
-    ) -> None:
-        Perceptron.__init__(
-            self,
-            observation_shape,
-            hidden_dims=config.hidden_dims,
-            activation=config.activation,
-            dtype=config.dtype,
-            rngs=rngs,
-        )
-        FeatureHeads.__init__(
-            self, self.num_features, num_actions=num_actions, options=config, rngs=rngs
+    def __init__(self, config: MLP, *, observation_shape: ObservationShape, rngs: nnx.Rngs) -> None:
+        widths = (flat_size(observation_shape), *config.hidden_dims)
+        self.num_features = widths[-1]
+        self.activation = ACTIVATIONS[config.activation]
+        self.hidden = nnx.List(
+            [
+                dense(width_in, width_out, gain=math.sqrt(2.0), dtype=config.dtype, rngs=rngs)
+                for width_in, width_out in itertools.pairwise(widths)
+            ]
         )
 
-    def __call__(self, observation: Observation, *, training: Training | None = None) -> Outputs:
-        """Maps observations `[B, ...] float32` to logits `[B, A]` and values `[B]`."""
-        return self.heads(self.encode(observation), training)
+    def encode(self, observation: Observation, *, training: Training | None = None) -> Array:
+        """Map observations `[B, ...] float32`, or a tree of them, to features `[B, E]`."""
+        del training  # a hidden layer computes the same in training as in play
+        features = flatten(observation)
+        for layer in self.hidden:
+            features = self.activation(layer(features))
+        return features
 
 
-def build(config: "MLP", *, observation_shape: ObservationShape, num_actions: int) -> Network:
-    """Builds the network of a `kind = "mlp"` model."""
-    return from_module(
-        lambda rngs: MLPModule(
-            config, observation_shape=observation_shape, num_actions=num_actions, rngs=rngs
-        ),
-        observation_shape=observation_shape,
-        num_actions=num_actions,
-        trains=config.dropout > 0,
+def build(config: MLP, *, observation_shape: ObservationShape, num_actions: int) -> Network:
+    """Build the network of a `kind = "mlp"` model."""
+    return build_network(
+        MLPModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

@@ -1,38 +1,25 @@
-"""The residual perceptron: feed-forward blocks that add to a row of features."""
+"""The residual perceptron, on an observation of any shape.
 
-from typing import TYPE_CHECKING
+Axis letters: B batch, E features.
+"""
 
 from flax import nnx
+from jax import Array
 
-from jaxpot.models.base import (
-    Network,
-    Observation,
-    ObservationShape,
-    Outputs,
-    Training,
-    from_module,
-)
-from jaxpot.models.dense import dense
-from jaxpot.models.feature_heads import FeatureHeads
-from jaxpot.models.feed_forward import FeedForward, layer_norm
-from jaxpot.models.observations import flat_size, flatten
-
-if TYPE_CHECKING:
-    from jaxpot.spec import ResidualMLP
+from jaxpot.models.base import Network, Observation, ObservationShape, Training
+from jaxpot.models.layers import FeedForward, dense, flat_size, flatten, layer_norm
+from jaxpot.models.trunk import Trunk, build_network
+from jaxpot.spec.configs.models import ResidualMLP
 
 
-class ResidualMLPModule(FeatureHeads):
-    """Flattened observation -> a dense layer -> residual blocks -> LayerNorm -> heads."""
+class ResidualMLPModule(Trunk):
+    """Flattened observation -> a dense layer -> residual blocks -> LayerNorm."""
 
     def __init__(
-        self,
-        config: "ResidualMLP",
-        *,
-        observation_shape: ObservationShape,
-        num_actions: int,
-        rngs: nnx.Rngs,
+        self, config: ResidualMLP, *, observation_shape: ObservationShape, rngs: nnx.Rngs
     ) -> None:
         width, dtype = config.width, config.dtype
+        self.num_features = width
         self.embed = dense(flat_size(observation_shape), width, gain=1.0, dtype=dtype, rngs=rngs)
         self.blocks = nnx.List(
             [
@@ -41,25 +28,18 @@ class ResidualMLPModule(FeatureHeads):
             ]
         )
         self.norm = layer_norm(width, dtype=dtype, rngs=rngs)
-        super().__init__(width, num_actions=num_actions, options=config, rngs=rngs)
 
-    def __call__(self, observation: Observation, *, training: Training | None = None) -> Outputs:
-        """Maps observations `[B, ...] float32` to logits `[B, A]` and values `[B]`."""
+    def encode(self, observation: Observation, *, training: Training | None = None) -> Array:
+        """Map observations `[B, ...] float32`, or a tree of them, to features `[B, E]`."""
+        del training  # a block computes the same in training as in play
         features = self.embed(flatten(observation))
         for block in self.blocks:
             features = block(features)
-        return self.heads(self.norm(features), training)
+        return self.norm(features)
 
 
-def build(
-    config: "ResidualMLP", *, observation_shape: ObservationShape, num_actions: int
-) -> Network:
-    """Builds the network of a `kind = "residual_mlp"` model."""
-    return from_module(
-        lambda rngs: ResidualMLPModule(
-            config, observation_shape=observation_shape, num_actions=num_actions, rngs=rngs
-        ),
-        observation_shape=observation_shape,
-        num_actions=num_actions,
-        trains=config.dropout > 0,
+def build(config: ResidualMLP, *, observation_shape: ObservationShape, num_actions: int) -> Network:
+    """Build the network of a `kind = "residual_mlp"` model."""
+    return build_network(
+        ResidualMLPModule, config, observation_shape=observation_shape, num_actions=num_actions
     )

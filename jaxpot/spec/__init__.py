@@ -4,14 +4,6 @@ from jaxpot.spec.codes import CODES, describe_code
 from jaxpot.spec.configs.algorithms import PPO, AlgorithmConfig
 from jaxpot.spec.configs.alphazero import AlphaZero
 from jaxpot.spec.configs.auxiliary import AuxiliaryConfig, GameProgress, OpponentHand
-from jaxpot.spec.configs.board_models import (
-    AZNet,
-    Conv,
-    ResNet,
-    ResNetLSTM,
-    Transformer,
-    TransformerLSTM,
-)
 from jaxpot.spec.configs.checkpoint import Best, Checkpoint
 from jaxpot.spec.configs.collect import (
     ArchiveCollector,
@@ -32,7 +24,16 @@ from jaxpot.spec.configs.evaluators import (
 from jaxpot.spec.configs.expect import Expect
 from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.configs.league import AddSchedule, League, Target
-from jaxpot.spec.configs.models import GRU, LSTM, MLP, ModelConfig, ResidualMLP
+from jaxpot.spec.configs.models import (
+    MLP,
+    AZNet,
+    Conv,
+    Memory,
+    ModelConfig,
+    ResidualMLP,
+    ResNet,
+    Transformer,
+)
 from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW, OptimizerConfig
 from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.configs.runtime import Runtime
@@ -52,8 +53,6 @@ from jaxpot.spec.source.load import Loaded, load
 
 __all__ = [
     "CODES",
-    "GRU",
-    "LSTM",
     "MLP",
     "PPO",
     "SGD",
@@ -89,6 +88,7 @@ __all__ = [
     "LeagueCollector",
     "Linear",
     "Loaded",
+    "Memory",
     "ModelConfig",
     "OpponentHand",
     "OptimizerConfig",
@@ -98,7 +98,6 @@ __all__ = [
     "RandomCollector",
     "RandomEvaluator",
     "ResNet",
-    "ResNetLSTM",
     "ResidualMLP",
     "Runtime",
     "Schedule",
@@ -109,7 +108,6 @@ __all__ = [
     "Target",
     "TensorBoard",
     "Transformer",
-    "TransformerLSTM",
     "WandB",
     "best_cadence",
     "describe_code",

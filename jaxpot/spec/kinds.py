@@ -38,6 +38,11 @@ def _kinds(registry: Registry) -> str:
 
 def unknown_kind(kind: str, registry: Registry) -> Rejected:
     """Returns the refusal of a kind that a registry does not have."""
+    if kind in registry.former:
+        message = (
+            f"{shown(kind)} is no longer a kind of {registry.name}; use the option that replaced it"
+        )
+        return Rejected([Fault("unknown-kind", ("kind",), message, registry.former[kind])])
     message = f"{shown(kind)} is no kind of {registry.name}"
     near = nearest(kind.lower(), registry.by_kind)
     return Rejected([Fault("unknown-kind", ("kind",), message, _kinds(registry), near)])

@@ -19,6 +19,7 @@ from jaxpot.spec.configs.debug import Debug
 from jaxpot.spec.configs.expect import Expect
 from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.configs.league import League, Target
+from jaxpot.spec.configs.models import Memory
 from jaxpot.spec.configs.runtime import Runtime
 from jaxpot.spec.fields import Rules, rules_of
 from jaxpot.spec.markdown import table
@@ -72,6 +73,7 @@ one of each, [sinks](sinks.md) a sink."""
 
 _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("Top level", Experiment),
+    ("`[model.memory]`", Memory),
     ("`[collect]`", Collect),
     ("`[collect.selfplay]`", SelfplayCollector),
     ("`[collect.random]`", RandomCollector),

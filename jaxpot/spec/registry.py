@@ -6,6 +6,7 @@ its implementation as a string that is imported only when the experiment is lowe
 
 import importlib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -14,14 +15,6 @@ from jaxpot.errors import UserError
 from jaxpot.spec.configs.algorithms import PPO, ppo_keys
 from jaxpot.spec.configs.alphazero import AlphaZero, alphazero_keys, replayed
 from jaxpot.spec.configs.auxiliary import GameProgress, OpponentHand
-from jaxpot.spec.configs.board_models import (
-    AZNet,
-    Conv,
-    ResNet,
-    ResNetLSTM,
-    Transformer,
-    TransformerLSTM,
-)
 from jaxpot.spec.configs.envs import PgxEnv
 from jaxpot.spec.configs.evaluators import (
     ArchiveEvaluator,
@@ -32,7 +25,16 @@ from jaxpot.spec.configs.evaluators import (
     game_tree_keys,
     rate_keys,
 )
-from jaxpot.spec.configs.models import GRU, LSTM, MLP, ResidualMLP, model_streams
+from jaxpot.spec.configs.models import (
+    FORMER_KINDS,
+    MLP,
+    AZNet,
+    Conv,
+    ResidualMLP,
+    ResNet,
+    Transformer,
+    model_streams,
+)
 from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW
 from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
 from jaxpot.spec.configs.schedules import Constant, Cosine, Linear
@@ -114,12 +116,14 @@ class Registry:
       imported: class that holds a user's own part; None where there can be none.
       host: whether its parts never enter the program, so that their floats are float64.
       named: whether the name of a part's table is its kind where the table itself says none.
+      former: kinds that are gone, each with what to write instead.
     """
 
     name: str
     rows: tuple[Row, ...]
     imported: type[ImportedPart] | None = None
     named: bool = False
+    former: Mapping[str, str] = MappingProxyType({})
     host: bool = False
 
     @property
@@ -142,13 +146,10 @@ MODELS = Registry(
         Row(Conv, "jaxpot.models.conv:build", streams=model_streams),
         Row(ResNet, "jaxpot.models.resnet:build", streams=model_streams),
         Row(AZNet, "jaxpot.models.az_net:build", streams=model_streams),
-        Row(LSTM, "jaxpot.models.lstm:build", streams=model_streams),
-        Row(GRU, "jaxpot.models.gru:build", streams=model_streams),
-        Row(ResNetLSTM, "jaxpot.models.resnet_lstm:build", streams=model_streams),
         Row(Transformer, "jaxpot.models.transformer:build", streams=model_streams),
-        Row(TransformerLSTM, "jaxpot.models.transformer_lstm:build", streams=model_streams),
     ),
     imported=ImportedPart,
+    former=FORMER_KINDS,
 )
 
 REGISTRIES = (
@@ -192,9 +193,9 @@ REGISTRIES = (
     Registry(
         "schedule",
         (
-            Row(Constant, "jaxpot.algorithms.schedules:constant"),
-            Row(Linear, "jaxpot.algorithms.schedules:linear"),
-            Row(Cosine, "jaxpot.algorithms.schedules:cosine"),
+            Row(Constant, "jaxpot.algorithms.optimizers:constant"),
+            Row(Linear, "jaxpot.algorithms.optimizers:linear"),
+            Row(Cosine, "jaxpot.algorithms.optimizers:cosine"),
         ),
     ),
     Registry(

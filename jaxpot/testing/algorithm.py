@@ -22,7 +22,7 @@ from jaxpot.algorithms.base import (
     View,
     settle_of,
 )
-from jaxpot.algorithms.rows import as_rows
+from jaxpot.algorithms.minibatches import as_rows
 from jaxpot.games import Environment
 from jaxpot.models.base import Network, is_shape
 from jaxpot.testing.contract import (
@@ -82,11 +82,13 @@ def check_algorithm(
         again = act(params, model_state, views, jax.random.clone(act_keys))
         faults = _decision_faults("act", _first(decisions), _first(again), first)
         require(algorithm, "Algorithm", faults)
-        if algorithm.oppose != algorithm.act:
-            oppose = jax.jit(algorithm.oppose)
-            decision = oppose(params, model_state, first, jax.random.clone(play_key))
-            again = oppose(params, model_state, first, jax.random.clone(play_key))
-            require(algorithm, "Algorithm", _decision_faults("oppose", decision, again, first))
+        if algorithm.act_as_opponent != algorithm.act:
+            act_as_opponent = jax.jit(algorithm.act_as_opponent)
+            decision = act_as_opponent(params, model_state, first, jax.random.clone(play_key))
+            again = act_as_opponent(params, model_state, first, jax.random.clone(play_key))
+            require(
+                algorithm, "Algorithm", _decision_faults("act_as_opponent", decision, again, first)
+            )
         rollout = jax.jit(_rollout)(views, decisions, play_key)
         targets, has_target = jax.jit(algorithm.targets)(rollout)
         require(algorithm, "Algorithm", _target_faults(targets, has_target, (steps, _LANES)))
@@ -158,7 +160,7 @@ def _rollout(views: View, decisions: Decision, key: Array) -> Rollout:
         trained_seats=jnp.where(both_trained, 2, 1).astype(jnp.int32),
         extras=decisions.extras,
         final_value=jax.random.uniform(value_key, (_LANES, 2), minval=-1.0),
-        final_known=jnp.ones((_LANES, 2), bool),
+        bootstrap_mask=jnp.ones((_LANES, 2), bool),
         memory=jax.tree.map(lambda x: jnp.stack([x, x], axis=2), views.carry),
     )
 

@@ -64,7 +64,7 @@ def _targets(loss: AuxiliaryLoss, env: Environment[Any], key: Array) -> tuple[Ar
         trained_seats=jnp.full_like(played.seat, 2),
         extras={},
         final_value=jnp.zeros((_LANES, 2)),
-        final_known=jnp.ones((_LANES, 2), bool),
+        bootstrap_mask=jnp.ones((_LANES, 2), bool),
     )
     return loss.targets(rollout, jax.lax.map(partial(loss.record, env), played.state))
 

@@ -8,9 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxpot.games.actions import uniform_legal_action
-from jaxpot.games.auto_reset import where_lane
-from jaxpot.games.base import Environment
+from jaxpot.games.base import Environment, uniform_legal_action, where_lane
 from jaxpot.testing.contract import described, require
 
 _STATE_FIELDS = {"current_player": "int32[]", "rewards": "float32[2]", "terminated": "bool[]"}

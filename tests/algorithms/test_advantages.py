@@ -29,7 +29,7 @@ def rollout(seed):
         "done": (rng.random((STEPS, LANES)) < 0.2) & (np.arange(LANES) > 0),
         "seat": rng.integers(0, 2, (STEPS, LANES)).astype(np.int32),
         "final_value": rng.normal(size=(LANES, 2)).astype(np.float32),
-        "final_known": rng.random((LANES, 2)) < 0.7,
+        "bootstrap_mask": rng.random((LANES, 2)) < 0.7,
         "log_ratio": rng.normal(size=(STEPS, LANES)).astype(np.float32),
     }
 
@@ -38,7 +38,8 @@ def rollout(seed):
 def estimate(rows, gamma, gae_lambda, rho_clip, c_clip):
     """All of them in one program."""
     plain = {name: x for name, x in rows.items() if name != "log_ratio"}
-    finished = {name: x for name, x in plain.items() if not name.startswith("final")}
+    at_the_cut = ("final_value", "bootstrap_mask")
+    finished = {name: x for name, x in plain.items() if name not in at_the_cut}
     return {
         "gae": per_seat_gae(**plain, gamma=gamma, gae_lambda=gae_lambda),
         "return": per_seat_return(**finished, gamma=gamma),
@@ -87,7 +88,7 @@ def to_last_value(rows, lane, me, path):
 
     Returns the path and whether there is a target: a path of that one decision has none.
     """
-    if path[-1][2] != CUT or rows["final_known"][lane, me]:
+    if path[-1][2] != CUT or rows["bootstrap_mask"][lane, me]:
         return path, True
     return (path[:-1], True) if len(path) > 1 else (path, False)
 
@@ -200,7 +201,7 @@ def test_a_cut_is_bootstrapped_and_an_end_is_not():
         "reward": jnp.zeros((2, 1, 2)),
         "seat": jnp.array([[0], [1]]),
         "final_value": jnp.array([[0.5, -0.5]]),
-        "final_known": jnp.ones((1, 2), bool),
+        "bootstrap_mask": jnp.ones((1, 2), bool),
     }
     cut = per_seat_gae(**one_lane, done=jnp.zeros((2, 1), bool), gamma=1.0, gae_lambda=1.0)
     np.testing.assert_array_equal(cut.advantage[:, 0], [0.5, -0.5])

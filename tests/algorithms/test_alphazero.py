@@ -74,7 +74,7 @@ def rollout():
         trained_seats=nothing + 2,
         extras={"value": rng.normal(size=shape).astype(np.float32)},
         final_value=rng.normal(size=(LANES, 2)).astype(np.float32),
-        final_known=np.array([[True, False]] * LANES),
+        bootstrap_mask=np.array([[True, False]] * LANES),
     )
 
 
@@ -113,12 +113,12 @@ def plain_n_step(rollout, t, lane, *, steps, gamma):
     if ended:
         return total, True
     bootstrap = gamma ** (STEPS - t) * rollout.final_value[lane, seat]
-    return total + bootstrap, bool(rollout.final_known[lane, seat])
+    return total + bootstrap, bool(rollout.bootstrap_mask[lane, seat])
 
 
 def blind(rollout, lane, seat, ended):
     """Says whether a cut leaves the seat nothing to go on with but its last decision's value."""
-    return not ended and not rollout.final_known[lane, seat]
+    return not ended and not rollout.bootstrap_mask[lane, seat]
 
 
 def plain_lambda(rollout, t, lane, *, mix, gamma):
@@ -208,7 +208,7 @@ def test_opponents_act_as_they_are_told(acting, drawn):
         legal_action_mask=jnp.ones((32, 2), bool),
         carry=(),
     )
-    act = jax.jit(algorithm.oppose)
+    act = jax.jit(algorithm.act_as_opponent)
     decision = act(jnp.zeros(2), jnp.float32(0), view, jax.random.key(0))
     assert set(decision.action.tolist()) == drawn
     assert decision.extras == {}

@@ -1,4 +1,6 @@
-"""Optimizers under clipping and accumulation against a step written by hand."""
+"""Optimizers and schedules against their formulas in plain Python."""
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -6,8 +8,13 @@ import numpy as np
 import optax
 import pytest
 
-from jaxpot.algorithms.optimizers import clipped_norm, init_optimizer, make_optimizer
-from jaxpot.spec import SGD, Adam, AdamW
+from jaxpot.algorithms.optimizers import (
+    clipped_norm,
+    init_optimizer,
+    make_optimizer,
+    schedule_value,
+)
+from jaxpot.spec import SGD, Adam, AdamW, Constant, Cosine, Linear
 
 PARAMS = {"a": jnp.array([1.0, -2.0]), "b": {"c": jnp.array([[0.5]])}}
 
@@ -65,3 +72,37 @@ def test_the_clipped_norm():
     assert clipped_norm(jnp.float32(2.0), AdamW(max_grad_norm=0.5)) == 0.5
     assert clipped_norm(jnp.float32(0.2), AdamW(max_grad_norm=0.5)) == np.float32(0.2)
     assert clipped_norm(jnp.float32(2.0), AdamW()) == 2.0
+
+
+def by_hand(schedule, t):
+    peak = schedule.value if isinstance(schedule, Constant) else schedule.init
+    if t < schedule.warmup:
+        return peak * (t + 1) / schedule.warmup
+    if isinstance(schedule, Constant):
+        return peak
+    progress = min(max((t - schedule.warmup) / (schedule.iterations - schedule.warmup), 0), 1)
+    if isinstance(schedule, Linear):
+        return peak + (schedule.end - peak) * progress
+    return schedule.end + (peak - schedule.end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Constant(value=0.3),
+        Constant(value=0.3, warmup=4),
+        Linear(init=1e-3, end=1e-5, iterations=20),
+        Linear(init=1e-3, end=1e-2, iterations=20, warmup=5),
+        Cosine(init=1e-3, end=0.0, iterations=20),
+        Cosine(init=1e-3, end=1e-5, iterations=20, warmup=5),
+    ],
+)
+def test_matches_the_formula_at_every_iteration(schedule):
+    for t in range(30):
+        np.testing.assert_allclose(
+            schedule_value(schedule, t), by_hand(schedule, t), rtol=1e-5, atol=1e-9
+        )
+
+
+def test_a_number_is_constant():
+    assert schedule_value(0.25, 7) == np.float32(0.25)

@@ -202,7 +202,7 @@ def test_greedy_networks_do_not_sample(tictactoe):
 
 
 def test_there_is_no_archive_without_a_league():
-    with pytest.raises(UserError, match=r"old: there is no \[league\]"):
+    with pytest.raises(UserError, match=r"old: .* the spec has no \[league\]"):
         archive.build(
             spec.ArchiveEvaluator(every=1, num_games=2),
             name="old",

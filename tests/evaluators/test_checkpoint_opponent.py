@@ -292,7 +292,7 @@ def test_an_opponent_with_a_memory_does_not_search_but_plays(tmp_path):
     """Whatever this spec's other sections ask of its own model."""
     memory = tiny_experiment(
         name="old",
-        model={"kind": "gru", "hidden_dims": [4], "hidden_size": 4},
+        model={"kind": "mlp", "hidden_dims": [4], "memory": {"kind": "gru", "hidden_size": 4}},
         collect={"num_steps": 4},
         eval={"tree": None},
     )

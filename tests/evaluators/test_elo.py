@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpot.evaluators.elo import elo_difference
+from jaxpot.evaluators.play import elo_difference
 
 COUNT = st.integers(0, 100_000)
 

@@ -116,7 +116,7 @@ def test_without_a_past_the_game_is_the_same():
 
 
 def test_what_can_be_seen_from_one_seat_only_has_no_history():
-    with pytest.raises(UserError, match="both players can always see"):
+    with pytest.raises(UserError, match="every position to both players"):
         build(PgxEnv(id="backgammon", history=2))
     assert build(PgxEnv(id="backgammon", action_history=1)).observation_shape == (34 + 156,)
 

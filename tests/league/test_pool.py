@@ -38,7 +38,9 @@ def freezer(size, archive_size):
     def run(pool, table, network, born):
         paths, leaves = leaf_digests(network)
         digest = combine(leaves, paths)
-        return freeze(pool, table, network, digest, born=born, size=size, archive_size=archive_size)
+        return freeze(
+            pool, table, network, digest, frozen_at=born, size=size, archive_size=archive_size
+        )
 
     return jax.jit(run, donate_argnums=(0, 1))
 

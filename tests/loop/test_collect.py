@@ -123,7 +123,7 @@ def test_the_mover_has_its_own_value_at_the_cut_and_the_other_seat_its_negative(
         mover, value = value_at_the_cut(short, rows, params, model_state, lane)
         expected = [value, -value] if mover == 0 else [-value, value]
         np.testing.assert_allclose(rows.final_value[lane], expected, rtol=1e-4, atol=1e-5)
-    assert rows.final_known.all()
+    assert rows.bootstrap_mask.all()
 
 
 class _Other:
@@ -141,7 +141,7 @@ class _Other:
 def test_without_it_the_seat_that_waits_has_no_value_at_the_cut(short, fact):
     rows, *_ = play(attrs.evolve(short, env=_Other(short.env, **{fact: False})))
     mover = 1 - rows.seat[2]
-    np.testing.assert_array_equal(rows.final_known, mover[:, None] == np.arange(2))
+    np.testing.assert_array_equal(rows.bootstrap_mask, mover[:, None] == np.arange(2))
     # Its last row waits in vain; the one before it rests on that one's value.
     _, known = jax.device_get(short.algorithm.targets(jax.tree.map(jnp.asarray, rows)))
     np.testing.assert_array_equal(known, [[True] * LANES, [True] * LANES, [False] * LANES])
@@ -153,7 +153,7 @@ def test_against_an_opponent_the_agent_has_a_value_only_where_it_is_to_move(shor
     agents = np.where(rows.trained[2], rows.seat[2], 1 - rows.seat[2])
     moves = np.arange(LANES) >= LANES // 2
     np.testing.assert_array_equal(
-        rows.final_known, (agents[:, None] == np.arange(2)) & moves[:, None]
+        rows.bootstrap_mask, (agents[:, None] == np.arange(2)) & moves[:, None]
     )
 
 
@@ -258,7 +258,7 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
     for g, (alone, its) in enumerate(groups):
         mine = slice(g * LANES, (g + 1) * LANES)
         for name, together in rows._asdict().items():
-            lanes_first = name in ("final_value", "final_known")
+            lanes_first = name in ("final_value", "bootstrap_mask")
             # What a network computes may differ in its last bit, as it does from batch to batch;
             # the games that are played may not.
             same = (
@@ -296,4 +296,4 @@ def test_only_the_agents_seat_is_trained_and_bootstraps(grouped):
     goes_on = ~rows.done[-1]
     # Two seats take turns: the agent is to move where the opponent moved last.
     held = (agents[:, None] == np.arange(2)) & ~rows.trained[-1][:, None]
-    np.testing.assert_array_equal(rows.final_known[goes_on], held[goes_on])
+    np.testing.assert_array_equal(rows.bootstrap_mask[goes_on], held[goes_on])

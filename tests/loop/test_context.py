@@ -8,7 +8,7 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.loop.context import build_context
-from jaxpot.spec import LSTM, from_resolved, resolved
+from jaxpot.spec import MLP, Memory, from_resolved, resolved
 from jaxpot.spec.registry import implementation
 from jaxpot.testing.tiny import tiny_experiment
 
@@ -18,7 +18,8 @@ class Forgetful:
     """A recurrent model whose class does not say that it is one."""
 
     def build(self, **shapes):
-        return implementation(LSTM())(LSTM(hidden_dims=(4,), hidden_size=4), **shapes)
+        config = MLP(hidden_dims=(4,), memory=Memory(kind="lstm", hidden_size=4))
+        return implementation(config)(config, **shapes)
 
 
 @attrs.frozen

@@ -72,6 +72,8 @@ def experiment(case, profile_every):
     data = resolved(load(FILES[case]).experiment)
     for part in ("model", "algorithm"):
         data[part] = {key: SMALL.get(key, value) for key, value in data[part].items()}
+    if data["model"]["memory"] != "none":
+        data["model"]["memory"]["hidden_size"] = SMALL["hidden_size"]
     collect = {"num_steps": min(data["collect"]["num_steps"], 12), "random": None}
     if collect["num_steps"] == 12 and "seq_len" not in data["algorithm"]:
         collect["num_steps"] = 9
@@ -92,6 +94,8 @@ def test_every_kind_is_here():
     kinds = {registry.name: {row.kind for row in registry.rows} for registry in REGISTRIES}
     made = [experiment(case, 0) for case in FILES]
     assert {each.model.kind for each in made} == kinds["model"]
+    memories = {each.model.memory.kind for each in made if each.model.memory is not None}
+    assert memories == {"lstm", "gru"}
     assert {each.algorithm.kind for each in made} == kinds["algorithm"]
 
 

@@ -45,7 +45,7 @@ class RandomMoves:
         value = params[view.observation[:, 0]]
         return Decision(action, {"value": value}, view.carry)
 
-    oppose = act
+    act_as_opponent = act
 
 
 def context_of(game, num_steps):
@@ -67,7 +67,7 @@ def advantages(rows, gamma=1.0, gae_lambda=0.5):
         done=rows.done,
         seat=rows.seat,
         final_value=rows.final_value,
-        final_known=rows.final_known,
+        bootstrap_mask=rows.bootstrap_mask,
         gamma=gamma,
         gae_lambda=gae_lambda,
     )
@@ -185,7 +185,7 @@ def test_every_rows_target_is_that_of_whole_games(num_steps):
         played, estimated = run(key, games)
         games = played.games
         found.append(jax.device_get(estimated))
-        rows.append(jax.device_get(played.rows._replace(final_value=(), final_known=())))
+        rows.append(jax.device_get(played.rows._replace(final_value=(), bootstrap_mask=())))
     whole, estimated = joined(rows), joined(found)
     expected = gae_of_whole_games(whole, num_steps, 0.8)
     np.testing.assert_allclose(estimated.advantage[: len(expected)], expected, atol=1e-5)

@@ -8,25 +8,32 @@ from tests.loop.running import rows, train
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
-SMALL = {"hidden_size": 16}
+LSTM = {"kind": "lstm", "hidden_size": 16}
+MLP = {"kind": "mlp", "hidden_dims": [16]}
 MODELS = {
-    "mlp": {"hidden_dims": [16]},
-    "lstm": {"hidden_dims": [16], **SMALL},
-    "gru": {"hidden_dims": [16], **SMALL},
-    "resnet_lstm": {"num_filters": 8, "num_blocks": 1, **SMALL},
-    "transformer_lstm": {"num_blocks": 1, "num_heads": 2, "head_dim": 8, **SMALL},
+    "mlp": MLP,
+    "lstm": {**MLP, "memory": LSTM},
+    "gru": {**MLP, "memory": {"kind": "gru", "hidden_size": 16}},
+    "resnet_lstm": {"kind": "resnet", "num_filters": 8, "num_blocks": 1, "memory": LSTM},
+    "transformer_lstm": {
+        "kind": "transformer",
+        "num_blocks": 1,
+        "num_heads": 2,
+        "head_dim": 8,
+        "memory": LSTM,
+    },
 }
 LAST = 10
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_what_was_shown_once_is_remembered(kind, tmp_path):
+@pytest.mark.parametrize("case", MODELS)
+def test_what_was_shown_once_is_remembered(case, tmp_path):
     experiment = from_resolved(
         {
             "name": "memory",
             "iterations": 40,
             "env": {"kind": "jaxpot.testing.recall:Recall", "length": 1, "board": True},
-            "model": {"kind": kind, **MODELS[kind]},
+            "model": MODELS[case],
             "algorithm": {"kind": "ppo", "num_epochs": 4, "batch_size": 64, "gamma": 1.0},
             "optimizer": {"kind": "adam", "learning_rate": 1e-2},
             # Two games an iteration, against who guesses; the agent has half of the moves.
@@ -39,7 +46,7 @@ def test_what_was_shown_once_is_remembered(kind, tmp_path):
     reward = np.mean([row["train_vs_random/reward"] for row in found])
     # With two cues, memory wins half of the games against a guess; without one nothing is won.
     # A mean over 10 * 128 games has a standard error of 0.02.
-    if kind == "mlp":
+    if case == "mlp":
         assert abs(reward) < 0.1
     else:
         assert reward > 0.4

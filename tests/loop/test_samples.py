@@ -125,7 +125,7 @@ def test_advantages_and_returns_are_the_oracles(result):
             "done": np.array([[row["done"]] for row in game]),
             "seat": np.array([[row["seat"]] for row in game]),
         }
-        nothing = {"final_value": np.zeros((1, 2)), "final_known": np.zeros((1, 2), bool)}
+        nothing = {"final_value": np.zeros((1, 2)), "bootstrap_mask": np.zeros((1, 2), bool)}
         advantage, _, known = reference_gae({**column, **nothing}, 0.99, 0.95)
         for row, expected in zip(game, advantage[:, 0], strict=True):
             if row["trained"]:

@@ -35,7 +35,7 @@ class Spy:
         told = jnp.tile(jax.random.key_data(jax.random.clone(key)), (len(action), 1))
         return Decision(action, {"key": told}, view.carry)
 
-    oppose = act
+    act_as_opponent = act
 
 
 @pytest.fixture(scope="module")

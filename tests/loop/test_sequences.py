@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxpot.algorithms.minibatches import by_lane, predict
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
-from jaxpot.algorithms.rows import by_lane, predict
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
@@ -20,20 +20,27 @@ pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 LANES, STEPS, SEQ_LEN = 4, 12, 4  # a game of tic-tac-toe ends before step 10
 
+LSTM = {"kind": "lstm", "hidden_size": 8}
 MODELS = {
-    "lstm": {"hidden_dims": [8], "hidden_size": 8},
-    "gru": {"hidden_dims": [8], "hidden_size": 8},
-    "resnet_lstm": {"num_filters": 4, "num_blocks": 1, "hidden_size": 8},
-    "transformer_lstm": {"num_blocks": 1, "num_heads": 2, "head_dim": 4, "hidden_size": 8},
+    "lstm": {"kind": "mlp", "hidden_dims": [8], "memory": LSTM},
+    "gru": {"kind": "mlp", "hidden_dims": [8], "memory": {"kind": "gru", "hidden_size": 8}},
+    "resnet_lstm": {"kind": "resnet", "num_filters": 4, "num_blocks": 1, "memory": LSTM},
+    "transformer_lstm": {
+        "kind": "transformer",
+        "num_blocks": 1,
+        "num_heads": 2,
+        "head_dim": 4,
+        "memory": LSTM,
+    },
 }
 
 
-def build(kind, **changes):
+def build(case, **changes):
     experiment = tiny_experiment(
-        model={"kind": kind, **MODELS[kind]},
+        model=MODELS[case],
         algorithm={"kind": "ppo", "batch_size": 2 * SEQ_LEN, "seq_len": SEQ_LEN, **changes},
         collect={"num_steps": STEPS, "selfplay": {"num_envs": LANES}},
-        overrides={"eval": None, "model": {"hidden_dims": MODELS[kind].get("hidden_dims")}},
+        overrides={"eval": None, "model": {"hidden_dims": MODELS[case].get("hidden_dims")}},
     )
     return build_context(experiment, Path()), compile_graph(experiment)
 
@@ -44,9 +51,9 @@ def sharpened(context, key):
     return jax.tree.map(lambda x: 3 * x, params), state
 
 
-@pytest.mark.parametrize("kind", MODELS)
-def test_training_recomputes_what_was_played(kind):
-    context, graph = build(kind)
+@pytest.mark.parametrize("case", MODELS)
+def test_training_recomputes_what_was_played(case):
+    context, graph = build(case)
     phase = next(phase for phase in graph.phases if phase.name == "concatenate_batches")
 
     @jax.jit

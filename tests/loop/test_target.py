@@ -202,7 +202,7 @@ def test_only_the_networks_own_rows_are_trained():
     cut = ~rows.done[-1]
     assert cut.all()
     held = (np.arange(2)[None] == agent[:, None]) & ~rows.trained[-1][:, None]
-    np.testing.assert_array_equal(rows.final_known[cut], held[cut])
+    np.testing.assert_array_equal(rows.bootstrap_mask[cut], held[cut])
 
 
 def test_against_itself_both_seats_are_trained():

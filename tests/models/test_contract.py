@@ -12,7 +12,7 @@ from jaxpot.spec import AZNet
 from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.registry import MODELS, part_streams
 from jaxpot.testing import check_network
-from tests.models.tiny import SHAPE, TINY, build, kind
+from tests.models.tiny import AZ_NET, GRU, PLAIN, SHAPE, TINY, TRANSFORMER, WITH_LSTM, build, kind
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -23,7 +23,7 @@ def test_every_kind_is_here():
     assert {row.config for row in MODELS.rows} == {type(config) for config in TINY}
 
 
-@pytest.mark.parametrize("config", [*TINY, attrs.evolve(TINY[4], version="v1")], ids=kind)
+@pytest.mark.parametrize("config", [*TINY, attrs.evolve(AZ_NET, version="v1")], ids=kind)
 def test_contract(config):
     network = build(config)
     assert network.recurrent == is_recurrent(config)
@@ -31,8 +31,20 @@ def test_contract(config):
     check_network(network)
 
 
+@pytest.mark.parametrize("config", WITH_LSTM, ids=kind)
+def test_any_network_takes_a_memory_between_trunk_and_heads(config):
+    network = build(config)
+    params, state = jax.eval_shape(network.init, jax.random.key(0))
+    assert set(params) == {"encoder", "memory", "policy", "value"}
+    assert bool(state) == isinstance(config, AZNet)
+    assert params["policy"]["kernel"].shape == (config.memory.hidden_size, network.num_actions)
+
+
 # Every module of layers, and every way to the heads, once.
-@pytest.fixture(scope="module", params=[TINY[i] for i in (0, 2, 4, 6, 7, 9)], ids=kind)
+EACH = (PLAIN[0], PLAIN[2], AZ_NET, GRU, WITH_LSTM[3], attrs.evolve(TRANSFORMER, memory=GRU.memory))
+
+
+@pytest.fixture(scope="module", params=EACH, ids=kind)
 def evaluated(request):
     """Evaluates a model as it is, and with half precision, a tanh and dropout."""
     plain = build(attrs.evolve(request.param, value_head="plain"))

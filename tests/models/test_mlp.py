@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.models import dense, mlp
+from jaxpot.models import layers, mlp
 from jaxpot.models.base import count_parameters
 from jaxpot.spec import MLP
 
@@ -56,7 +56,7 @@ def test_against_numpy(activation):
 
 def test_every_activation_of_the_spec_is_there():
     (field,) = [f for f in MLP.__attrs_attrs__ if f.name == "activation"]
-    assert sorted(dense.ACTIVATIONS) == sorted(get_args(field.type))
+    assert sorted(layers.ACTIVATIONS) == sorted(get_args(field.type))
 
 
 def test_starts_orthogonal_with_the_usual_gains():

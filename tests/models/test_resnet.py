@@ -6,10 +6,9 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from jaxpot.models import board_layers, resnet
+from jaxpot.models import board, resnet
 from jaxpot.models.base import count_parameters
-from jaxpot.models.board_network import VALUE_WIDTH
-from jaxpot.models.board_reading import SQUARE_FILTERS
+from jaxpot.models.board import SQUARE_FILTERS, VALUE_WIDTH
 from jaxpot.spec import ResNet
 
 SHAPE = (3, 4, 2)
@@ -108,7 +107,7 @@ def test_without_normalisation():
 
 
 def test_tiles_change_nothing_but_rounding(monkeypatch):
-    monkeypatch.setattr(board_layers, "TILE_POSITIONS", 1)
+    monkeypatch.setattr(board, "TILE_POSITIONS", 1)
     network = build(num_blocks=1)
     params, _ = network.init(jax.random.key(1))
     observation = jax.random.normal(jax.random.key(2), (40, *SHAPE))

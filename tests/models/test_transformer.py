@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxpot.models.attention import SelfAttention
 from jaxpot.models.base import count_parameters
-from tests.models.tiny import ACTIONS, SHAPE, TINY, build
+from jaxpot.models.transformer import SelfAttention
+from tests.models.tiny import ACTIONS, SHAPE, TRANSFORMER, build
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 HEADS, DIM, TOKENS = 2, 4, 5
 WIDTH = HEADS * DIM
-CONFIG = TINY[8]
+CONFIG = TRANSFORMER
 ORDER = np.array([3, 0, 4, 1, 2])
 
 

@@ -1,33 +1,35 @@
-"""Every kind of model as small as it can be."""
+"""Every kind of model as small as it can be, without memory and with one."""
+
+import attrs
 
 from jaxpot.spec import (
-    GRU,
-    LSTM,
     MLP,
     AZNet,
     Conv,
+    Memory,
     ResidualMLP,
     ResNet,
-    ResNetLSTM,
     Transformer,
-    TransformerLSTM,
     implementation,
 )
 
 SHAPE = (3, 3, 2)
 ACTIONS = 9
-TINY = (
+AZ_NET = AZNet(num_filters=4, num_blocks=1)
+TRANSFORMER = Transformer(num_blocks=1, num_heads=2, head_dim=4)
+PLAIN = (
     MLP(hidden_dims=(8,)),
     ResidualMLP(width=8, num_blocks=1),
     Conv(num_filters=4, num_layers=1),
     ResNet(num_filters=4, num_blocks=1),
-    AZNet(num_filters=4, num_blocks=1),
-    LSTM(hidden_dims=(8,), hidden_size=6),
-    GRU(hidden_dims=(8,), hidden_size=6),
-    ResNetLSTM(num_filters=4, num_blocks=1, hidden_size=6),
-    Transformer(num_blocks=1, num_heads=2, head_dim=4),
-    TransformerLSTM(num_blocks=1, num_heads=2, head_dim=4, hidden_size=6),
+    AZ_NET,
+    TRANSFORMER,
 )
+GRU = MLP(hidden_dims=(8,), memory=Memory(kind="gru", hidden_size=6))
+LSTM, *_ = WITH_LSTM = tuple(
+    attrs.evolve(config, memory=Memory(kind="lstm", hidden_size=6)) for config in PLAIN
+)
+TINY = (*PLAIN, LSTM, *WITH_LSTM[3:], GRU)
 
 
 def build(config, shape=SHAPE):
@@ -35,4 +37,4 @@ def build(config, shape=SHAPE):
 
 
 def kind(config):
-    return config.kind
+    return config.kind if config.memory is None else f"{config.kind}-{config.memory.kind}"

@@ -2,9 +2,10 @@
 
 import attrs
 import pytest
+import tomli
 
-from jaxpot.spec import LSTM, MLP, ImportedPart
-from jaxpot.spec.configs.models import is_recurrent, needs_board
+from jaxpot.spec import MLP, ImportedPart, Memory
+from jaxpot.spec.configs.models import FORMER_KINDS, is_recurrent, needs_board
 from jaxpot.spec.registry import MODELS, part_streams
 from jaxpot.spec.structure import structure
 from tests.spec.specs import SMALL, changed
@@ -25,11 +26,11 @@ def test_only_networks_over_a_board_refuse_a_game_without(row):
     assert [fault.code for fault in found] == ["needs-board-observation"] * needs_board(row.config)
     for fault in found:
         assert fault.message == f"{row.kind} needs an observation [H, W, C]; this game's is [7]"
-        assert fault.allowed == '"mlp", "residual_mlp", "lstm" or "gru"'
+        assert fault.allowed == '"mlp" or "residual_mlp"'
 
 
 def test_what_a_config_says_of_its_network():
-    assert is_recurrent(LSTM()) is True
+    assert is_recurrent(MLP(memory=Memory(kind="gru"))) is True
     assert is_recurrent(MLP()) is False
     assert part_streams(MLP(dropout=0.1)) == ("dropout",)
     assert part_streams(MLP()) == ()
@@ -42,3 +43,17 @@ def test_what_a_user_s_class_says_is_known_once_it_is_imported():
     known = attrs.evolve(unknown, config=Remembering())
     assert is_recurrent(known) is True
     assert part_streams(known) == ("dropout",)
+
+
+@pytest.mark.parametrize("kind", FORMER_KINDS)
+def test_a_kind_that_became_an_option_is_refused_with_the_new_form(kind):
+    _, faults, _ = structure(changed(SMALL, ("model",), {"kind": kind}), import_user_code=False)
+    (fault,) = faults
+    assert (fault.code, fault.path) == ("unknown-kind", ("model", "kind"))
+    assert (
+        fault.message == f'"{kind}" is no longer a kind of model; use the option that replaced it'
+    )
+    new = tomli.loads(f"model = {{ {fault.allowed} }}")["model"]
+    spec = changed(SMALL, ("model",), new)
+    _, faults, _ = structure(spec, import_user_code=False)
+    assert {fault.code for fault in faults} <= {"needs-board-observation", "uneven-sequences"}

@@ -48,14 +48,18 @@ LEAGUE = {"size": 2, "add_every": 2, "base_unit": 8}
         ),
         # A model with a memory.
         (
-            {"algorithm": {}, "search": {}, "model": {"kind": "gru"}},
+            {"algorithm": {}, "search": {}, "model": {"memory": {"kind": "gru"}}},
             [
                 ("algorithm.kind", "needs-feed-forward"),
                 ("eval.vs_random.search", "needs-feed-forward"),
             ],
         ),
         (
-            {"model": {"kind": "lstm"}, "collect": {"num_steps": 4}, "eval": {"tree": {}}},
+            {
+                "model": {"memory": {"kind": "lstm"}},
+                "collect": {"num_steps": 4},
+                "eval": {"tree": {}},
+            },
             [("eval.tree", "needs-feed-forward")],
         ),
         # Options in vain.

@@ -41,7 +41,7 @@ class Wrong:
             )
         return decision
 
-    oppose = act
+    act_as_opponent = act
 
     def targets(self, rollout):
         targets, known = self.right.targets(rollout)

@@ -1,7 +1,7 @@
-"""Auxiliary losses: what a network learns to tell beside the policy and the value."""
+"""Auxiliary losses: what a network learns to predict in addition to policy and value."""
 
-from jaxpot.algorithms.auxiliary.base import AuxiliaryLoss
-from jaxpot.algorithms.auxiliary.losses import (
+from jaxpot.algorithms.auxiliary.base import (
+    AuxiliaryLoss,
     auxiliary_targets,
     auxiliary_terms,
     build_losses,

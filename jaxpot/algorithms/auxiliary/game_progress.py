@@ -1,25 +1,23 @@
-"""How far a game has come, as an auxiliary loss.
+"""Predict how far a game has come, as an auxiliary loss.
 
 Axis letters: T steps, N lanes, B rows.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.base import Rollout
 from jaxpot.games import Environment
 from jaxpot.spec.configs.auxiliary import GameProgress
-
-if TYPE_CHECKING:
-    from jaxpot.algorithms.base import Rollout
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ProgressLoss:
-    """Tells the step of the game over the longest game's length, by a sigmoid head."""
+    """Predict the step of the game over the longest game's length, by a sigmoid head."""
 
     target: ClassVar[str] = GameProgress.target
     width: ClassVar[int] = 1
@@ -28,19 +26,19 @@ class ProgressLoss:
     max_steps: int
 
     def record(self, env: Environment[Any], state: Any) -> None:
-        """Records nothing: the rollout counts the steps."""
+        """Record nothing: the rollout counts the steps."""
 
-    def targets(self, rollout: "Rollout", recorded: Array | None) -> tuple[Array, Array]:
-        """Returns `[T, N]` float32 from 0 to below 1; every row has one."""
+    def targets(self, rollout: Rollout, recorded: Array | None) -> tuple[Array, Array]:
+        """Return `[T, N]` float32 from 0 to below 1; every row has one."""
         del recorded
         return rollout.length / jnp.float32(self.max_steps), jnp.ones_like(rollout.done)
 
     def loss(self, output: Array, target: Array) -> Array:
-        """Computes the binary cross-entropy of `[B, 1]` logits and `[B]` targets: `[B]`."""
+        """Compute the binary cross-entropy of `[B, 1]` logits and `[B]` targets: `[B]`."""
         logit = output[:, 0]
         return jax.nn.softplus(logit) - target * logit
 
 
 def build(config: GameProgress, *, env: Environment[Any]) -> ProgressLoss:
-    """Builds the loss of kind `game_progress`."""
+    """Build the loss of kind `game_progress`."""
     return ProgressLoss(coeff=config.coeff, max_steps=env.max_steps)

@@ -1,27 +1,25 @@
-"""The opponent's hidden cards, as an auxiliary loss.
+"""Predict the opponent's hidden cards, as an auxiliary loss.
 
 Axis letters: T steps, N lanes, B rows, K entries of a hand.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.algorithms.base import Rollout
 from jaxpot.errors import UserError
 from jaxpot.games import Environment
 from jaxpot.games.base import TellsHands
 from jaxpot.spec.configs.auxiliary import OpponentHand
 
-if TYPE_CHECKING:
-    from jaxpot.algorithms.base import Rollout
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class HandLoss:
-    """Tells what the other player holds, by a softmax head."""
+    """Predict the other player's hand, by a softmax head."""
 
     target: ClassVar[str] = OpponentHand.target
 
@@ -29,25 +27,25 @@ class HandLoss:
     width: int
 
     def record(self, env: Environment[Any], state: Any) -> Array:
-        """Records `[N, K]` float32: what the opponent of the player to move holds."""
+        """Record `[N, K]` float32: the hand of the opponent of the player to move."""
         return jax.vmap(_hands_of(env).opponent_hand)(state, state.current_player)
 
-    def targets(self, rollout: "Rollout", recorded: Array | None) -> tuple[Array, Array]:
-        """Returns what was recorded, `[T, N, K]`; every row has one."""
+    def targets(self, rollout: Rollout, recorded: Array | None) -> tuple[Array, Array]:
+        """Return the recorded hands, `[T, N, K]`; every row has one."""
         if recorded is None:
-            raise ValueError("nothing was recorded of the opponents' hands")
+            raise ValueError("the opponents' hands were not recorded")
         return recorded, jnp.ones_like(rollout.done)
 
     def loss(self, output: Array, target: Array) -> Array:
-        """Computes the cross-entropy of `[B, K]` logits and `[B, K]` hands: `[B]`."""
+        """Compute the cross-entropy of `[B, K]` logits and `[B, K]` hands: `[B]`."""
         return -(target * jax.nn.log_softmax(output)).sum(axis=-1)
 
 
 def build(config: OpponentHand, *, env: Environment[Any]) -> HandLoss:
-    """Builds the loss of kind `opponent_hand`.
+    """Build the loss of kind `opponent_hand`.
 
     Raises:
-        UserError: The game tells no hands.
+        UserError: The game does not tell hands.
     """
     return HandLoss(coeff=config.coeff, width=_hands_of(env).hand_size)
 

@@ -1,4 +1,4 @@
-"""The game as a tree that mctx can walk: what a move pays, who moves next, and where it ends.
+"""The game as a tree for mctx: rewards, the player to move, and where games end.
 
 Axis letters: N lanes, A actions.
 """
@@ -14,33 +14,33 @@ from jaxpot.errors import UserError
 from jaxpot.games.base import Environment
 from jaxpot.models.base import ModelState, Network, Observation, Params
 
-# chex's dataclasses tell type checkers of no fields.
+# Type checkers see no fields in chex's dataclasses.
 _RootOutput: Any = mctx.RootFnOutput
 _StepOutput: Any = mctx.RecurrentFnOutput
 
 Guide: TypeAlias = tuple[Params, ModelState]
-"""The network that guides a search, as its parameters and its untrained variables."""
+"""The parameters and the model state of the network that guides a search."""
 
 
 class Node(NamedTuple):
-    """What the tree keeps of a position, `[N, ...]`."""
+    """A position in the tree, `[N, ...]`."""
 
     state: Any
     """The game's states."""
     over: Array
-    """`[N]` bool: the game has ended, here or above; below such a node nothing happens."""
+    """`[N]` bool: the game has ended here or above; below such a node no move has an effect."""
 
 
 def require_searchable(env: Environment[Any], network: Network, *, name: str) -> None:
-    """Checks that a game and a network can be searched with.
+    """Check that a game and a network allow a search.
 
     Args:
         env: The game.
         network: The network.
-        name: Who wants to search, for the error.
+        name: The part that wants to search, for the error.
 
     Raises:
-        UserError: The game has chance, hidden information or rewards that do not cancel out, or
+        UserError: The game has chance, hidden information or rewards that do not add up to zero, or
             the network has a memory.
     """
     if not env.deterministic:
@@ -62,17 +62,17 @@ def require_searchable(env: Environment[Any], network: Network, *, name: str) ->
 def root_of(
     network: Network, guide: Guide, state: Any, observation: Observation
 ) -> tuple[Any, Array]:
-    """Evaluates the positions to search from; one that is over is worth nothing.
+    """Evaluate the positions to search from; the value of one that is over is zero.
 
     Args:
         network: The network.
         guide: Its variables.
-        state: The games' states, `[N]`.
-        observation: `[N, ...]`: what the player to move sees of them.
+        state: The batched states of the games, `[N]`.
+        observation: `[N, ...]`: the observation of the player to move.
 
     Returns:
-        The root, and its illegal actions, `[N, A]` bool: none in a lane that is over, since one
-        has to be left.
+        The root, and its illegal actions, `[N, A]` bool; a lane that is over has none, since mctx
+        needs at least one legal action.
     """
     over = state.terminated
     prior_logits, value, legal = _evaluate(network, guide, state, observation, over)
@@ -81,16 +81,16 @@ def root_of(
 
 
 def make_step(env: Environment[Any], network: Network, *, gamma: float) -> Any:
-    """Returns mctx's `recurrent_fn`: one move in the game, and the network's opinion of it.
+    """Return mctx's `recurrent_fn`: one move in the game, and the network's evaluation after it.
 
-    Games are never reset: below their ends every move leads nowhere and pays nothing. A reward is
-    that of the player who moves; the discount turns the sign of what follows where the other
-    player moves next, so a player may move several times in a row.
+    Games are never reset: after a game's end, moves have no effect and no reward. The reward is the
+    mover's. The discount is negative where the other player moves next, which turns the sign of the
+    values below; so a player may move several times in a row.
     """
 
     def step(guide: Guide, key: Array, action: Array, node: Node) -> tuple[Any, Node]:
         mover = node.state.current_player
-        # The game draws nothing: every lane may be given the same key.
+        # A deterministic game ignores its key, so all lanes can share one.
         state = jax.vmap(env.step, in_axes=(0, 0, None))(node.state, action, key)
         over = node.over | state.terminated
         same = state.current_player == mover
@@ -111,9 +111,9 @@ def make_step(env: Environment[Any], network: Network, *, gamma: float) -> Any:
 def _evaluate(
     network: Network, guide: Guide, state: Any, observation: Observation, over: Array
 ) -> tuple[Array, Array, Array]:
-    """Returns masked logits `[N, A]`, values `[N]`, 0 where it is over, and what is legal."""
+    """Return masked logits `[N, A]`, values `[N]`, 0 where the game is over, and legal actions."""
     logits, value = network.apply(*guide, observation)
-    # What the game calls legal behind its end means nothing, and may be nothing.
+    # After a game's end its legal actions mean nothing, and there may be none.
     legal = state.legal_action_mask | over[:, None]
     prior_logits = jnp.where(legal, logits, jnp.finfo(logits.dtype).min)
     return prior_logits, jnp.where(over, 0.0, value), legal

@@ -1,4 +1,4 @@
-"""One search per lane, from the position in which it is.
+"""One tree search per lane, from the lane's position.
 
 Axis letters: N lanes, A actions.
 """
@@ -19,7 +19,7 @@ from jaxpot.spec import Search
 
 @attrs.frozen(kw_only=True)
 class SearchOptions:
-    """How to search; options of the other policy have no effect.
+    """The options of a search; those of the other policy have no effect.
 
     Attributes:
         policy: Danihelka et al. 2022, "Policy improvement by planning with Gumbel"; or
@@ -27,11 +27,11 @@ class SearchOptions:
         num_simulations: Positions that a search adds to its tree.
         gamma: Discount per move.
         max_num_considered_actions: Most actions that `gumbel_muzero` tries at the root.
-        gumbel_scale: Of the noise by which `gumbel_muzero` samples them.
-        dirichlet_fraction: Of the noise in `muzero`'s prior at the root, 0 to 1.
+        gumbel_scale: Scale of the noise by which `gumbel_muzero` samples them.
+        dirichlet_fraction: Share of noise in `muzero`'s prior at the root, 0 to 1.
         dirichlet_alpha: The noise's concentration.
-        temperature: `muzero` takes an action in proportion to its visits to the power of
-            `1 / temperature`; at 0 the most visited one.
+        temperature: `muzero` samples an action in proportion to its visits to the power of
+            `1 / temperature`; at 0 it takes the most visited one.
     """
 
     policy: Literal["gumbel_muzero", "muzero"]
@@ -45,24 +45,24 @@ class SearchOptions:
 
     @classmethod
     def of(cls, config: Search) -> "SearchOptions":
-        """Returns what a config says; what it leaves out has no effect under its policy."""
-        said = {name: getattr(config, name, None) for name in attrs.fields_dict(cls)}
-        return cls(**{name: value for name, value in said.items() if value is not None})
+        """Return the options of a config; those it leaves out have no effect under its policy."""
+        values = {name: getattr(config, name, None) for name in attrs.fields_dict(cls)}
+        return cls(**{name: value for name, value in values.items() if value is not None})
 
 
 class SearchResult(NamedTuple):
-    """What a search found, in `N` lanes; finite, but without meaning, where a game is over."""
+    """The result of a search in `N` lanes; finite but meaningless where a game is over."""
 
     action: Array
-    """`[N]` int32: the action that it settles on, a legal one."""
+    """`[N]` int32: the chosen action, a legal one."""
     weights: Array
-    """`[N, A]` float32: its policy, a distribution: 0 on illegal actions, 1 in all."""
+    """`[N, A]` float32: the policy of the search, a distribution; 0 on illegal actions."""
     value: Array
-    """`[N]` float32: what its policy is worth to the player to move, of the actions it tried."""
+    """`[N]` float32: the policy's value for the player to move, over the actions tried."""
 
 
 def noiseless(options: SearchOptions) -> SearchOptions:
-    """Returns the same search without exploration: its action is the best that it found."""
+    """Return the same search without exploration: its action is the best that it found."""
     return attrs.evolve(options, gumbel_scale=0.0, dirichlet_fraction=0.0, temperature=0.0)
 
 
@@ -76,23 +76,23 @@ def search(
     observation: Observation,
     key: Array,
 ) -> SearchResult:
-    """Searches the game from every lane's position, the network guiding.
+    """Search the game from every lane's position, guided by the network.
 
     Args:
-        options: How.
+        options: The options of the search.
         env: A deterministic zero-sum game of perfect information.
         network: A network without memory.
         params: Its parameters.
         model_state: Its untrained variables.
-        state: The games' states, `[N]`.
-        observation: `[N, ...]`: what the player to move sees of them.
+        state: The batched states of the games, `[N]`.
+        observation: `[N, ...]`: the observation of the player to move.
         key: A typed key, consumed.
     """
     guide = (params, model_state)
     root, illegal = root_of(network, guide, state, observation)
     step = make_step(env, network, gamma=options.gamma)
-    # mctx draws from a key that it has split and, under `vmap`, from one in both branches of a
-    # choice; jax's checker of reused keys follows typed keys only.
+    # mctx uses a key that it has split and, under `vmap`, one in both branches of a `cond`. Raw key
+    # data hides that from jax's checker of reused keys, which follows typed keys only.
     words = jax.random.key_data(key)
     if options.policy == "gumbel_muzero":
         output: Any = mctx.gumbel_muzero_policy(
@@ -118,10 +118,11 @@ def search(
             temperature=options.temperature,
         )
     summary = output.search_tree.summary()
-    # Not the mean over simulations: sequential halving tries bad actions as often as good ones.
+    # The policy's value, not the mean over simulations: sequential halving tries bad actions as
+    # often as good ones.
     tried = jnp.where(summary.visit_counts > 0, output.action_weights, 0.0)
     total = tried.sum(axis=-1)
     value = (tried * summary.qvalues).sum(axis=-1) / jnp.where(total > 0, total, 1.0)
-    # The policy of a long search may leave nothing, in float32, of all that it tried.
+    # After a long search the policy may be 0 in float32 on every action that was tried.
     value = jnp.where(total > 0, value, summary.value)
     return SearchResult(output.action, output.action_weights, value)

@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxpot.algorithms.auxiliary import auxiliary_targets
 from jaxpot.algorithms.base import Batch, Rollout, Settle, settle_of
-from jaxpot.algorithms.rows import as_rows
+from jaxpot.algorithms.minibatches import as_rows
 from jaxpot.loop.context import Context, PhaseFunction, Values
 from jaxpot.loop.phase import Phase
 from jaxpot.loop.phases.collect import rollout_value

@@ -77,7 +77,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
             values["league"],
             network,
             combine(leaves, paths),
-            born=values["iteration"],
+            frozen_at=values["iteration"],
             size=league.size,
             archive_size=league.archive_size,
         )

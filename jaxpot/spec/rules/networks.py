@@ -1,4 +1,4 @@
-"""The rules on models: what a network needs of the game that it plays."""
+"""The rule on models: some networks need a board to look at."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The rules on sequences and on the moves of others: what a recurrent model and V-trace need."""
+"""The rules on sequences, for recurrent models, and on V-trace, which needs opponents' moves."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,9 @@ _SEQ_LEN = ("algorithm", "seq_len")
 
 def _no_memory(draft: Draft) -> Iterator[Fault]:
     if draft.sound(*_SEQ_LEN) is not None and not is_recurrent(draft.part("model")):
-        message = "no effect with a model without memory, which learns from rows one by one"
-        yield Fault("unused-option", _SEQ_LEN, message, "no such key, or a recurrent model")
+        message = "no effect with a model without memory, which learns from single rows"
+        allowed = "remove this key, or give the model a `memory`"
+        yield Fault("unused-option", _SEQ_LEN, message, allowed)
 
 
 def _whole_sequences(draft: Draft) -> Iterator[Fault]:
@@ -31,7 +32,7 @@ def _whole_minibatches(draft: Draft) -> Iterator[Fault]:
     seq_len = draft.sound(*_SEQ_LEN) or draft.sound("collect", "num_steps")
     batch_size = draft.sound(*path)
     if batch_size % seq_len:
-        message = f"{batch_size} rows are no whole number of sequences of {seq_len} steps"
+        message = f"{batch_size} is not divisible by the {seq_len} steps of a sequence"
         yield Fault("uneven-sequences", path, message, f"a positive multiple of {seq_len}")
 
 

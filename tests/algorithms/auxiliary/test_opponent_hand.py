@@ -43,5 +43,5 @@ def test_the_loss_is_the_cross_entropy_of_the_hand():
 
 def test_without_a_record_there_is_no_target():
     loss = build(OpponentHand(), env=pgx_env.build(PgxEnv(id="kuhn_poker")))
-    with pytest.raises(ValueError, match="nothing was recorded"):
+    with pytest.raises(ValueError, match="were not recorded"):
         loss.targets(rows(done=np.zeros((2, 2), bool)), None)

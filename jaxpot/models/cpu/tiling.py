@@ -1,4 +1,4 @@
-"""A large batch as a sequence of small ones, where that is faster."""
+"""Run a large batch as a sequence of small ones, which is faster on CPU."""
 
 import math
 from collections.abc import Callable
@@ -10,16 +10,16 @@ from jax import Array, lax
 
 
 def over_tiles(function: Callable[[Array], Any], x: Array, *, tile: int) -> Any:
-    """Maps a function of a batch over its rows, on CPU at most `tile` rows at a time.
+    """Apply a function to a batch, on CPU at most `tile` rows at a time.
 
-    A CPU's caches hold one tile's activations and not a whole batch's. Other platforms get the
-    batch whole.
+    A CPU's caches hold the activations of one tile but not of a whole batch. Other platforms
+    evaluate the whole batch at once.
 
     Args:
-        function: Treats every row alike: `[B, ...]` to a pytree of `[B, ...]`.
+        function: Maps `[B, ...]` to a pytree of `[B, ...]`, each row independently.
         x: `[B, ...]`.
-        tile: The most rows of a tile. Tiles are equal, the last one padded with zero rows,
-            of which there are fewer than there are tiles.
+        tile: The most rows of a tile. All tiles have one size; the last is padded with zero
+            rows, fewer than there are tiles.
     """
     tiles = math.ceil(x.shape[0] / tile)
     if tiles <= 1:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jaxpot.models.az_net import DECAY, EPSILON, BatchNorm
 from jaxpot.models.base import Training
-from jaxpot.models.batch_norm import DECAY, EPSILON, BatchNorm
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from jaxpot.models.convolution import (
+from jaxpot.models.cpu.convolution import (
     convolution,
     plain_convolution,
     product_convolution,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxpot.models.tiling import over_tiles
+from jaxpot.models.cpu.tiling import over_tiles
 
 
 def double(x):

@@ -1,8 +1,8 @@
 """Layer normalisation followed by a ReLU, with a gradient written for CPU.
 
-XLA's CPU backend runs each reduction of the automatic gradient as a pass of its own over
-operands that it first writes out; around 64-filter convolutions that doubled what the gradient
-costs. The one here keeps the statistics and takes both sums over channels as small products.
+XLA's CPU backend runs each reduction of the automatic gradient as a separate pass over operands
+that it writes to memory first; around 64-filter convolutions that doubled the gradient's cost. The
+gradient here keeps the statistics and computes both sums over channels as small matrix products.
 
 Axis letters: C channels, H height, W width, B batch.
 """
@@ -18,7 +18,7 @@ _Residuals = tuple[Array, Array, Array, Array, Array]
 
 @jax.custom_vjp
 def normalize_relu(x: Array, scale: Array, bias: Array) -> Array:
-    """Normalises over channels, scales, shifts and rectifies.
+    """Normalise over channels, scale, shift and rectify.
 
     Layer normalisation is Ba et al. 2016, section 3; https://arxiv.org/abs/1607.06450.
 
@@ -59,12 +59,12 @@ normalize_relu.defvjp(_forward, _backward)
 
 
 def _column(channels: Array) -> Array:
-    """Reshapes `[C]` to `[C, 1, 1, 1]`."""
+    """Reshape `[C]` to `[C, 1, 1, 1]`."""
     return channels.reshape(-1, 1, 1, 1)
 
 
 def _project(scale: Array, x: Array) -> Array:
-    """Averages `scale * x` over channels: `[1, H, W, B]`."""
+    """Average `scale * x` over channels: `[1, H, W, B]`."""
     row = (scale / scale.size)[None]
     columns = jnp.matmul(row, x.reshape(scale.size, -1), precision=lax.Precision.HIGHEST)
     return columns.reshape(1, *x.shape[1:])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jaxpot.algorithms.auxiliary.network import with_heads
 from jaxpot.errors import UserError
 from jaxpot.models import Outputs, Sequences, from_module
-from jaxpot.models.heads import with_heads
 from jaxpot.models.memory import both_seats
 
 WIDTHS = {"far": 1, "cards": 3}

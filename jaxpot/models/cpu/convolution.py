@@ -24,7 +24,7 @@ _DIMENSIONS = ("CHWN", "HWIO", "CHWN")
 
 @jax.custom_vjp
 def convolution(x: Array, kernel: Array) -> Array:
-    """Convolves with stride 1 and zero padding that keeps height and width ("SAME").
+    """Convolve with stride 1 and zero padding that keeps height and width ("SAME").
 
     Args:
         x: `[I, H, W, B]`.
@@ -37,18 +37,19 @@ def convolution(x: Array, kernel: Array) -> Array:
 
 
 def plain_convolution(x: Array, kernel: Array) -> Array:
-    """Is what `convolution` computes, as XLA's own operation."""
+    """Compute what `convolution` does by XLA's own operation."""
     return lax.conv_general_dilated(
         x, kernel, window_strides=(1, 1), padding="SAME", dimension_numbers=_DIMENSIONS
     )
 
 
 def product_convolution(x: Array, kernel: Array) -> Array:
-    """Is what `convolution` computes, as one matrix product.
+    """Compute what `convolution` does as one matrix product.
 
     The Q horizontal taps are gathered before the product and the P vertical ones summed after
     it: Q * I + P * O rows of columns pass through memory, where gathering all taps first
-    (im2col) takes P * Q * I + O. A few input channels, a board's planes, make the latter less.
+    (im2col) takes P * Q * I + O. With few input channels, such as a board's planes, im2col
+    moves less, and is used instead.
     """
     gathered, summed, width, inputs, outputs = _split(kernel)
     weights = kernel.reshape(gathered, summed, width * inputs, outputs)
@@ -58,7 +59,7 @@ def product_convolution(x: Array, kernel: Array) -> Array:
 
 
 def product_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, Array]:
-    """Computes both gradients of `product_convolution`, as one matrix product each.
+    """Compute both gradients of `product_convolution`, as one matrix product each.
 
     Args:
         x: `[I, H, W, B]`.
@@ -66,7 +67,7 @@ def product_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, 
         gradient: The output's cotangent, `[O, H, W, B]`.
 
     Returns:
-        The cotangents of `x` and of `kernel`. The gathered taps are built again rather than
+        The cotangents of `x` and of `kernel`. The taps are gathered a second time instead of
         kept from the forward pass: copying them costs less than holding Q times the image.
     """
     gathered, summed, width, inputs, outputs = _split(kernel)
@@ -114,37 +115,37 @@ convolution.defvjp(_keep_operands, _pull_back)
 
 
 def _split(kernel: Array) -> tuple[int, int, int, int, int]:
-    """Returns how many vertical taps are gathered and how many summed, then Q, I and O."""
+    """Return how many vertical taps are gathered and how many summed, then Q, I and O."""
     height, width, inputs, outputs = kernel.shape
     sums = width * inputs + height * outputs < height * width * inputs + outputs
     return (1, height, width, inputs, outputs) if sums else (height, 1, width, inputs, outputs)
 
 
 def _gather(x: Array, height: int, width: int) -> Array:
-    """Gathers vertical and horizontal taps of `[I, H, W, B]`: `[height * width * I, M]`."""
+    """Gather vertical and horizontal taps of `[I, H, W, B]`: `[height * width * I, M]`."""
     taps = _gather_taps(_gather_taps(x, width, axis=2), height, axis=1)
     return taps.reshape(taps.shape[0], -1)
 
 
 def _gather_taps(x: Array, taps: int, *, axis: int, flip: bool = False) -> Array:
-    """Stacks `taps` shifted copies of `x` along its first axis."""
+    """Stack `taps` shifted copies of `x` along its first axis."""
     return jnp.concatenate([_shift(x, o, axis=axis) for o in _offsets(taps, flip=flip)])
 
 
 def _sum_taps(terms: Array | list[Array], *, axis: int, flip: bool = False) -> Array:
-    """Sums the terms, one a tap, each shifted as `_gather_taps` shifts its copy."""
+    """Sum the terms, one per tap, each shifted as `_gather_taps` shifts its copy."""
     offsets = _offsets(len(terms), flip=flip)
     shifted = [_shift(term, o, axis=axis) for term, o in zip(terms, offsets, strict=True)]
     return functools.reduce(jnp.add, shifted)
 
 
 def _offsets(taps: int, *, flip: bool) -> list[int]:
-    """Lists where each tap reads, relative to its output: -1, 0, 1 for three taps."""
+    """List where each tap reads, relative to its output: -1, 0, 1 for three taps."""
     before = (taps - 1) // 2
     return [before - tap if flip else tap - before for tap in range(taps)]
 
 
 def _shift(x: Array, offset: int, *, axis: int) -> Array:
-    """Reads `x[i + offset]` at each `i` along an axis, and zero outside."""
+    """Read `x[i + offset]` at each `i` along an axis, zero outside."""
     config = [(-offset, offset, 0) if a == axis else (0, 0, 0) for a in range(x.ndim)]
     return lax.pad(x, jnp.zeros((), x.dtype), config) if offset else x

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from jaxpot.models.normalization import EPSILON, normalize_relu
+from jaxpot.models.cpu.normalization import EPSILON, normalize_relu
 
 
 def plain(x, scale, bias):
