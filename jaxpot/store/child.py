@@ -3,8 +3,7 @@
     python -m jaxpot.store.child --runs-dir DIR
 
 It ingests every few seconds, at the lowest priority, and once more when its stdin closes, which
-also happens when the run is killed. What went wrong in its last ingest it prints at the end. What
-there is to sort then, another process does, which nobody waits for.
+also happens when the run is killed. What went wrong in its last ingest it prints at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from jaxpot.signals import leave_to_parent
 from jaxpot.store.errors import StoreError
 from jaxpot.store.ingest import ingest
-from jaxpot.store.launch import INTERVAL_SECONDS, start_sorting
+from jaxpot.store.launch import INTERVAL_SECONDS
 from jaxpot.store.runs import is_running, journals
 
 _WAIT_SECONDS = 1.0  # at a run's end, its user waits for this
@@ -55,7 +54,6 @@ def _ingest(runs_dir: Path) -> str | None:
         report = ingest(runs_dir, wait=_WAIT_SECONDS)
     except StoreError as error:
         return str(error)
-    start_sorting(runs_dir, report.unsorted)
     return report.problem
 
 

@@ -78,13 +78,6 @@ COMMENT ON COLUMN spans.attempt IS 'Number of the attempt, from 1: each start an
 COMMENT ON COLUMN spans.start_iter IS 'The first iteration of the attempt.';
 COMMENT ON COLUMN spans.live_until IS 'The attempt''s rows count below this iteration.';
 
-COMMENT ON VIEW points IS 'The values of both tables of them, those that no longer count among them; the view metric is for questions.';
-COMMENT ON COLUMN points.run_id IS 'Number of the run: a hash of its uid, the same in every database.';
-COMMENT ON COLUMN points.attempt IS 'Number of the attempt, from 1: each start and each resume is one.';
-COMMENT ON COLUMN points.iter IS 'Iteration, from 0.';
-COMMENT ON COLUMN points.key_id IS 'Number of the key in the run.';
-COMMENT ON COLUMN points.value IS 'The value.';
-
 COMMENT ON VIEW pieces IS 'What is known of the values that count, in pieces: the parts that count whole, and the rest value by value. The views summary, best and latest are made of it.';
 COMMENT ON COLUMN pieces.run_id IS 'Number of the run: a hash of its uid, the same in every database.';
 COMMENT ON COLUMN pieces.key_id IS 'Number of the key in the run.';
@@ -196,15 +189,7 @@ COMMENT ON COLUMN metrics.attempt IS 'Number of the attempt, from 1: each start 
 COMMENT ON COLUMN metrics.iter IS 'Iteration, from 0.';
 COMMENT ON COLUMN metrics.key_id IS 'Number of the key in the run.';
 COMMENT ON COLUMN metrics.value IS 'The value.';
-
-COMMENT ON TABLE sorted_metrics IS 'Values of runs that are over, and the older ones of long runs, sorted; the view metric has them all.';
-COMMENT ON COLUMN sorted_metrics.run_id IS 'Number of the run: a hash of its uid, the same in every database.';
-COMMENT ON COLUMN sorted_metrics.attempt IS 'Number of the attempt, from 1: each start and each resume is one.';
-COMMENT ON COLUMN sorted_metrics.iter IS 'Iteration, from 0.';
-COMMENT ON COLUMN sorted_metrics.key_id IS 'Number of the key in the run.';
-COMMENT ON COLUMN sorted_metrics.value32 IS 'The value, where four bytes hold it exactly.';
-COMMENT ON COLUMN sorted_metrics.value64 IS 'The value, where they do not.';
-COMMENT ON COLUMN sorted_metrics.part IS 'Number of the part in which it was sorted.';
+COMMENT ON COLUMN metrics.part IS 'Number of the sorted part that the value is in; 0 while it is not sorted.';
 
 COMMENT ON TABLE sorted_parts IS 'What each part of sorted_metrics holds of a key in an attempt.';
 COMMENT ON COLUMN sorted_parts.run_id IS 'Number of the run: a hash of its uid, the same in every database.';
@@ -285,7 +270,6 @@ COMMENT ON COLUMN journal_pos.uid IS 'The run''s name among all: that of its fol
 COMMENT ON COLUMN journal_pos.position IS 'Bytes of the journal taken in.';
 COMMENT ON COLUMN journal_pos.size IS 'Size of the journal then.';
 COMMENT ON COLUMN journal_pos.tail IS 'The last bytes taken in.';
-COMMENT ON COLUMN journal_pos.unsorted IS 'How many of the run''s values are in metrics, not in sorted_metrics.';
 
 COMMENT ON MACRO TABLE find_runs IS 'find_runs(word): the runs that a word means, the newest first: a uid, latest, a name, a tag, or the start of a uid; found_by says which.';
 COMMENT ON MACRO run_uid IS 'run_uid(run): the uid of the run that a word means: a uid, latest, a name or a tag (the newest run that has it), or the start of one run''s uid. An error where there is none.';

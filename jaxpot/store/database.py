@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Config = dict[str, str | bool | int | float | list[str]]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 
@@ -45,7 +45,8 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
         OldSchemaError: an older jaxpot wrote it; it is to be made again from the journals.
         SchemaMismatchError: a newer jaxpot wrote it.
     """
-    connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
+    config = _config(read_only=read_only, allow_files=allow_files)
+    connection = _open(path, config, lock=read_only and not allow_files)
     with ExitStack() as unless_checked:
         unless_checked.callback(connection.close)
         _check_schema(connection, path)
@@ -92,7 +93,7 @@ def in_memory(*, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
     config = _config(read_only=True, allow_files=allow_files)
     for name in ("access_mode", "temp_directory"):  # of a file's only
         del config[name]
-    connection = duckdb.connect(":memory:", config=config)
+    connection = _settled(duckdb.connect(":memory:", config=config), lock=not allow_files)
     define(connection)
     return connection
 
@@ -177,13 +178,22 @@ def attached(path: Path) -> str:
     return os.path.abspath(path).replace("'", "''")
 
 
-def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
+def _settled(connection: duckdb.DuckDBPyConnection, *, lock: bool) -> duckdb.DuckDBPyConnection:
+    """Set what a connection cannot be opened with."""
+    # A query of more than two seconds would draw the bar on stdout, into the answer.
+    connection.execute("SET enable_progress_bar = false")
+    if lock:
+        connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _open(path: Path, config: Config, *, lock: bool = False) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     check_place(path)
     try:
         # Of a path that is not absolute it would take `~` for a home, and `a:b` for a scheme.
-        return duckdb.connect(os.path.abspath(path), config=config)
+        return _settled(duckdb.connect(os.path.abspath(path), config=config), lock=lock)
     except duckdb.ConnectionException as error:
         if "different configuration" in str(error):
             raise errors.DatabaseHeldError(path, os.getpid(), "this one") from error
@@ -210,7 +220,6 @@ def _config(*, read_only: bool, allow_files: bool = False) -> Config:
             "memory_limit": "2GB",
             "temp_directory": "",
             "enable_external_access": allow_files,
-            "lock_configuration": not allow_files,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",

@@ -11,9 +11,6 @@ from jaxpot.store.runs import is_running, journals
 if TYPE_CHECKING:
     import duckdb
 
-# A run that goes on: the older of its points are sorted by and by, as if it were over.
-LONG_RUN_POINTS = 4_000_000
-
 
 class Position(NamedTuple):
     """Where the database stands in one journal."""
@@ -21,13 +18,12 @@ class Position(NamedTuple):
     position: int
     size: int
     status: str
-    unsorted: int
 
 
 def positions_in(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:
     """Give where the database stands in each journal that it knows."""
     rows = connection.execute(
-        "SELECT p.uid, p.position, p.size, r.status, p.unsorted "
+        "SELECT p.uid, p.position, p.size, r.status "
         "FROM journal_pos AS p JOIN runs AS r ON r.run_id = p.run_id"
     ).fetchall()
     return {uid: Position(*rest) for uid, *rest in rows}
@@ -45,12 +41,3 @@ def stale(runs_dir: Path, positions: Mapping[str, Position]) -> Iterator[str]:
         ):
             yield file.uid
     yield from known  # their folders are gone
-
-
-def unsorted(positions: Mapping[str, Position]) -> int:
-    """Give how many points there are to sort for good."""
-    return sum(
-        found.unsorted
-        for found in positions.values()
-        if found.status != "running" or found.unsorted >= LONG_RUN_POINTS
-    )

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING
 
 from jaxpot.store import database, errors
 from jaxpot.store.batch import Batch
-from jaxpot.store.freshness import Position, positions_in, stale, unsorted
+from jaxpot.store.freshness import Position, positions_in, stale
 from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import JournalFile, journals
-from jaxpot.store.seal import seal
 from jaxpot.store.state import RunState, forget, load, run_id_of, store
 from jaxpot.store.unread import Skip, Unread
 
@@ -49,7 +48,6 @@ class IngestReport:
     refused: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
     holder: int | None = None
-    unsorted: int = 0
     rebuilt: str | None = None
 
     def notices(self) -> list[str]:
@@ -143,11 +141,6 @@ def remake(path: Path, runs_dir: Path, report: IngestReport, *, wait: float) -> 
         while not done:
             with opened(draft, wait=wait) as connection:
                 done = burst(connection, runs_dir, report)
-        moved = 1
-        while moved:
-            with opened(draft, wait=wait) as connection:
-                moved = seal(connection)
-        report.unsorted = 0
         database.wait_until_free(path, wait=wait)
         database.replace(draft, path)
     finally:
@@ -210,7 +203,6 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
     chosen = _some(here, files, positions)
     batch = Batch()
     states: list[RunState] = []
-    sort: list[int] = []
     all_read = len(chosen) == len(here)
     room = BURST_BYTES
     for state in load(connection, chosen).values():
@@ -226,17 +218,14 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
             all_read = False  # those that it kept out of this burst have the next, without it
             continue
         all_read = all_read and unread.finished
-        if unread.settle():
-            sort.append(state.run_id)
+        unread.settle()
         states.append(unread.state)
         report.lines += unread.lines
         report.skipped += unread.skipped
-    batch.insert(connection, sort=sort)
+    batch.insert(connection, ended={s.run_id for s in states if s.run["status"] != "running"})
     store(connection, states)
     report.runs += len(states)
     report.points += batch.points
-    if all_read:
-        report.unsorted = unsorted(positions_in(connection))
     return all_read
 
 

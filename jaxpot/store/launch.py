@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from jaxpot.store.locking import is_locked
 
 if TYPE_CHECKING:
     import subprocess
 
 INTERVAL_SECONDS = 10.0
-SORTING_LOCK_NAME = "jaxpot.sorting.lock"
-
-# Fewer points are read as fast as they are, and not worth a process.
-_SORTED_FROM = 250_000
 
 
 class IngestChild:
@@ -70,28 +63,3 @@ def start_child(runs_dir: Path, *, interval: float = INTERVAL_SECONDS) -> Ingest
             text=True,
         )
     )
-
-
-def start_sorting(runs_dir: Path, unsorted: int) -> bool:
-    """Start the process that sorts points for good; nobody waits for it.
-
-    Args:
-        runs_dir: The folder of the runs.
-        unsorted: How many points there are to sort.
-
-    Returns:
-        Whether it was started: there are many, and no such process is at work.
-    """
-    if unsorted < _SORTED_FROM or not os.access(runs_dir, os.W_OK):
-        return False
-    if is_locked(runs_dir / SORTING_LOCK_NAME):
-        return False
-    import subprocess
-
-    command = [sys.executable, "-P", "-m", "jaxpot.store.sorting", "--runs-dir", str(runs_dir)]
-    nowhere = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
-    )
-    process.returncode = 0  # it outlives this process, which need not warn of that
-    return True

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.store import copying, database, errors
-from jaxpot.store.freshness import positions_in, stale, unsorted
+from jaxpot.store.freshness import positions_in, stale
 from jaxpot.store.history import read_header
-from jaxpot.store.launch import start_sorting
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals
 
@@ -176,7 +175,6 @@ class Store:
                     connection = self._opened(first, self.path, reach)
                     positions = positions_in(connection)
                     if not any(True for _ in stale(self.runs_dir, positions)):
-                        start_sorting(self.runs_dir, unsorted(positions))
                         stack.push(first.pop_all())
                         return connection
             except (errors.DatabaseHeldError, errors.OldSchemaError):
@@ -184,7 +182,6 @@ class Store:
         report = self.ingest()
         for line in report.notices():
             self._tell(line)
-        start_sorting(self.runs_dir, report.unsorted)
         try:
             return self._opened(stack, self.path, reach)
         except (errors.DatabaseHeldError, errors.OldSchemaError) as refused:

@@ -92,30 +92,20 @@ CREATE TABLE iters (
     digest VARCHAR
 );
 
+-- part is 0 for points in the order of the journal. Others are sorted by key and iteration within
+-- their part, so that a series is read from few places and compresses well.
 CREATE TABLE metrics (
     run_id BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
     iter INTEGER NOT NULL,
     key_id INTEGER NOT NULL,
-    value DOUBLE NOT NULL
-);
-
--- Points of runs that are over, and the older ones of long runs: moved here from metrics in parts, each
--- sorted by run, key and iteration. A key whose values in a part are all float32 numbers has them in
--- value32, at half the bytes, others in value64. The view points has both tables' points.
-CREATE TABLE sorted_metrics (
-    run_id BIGINT NOT NULL,
-    attempt INTEGER NOT NULL,
-    iter INTEGER NOT NULL,
-    key_id INTEGER NOT NULL,
-    value32 FLOAT,
-    value64 DOUBLE,
+    value DOUBLE NOT NULL,
     part INTEGER NOT NULL
 );
 
--- What each part of sorted_metrics holds of a key in an attempt, so that the extremes and the last
--- value of a key need no look at its points. min, max, their iterations and total are of the finite
--- values, and NULL where there is none.
+-- A summary of each key in each part of metrics, so that the extremes and the last value of a key are
+-- found without reading its points. min, max, their iterations and total are over the finite values,
+-- and NULL where there is none.
 CREATE TABLE sorted_parts (
     run_id BIGINT NOT NULL,
     part INTEGER NOT NULL,
@@ -197,14 +187,12 @@ CREATE TABLE notes (
     note VARCHAR NOT NULL
 );
 
--- Where the ingest stands in each journal: bytes taken in, the size seen then (a torn last line
--- makes it larger), the last bytes taken in, which tell whether the journal is still the same, and
--- how many of the run's points are in metrics, not in sorted_metrics.
+-- How far the ingest has read each journal: bytes read, the journal's size at that time (a torn last
+-- line makes it larger), and the last bytes read, which show whether it is still the same journal.
 CREATE TABLE journal_pos (
     run_id BIGINT NOT NULL,
     uid VARCHAR NOT NULL,
     position BIGINT NOT NULL,
     size BIGINT NOT NULL,
-    tail VARCHAR NOT NULL,
-    unsorted BIGINT NOT NULL DEFAULT 0
+    tail VARCHAR NOT NULL
 );

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
-    from numpy.typing import NDArray
 
 
 @cache
@@ -50,18 +49,6 @@ def insert_lists(
 ) -> None:
     """Insert rows by their columns, as `insert_rows` does."""
     connection.execute(_insertion(table), list(columns))
-
-
-def insert_points(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, NDArray[Any]]
-) -> None:
-    """Insert points as NumPy's arrays, in the order of the table's columns."""
-    connection.register("batch", columns)
-    # DuckDB takes a NaN in a NumPy array for a NULL; no value is NULL.
-    connection.execute(
-        f"INSERT INTO {table} SELECT * REPLACE (coalesce(value, 'NaN') AS value) FROM batch"  # noqa: S608
-    )
-    connection.unregister("batch")
 
 
 @cache

@@ -40,7 +40,7 @@ point AS (
     FROM sample AS s
     JOIN gate AS g ON g.gate = s.gate
     JOIN keys AS k ON k.run_id = s.run_id AND k.name = g.metric
-    JOIN points AS m ON m.run_id = s.run_id AND m.key_id = k.key_id AND m.iter < $iterations
+    JOIN metrics AS m ON m.run_id = s.run_id AND m.key_id = k.key_id AND m.iter < $iterations
     JOIN spans AS p ON p.run_id = m.run_id AND p.attempt = m.attempt AND m.iter < p.live_until
     WHERE s.counts
 ),

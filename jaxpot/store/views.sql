@@ -15,22 +15,14 @@ SELECT
     ) AS live_until
 FROM attempts;
 
--- Every point, whether it counts or not.
-CREATE VIEW points AS
-SELECT run_id, attempt, iter, key_id, value FROM metrics
-UNION ALL
-SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
-FROM sorted_metrics;
-
 CREATE VIEW metric AS
 SELECT r.uid, r.name AS run, m.iter, k.name AS key, m.value
-FROM points AS m
+FROM metrics AS m
 JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until
 JOIN runs AS r ON r.run_id = m.run_id
 JOIN keys AS k ON k.run_id = m.run_id AND k.key_id = m.key_id;
 
--- What is known of the points that count, in pieces: parts that count whole, and what is left of
--- others, point by point.
+-- Summaries of the live points: of a whole part where all of it is live, of single points elsewhere.
 CREATE VIEW pieces AS
 SELECT
     p.run_id, p.key_id, p.points, p.nonfinite, p.total, p.min, p.min_iter, p.max, p.max_iter,
@@ -52,10 +44,9 @@ SELECT
     m.iter AS last_iter,
     m.value AS last
 FROM (
-    SELECT run_id, attempt, iter, key_id, value FROM metrics
+    FROM metrics WHERE part = 0
     UNION ALL
-    SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
-    FROM sorted_metrics
+    FROM metrics
     SEMI JOIN (
         FROM sorted_parts AS p
         JOIN spans AS s ON s.run_id = p.run_id AND s.attempt = p.attempt

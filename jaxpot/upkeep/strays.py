@@ -16,7 +16,7 @@ from jaxpot.store.trash import leftovers
 _YOUNG_SECONDS = 3600.0
 _LOCK_WAIT_SECONDS = 2.0
 
-_DRAFTS = (".new", ".rebuild", ".copy", ".compact")
+_DRAFTS = (".new", ".rebuild")
 
 
 def strays(runs_dir: Path) -> Iterator[tuple[Path, str]]:
