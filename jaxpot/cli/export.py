@@ -66,7 +66,12 @@ def command(
       jaxpot export latest --format tensorboard -o logs/
     """
     form, target = _form(form, output)
-    from jaxpot.exchange.records import json_lines, matching, write_event_files, write_json_lines
+    from jaxpot.store.exchange.exporting import (
+        json_lines,
+        matching,
+        write_event_files,
+        write_json_lines,
+    )
     from jaxpot.store.runs import find_all
 
     store = current_store()
@@ -89,7 +94,7 @@ def command(
         case "tensorboard", Path():
             written = write_event_files(refs, wanted, target)
         case _, Path():
-            from jaxpot.exchange.tables import write_tables
+            from jaxpot.store.exchange.exporting import write_tables
 
             written = write_tables(store, uids, chosen, target, form=form, force=force)
         case _:
@@ -114,7 +119,7 @@ def _form(form: str | None, output: str | None) -> tuple[str, Path | None]:
 
 
 def _csv_to_stdout(uids: list[str], keys: list[str]) -> None:
-    from jaxpot.exchange.tables import write_tables
+    from jaxpot.store.exchange.exporting import write_tables
 
     with tempfile.TemporaryDirectory(prefix="jaxpot-") as folder:
         path = Path(folder) / "metrics.csv"

@@ -17,8 +17,8 @@ from jaxpot.errors import UserError
 from jaxpot.formatting import size
 
 if TYPE_CHECKING:
+    from jaxpot.store.garbage import Plan
     from jaxpot.store.runs import RunRef
-    from jaxpot.upkeep import Plan
 
 _COLUMNS = ("run", "iteration", "bytes", "path", "reason")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -65,7 +65,7 @@ def command(
       jaxpot gc --keep-last 1 --older-than 30d
       jaxpot gc sweep-7 --keep-last 1 --apply
     """
-    from jaxpot.upkeep import Rule, apply, plan
+    from jaxpot.store.garbage import Rule, apply, plan
 
     runs_dir: Path = ctx.obj["runs_dir"]
     before = None if older_than is None else time.time() - _seconds(older_than)
@@ -83,8 +83,7 @@ def command(
 
 
 def _tell_trash(runs_dir: Path) -> None:
-    from jaxpot.store.disk import freed_bytes
-    from jaxpot.store.trash import trashed
+    from jaxpot.store.trash import freed_bytes, trashed
 
     lying = trashed(runs_dir)
     if lying:

@@ -48,9 +48,9 @@ def command(
 
     Exit status: 0 done, 2 a run or a PATH was refused; the others are there.
     """
-    from jaxpot.exchange.importing import import_path
-    from jaxpot.exchange.journals import Imported
     from jaxpot.store.annotate import check_tag, tag
+    from jaxpot.store.exchange.importing import import_path
+    from jaxpot.store.exchange.journals import Imported
     from jaxpot.store.runs import RunRef
 
     for one in tags:

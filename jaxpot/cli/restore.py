@@ -51,7 +51,7 @@ def command(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
 def _list(runs: Sequence[Trashed], runs_dir: Path, *, as_json: bool) -> None:
     from datetime import UTC, datetime
 
-    from jaxpot.store.disk import freed_bytes
+    from jaxpot.store.trash import freed_bytes
 
     rows = []
     for run in runs:

@@ -67,8 +67,7 @@ def command(
     if not purge:
         _trash(runs_dir, here, rows, dry_run=dry_run, as_json=as_json)
         return
-    from jaxpot.store.disk import freed_bytes
-    from jaxpot.store.trash import leftovers, remove
+    from jaxpot.store.trash import freed_bytes, leftovers, remove
     from jaxpot.store.trash import purge as delete
 
     doomed = [*(run.path for run in (*here, *lying)), *leftovers(runs_dir)]
@@ -121,7 +120,7 @@ def _refuse_running(refs: Sequence[RunRef]) -> None:
 
 def _judge_needs(runs_dir: Path, here: list[str], lying: list[str], refuse: bool) -> None:
     """Says which other runs lose something; refuses that where it would be for good."""
-    from jaxpot.store.references import needing, what_breaks
+    from jaxpot.store.trash import needing, what_breaks
 
     found = needing(runs_dir, {*here, *lying})
     if not found:
@@ -157,7 +156,7 @@ def _trash(
 
 
 def _row(run: RunRef | Trashed) -> dict[str, Any]:
-    from jaxpot.store.disk import freed_bytes
+    from jaxpot.store.trash import freed_bytes
 
     values = (run.uid, run.name, str(run.path), freed_bytes([run.path]))
     return dict(zip(_COLUMNS, values, strict=True))

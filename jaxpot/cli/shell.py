@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jaxpot.cli.output import emit, note
 from jaxpot.errors import UserError
+from jaxpot.store.canned import parse_parameters, read_value
 from jaxpot.store.open import Records, prepared
-from jaxpot.store.parameters import parse_parameters, read_value
 
 if TYPE_CHECKING:
     import duckdb

@@ -26,13 +26,29 @@ PART_POINTS = 500_000
 # Fewer points are read as fast unsorted, and their summaries would take as much room.
 WORTH_SORTING = 3_000
 
-_COUNT = """
-SELECT run_id, count(*) FROM metrics
-WHERE part = 0 AND list_contains($runs::BIGINT[], run_id) GROUP BY run_id
-"""
-_STORED = "SELECT * FROM metrics WHERE part = 0 AND list_contains($runs::BIGINT[], run_id)"
+_IN_RUNS = "list_contains($runs::BIGINT[], run_id)"
+_STORED = f"FROM metrics WHERE part = 0 AND {_IN_RUNS}"
+_COUNT = f"SELECT run_id, count(*) {_STORED} GROUP BY run_id"
 # DuckDB reads a NaN in a NumPy array as NULL; no value is NULL.
-_NEW = "SELECT * REPLACE (coalesce(value, 'NaN') AS value), 0 AS part FROM batch"
+_NEW = """
+SELECT
+    run_id,
+    attempt,
+    iter,
+    key_id,
+    CASE WHEN TRY_CAST(value AS FLOAT) = value THEN value::FLOAT END AS value32,
+    CASE WHEN TRY_CAST(value AS FLOAT) IS DISTINCT FROM value THEN value END AS value64,
+    0 AS part
+FROM (SELECT * REPLACE (coalesce(value, 'NaN') AS value) FROM ({}))
+"""
+_LISTS = """
+SELECT
+    unnest($run_id::BIGINT[]) AS run_id,
+    unnest($attempt::INTEGER[]) AS attempt,
+    unnest($iter::INTEGER[]) AS iter,
+    unnest($key_id::INTEGER[]) AS key_id,
+    unnest($value::DOUBLE[]) AS value
+"""
 _SORT = """
 INSERT INTO metrics SELECT * REPLACE ($part::INTEGER AS part)
 FROM ({}) ORDER BY key_id, run_id, attempt, iter
@@ -103,9 +119,7 @@ class Batch:
         self.count.append(len(key_ids))
         self.key_id.extend(key_ids)
 
-    def insert(
-        self, connection: duckdb.DuckDBPyConnection, *, ended: Collection[int] = ()
-    ) -> None:
+    def insert(self, connection: duckdb.DuckDBPyConnection, *, ended: Collection[int] = ()) -> None:
         """Insert every row, within the caller's transaction, and sort the points that are due.
 
         Args:
@@ -114,12 +128,13 @@ class Batch:
         """
         for table, rows in self.rows.items():
             insert_rows(connection, table, rows)
+        if not self.run_id and not ended:
+            return
         due = self._due(connection, ended)
         if self.points > FEW_POINTS or "numpy" in sys.modules:
             self._insert_arrays(connection, due)
         else:
-            self._insert_lists(connection)
-            _sort(connection, due, _STORED)
+            self._insert_lists(connection, due)
 
     def _due(self, connection: duckdb.DuckDBPyConnection, ended: Collection[int]) -> list[int]:
         """Give the runs whose unsorted points, stored ones and new ones, are worth sorting."""
@@ -133,17 +148,19 @@ class Batch:
             if count >= (WORTH_SORTING if run_id in ended else PART_POINTS)
         ]
 
-    def _insert_lists(self, connection: duckdb.DuckDBPyConnection) -> None:
-        if not self.run_id:
-            return
-        payload = [self.run_id.tolist(), self.attempt.tolist(), self.iter.tolist()]
-        insert_lists(connection, "iters", [*payload, self.time.tolist(), self.digest])
-        points = [
-            [value for value, count in zip(column, self.count, strict=True) for _ in range(count)]
-            for column in payload
-        ]
-        points += [self.key_id.tolist(), self.value.tolist(), [0] * self.points]
-        insert_lists(connection, "metrics", points)
+    def _insert_lists(self, connection: duckdb.DuckDBPyConnection, due: list[int]) -> None:
+        payload = {
+            "run_id": self.run_id.tolist(),
+            "attempt": self.attempt.tolist(),
+            "iter": self.iter.tolist(),
+        }
+        insert_lists(connection, "iters", [*payload.values(), self.time.tolist(), self.digest])
+        points = {
+            name: [it for it, count in zip(column, self.count, strict=True) for _ in range(count)]
+            for name, column in payload.items()
+        }
+        points |= {"key_id": self.key_id.tolist(), "value": self.value.tolist()}
+        _insert_points(connection, _LISTS, points, due)
 
     def _insert_arrays(self, connection: duckdb.DuckDBPyConnection, due: list[int]) -> None:
         import numpy as np
@@ -158,25 +175,33 @@ class Batch:
         points = {name: np.repeat(column, self.count) for name, column in columns.items()}
         points |= {"key_id": np.asarray(self.key_id), "value": np.asarray(self.value)}
         connection.register("batch", points)
-        connection.execute(f"INSERT INTO metrics {_NEW} WHERE NOT list_contains($runs, run_id)", {"runs": due})
-        _sort(connection, due, f"{_STORED} UNION ALL {_NEW} WHERE list_contains($runs, run_id)")
+        _insert_points(connection, "FROM batch", {}, due)
         connection.unregister("batch")
 
 
-def _sort(connection: duckdb.DuckDBPyConnection, runs: list[int], source: str) -> None:
-    """Make one part of points: insert them by key and iteration, and summarize each key.
+def _insert_points(
+    connection: duckdb.DuckDBPyConnection, points: str, given: dict[str, list[Any]], due: list[int]
+) -> None:
+    """Insert points: those of the runs in `due` as one sorted part, the others as they are.
 
-    Sorted, a series is read from few places and takes fewer bytes; with the summaries, extremes
-    and last values are found without reading the points.
+    A sorted part also takes the unsorted points that its runs have already. Sorted, a series is
+    read from few places; by a part's summaries, extremes and last values are found without
+    reading the points.
 
     Args:
         connection: The database.
-        runs: The runs whose points these are, which lose their unsorted ones.
-        source: The query for the points.
+        points: The query for the new points.
+        given: The query's parameters.
+        due: The runs to sort.
     """
-    if not runs:
+    new = _NEW.format(points)
+    unsorted = f"INSERT INTO metrics {new} WHERE NOT {_IN_RUNS}"
+    connection.execute(unsorted, {**given, "runs": due})
+    if not due:
         return
-    ((part,),) = connection.execute("SELECT coalesce(max(part), 0) + 1 FROM sorted_parts").fetchall()
-    connection.execute(_SORT.format(source), {"runs": runs, "part": part})
-    connection.execute(f"DELETE {_STORED[len('SELECT * '):]}", {"runs": runs})
+    ((newest,),) = connection.execute("SELECT coalesce(max(part), 0) FROM sorted_parts").fetchall()
+    part = newest + 1
+    both = f"SELECT * EXCLUDE (value) {_STORED} UNION ALL BY NAME {new} WHERE {_IN_RUNS}"
+    connection.execute(_SORT.format(both), {**given, "runs": due, "part": part})
+    connection.execute(f"DELETE {_STORED}", {"runs": due})
     connection.execute(_SUMMARIZE, {"part": part})

@@ -188,7 +188,9 @@ COMMENT ON COLUMN metrics.run_id IS 'Number of the run: a hash of its uid, the s
 COMMENT ON COLUMN metrics.attempt IS 'Number of the attempt, from 1: each start and each resume is one.';
 COMMENT ON COLUMN metrics.iter IS 'Iteration, from 0.';
 COMMENT ON COLUMN metrics.key_id IS 'Number of the key in the run.';
-COMMENT ON COLUMN metrics.value IS 'The value.';
+COMMENT ON COLUMN metrics.value32 IS 'The value if it is a float32 number.';
+COMMENT ON COLUMN metrics.value64 IS 'The value if it is not.';
+COMMENT ON COLUMN metrics.value IS 'The value, from value32 or value64.';
 COMMENT ON COLUMN metrics.part IS 'Number of the sorted part that the value is in; 0 while it is not sorted.';
 
 COMMENT ON TABLE sorted_parts IS 'What each part of sorted_metrics holds of a key in an attempt.';

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxpot.store import database, errors
-from jaxpot.store.tables import columns_of, table_names
+from jaxpot.store.tables import stored_of, table_names
 
 _COPIES = 5
 _PAUSE_SECONDS = 0.05
@@ -76,9 +76,13 @@ def rewrite(source: Path, draft: Path, *, run_ids: Sequence[int] | None = None) 
         connection.execute(f"ATTACH '{place}' AS source (READ_ONLY)")
         connection.begin()
         for table in table_names():
-            if "run_id" in columns_of(table):
+            columns = stored_of(table)
+            if "run_id" in columns:
+                listed = ", ".join(columns)
                 connection.execute(
-                    f"INSERT INTO {table} BY NAME FROM source.{table} {some}", parameters
+                    f"INSERT INTO {table} ({listed}) SELECT {listed} "  # noqa: S608 (our names)
+                    f"FROM source.{table} {some}",
+                    parameters,
                 )
         connection.commit()
         connection.execute("DETACH source")

@@ -5,14 +5,10 @@ from __future__ import annotations
 import json
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from jaxpot.store.standings import league_of
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import duckdb
-
-    from jaxpot.store.reader import RunRow
 
 # What `jaxpot show --json` prints, in order: the first line as `ls --json`.
 SHOWN = (
@@ -25,6 +21,23 @@ _JSON_COLUMNS = frozenset({"versions", "argv", "spec", "payload"})
 _HEAD = ("target", "exit_reason", "digest", "spec", "spec_toml")
 _GATE = ("metric", "at", "min", "max", "seeds", "statistic")
 _TOLD_EVENTS = ("warning", "nonfinite", "journal_skip", "journal_unknown")
+
+
+class RunRow(NamedTuple):
+    """A run as `jaxpot ls --json` lists it; times are UTC in ISO 8601."""
+
+    uid: str
+    name: str
+    status: str
+    iterations: int
+    attempts: int
+    seed: int | None
+    spec_digest: str | None
+    training_digest: str | None
+    started: str | None
+    ended: str | None
+    lag_bytes: int
+    tags: tuple[str, ...]
 
 
 def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, Any]:
@@ -162,3 +175,37 @@ def _plain(name: str, value: Any) -> Any:
     if name in _JSON_COLUMNS and value is not None:
         return json.loads(value)
     return value
+
+
+_STANDINGS = """
+SELECT iter, name, place, score, rollouts, active
+FROM standings
+WHERE uid = $1 AND iter = (SELECT max(iter) FROM standings WHERE uid = $1)
+ORDER BY score, name
+"""
+_EVENTS = """
+SELECT event, count(*) FROM league WHERE uid = $1 GROUP BY event ORDER BY min(iter), event
+"""
+
+
+def league_of(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, Any] | None:
+    """Give a run's league as it was recorded last; None where none was.
+
+    The sizes are called as in the payload; `events` counts the changes (add, archive, ...), and
+    `standings` lists what there is, the strongest first.
+    """
+    rows = connection.execute(_STANDINGS, [uid]).fetchall()
+    events = connection.execute(_EVENTS, [uid]).fetchall()
+    if not rows and not events:
+        return None
+    names = ("name", "place", "score", "rollouts", "active")
+    standings = [dict(zip(names, row[1:], strict=True)) for row in rows]
+    archived = [entry for entry in standings if entry["place"] == "archive"]
+    return {
+        "iter": rows[0][0] if rows else None,
+        "league_size": len(standings) - len(archived),
+        "league_archive_size": len(archived),
+        "active_archive_size": sum(entry["active"] is True for entry in archived),
+        "events": dict(events),
+        "standings": standings,
+    }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
 from jaxpot.paths import expanded
-from jaxpot.store.canned import find_query
-from jaxpot.store.parameters import resolve_runs
+from jaxpot.store.canned import find_query, resolve_runs
+from jaxpot.store.query import quoted
 from jaxpot.store.reader import Store
 
 if TYPE_CHECKING:
@@ -181,13 +182,49 @@ def wide_query(
     Raises:
         UserError: there are other parameters, or no key is like `keys`.
     """
-    from jaxpot.store import wide
-
     unknown = [name for name in given if name not in ("run", "runs")]
     if unknown:
         raise UserError(f"parameters: there is no {unknown[0]}; those here are run, runs")
     named = resolve_runs(given, connection).values()
     uids = [uid for value in named for uid in ([value] if isinstance(value, str) else value or ())]
     chosen = uids if given else None
-    text = wide.wide_query(connection, chosen, list(keys))
+    text = _pivot(connection, chosen, list(keys))
     return text, {} if chosen is None else {"runs": chosen}
+
+
+_KEYS = """
+SELECT k.name FROM keys AS k JOIN runs AS r ON r.run_id = k.run_id
+WHERE $runs IS NULL OR list_contains($runs, r.uid)
+GROUP BY k.name ORDER BY min(k.key_id), k.name
+"""
+
+# What a row is of; a payload has the key `iter` too.
+_ROW = ("uid", "run", "iter")
+
+
+def _pivot(
+    connection: duckdb.DuckDBPyConnection, runs: Sequence[str] | None, keys: Sequence[str]
+) -> str:
+    """Give the query for a row an iteration and a column a key; it has the parameter `runs`.
+
+    Args:
+        connection: The database, which is asked for the keys there are.
+        runs: The runs' uids; None for every run.
+        keys: Patterns of keys, with `*` and `?`; empty for every key.
+
+    Raises:
+        UserError: no key is like any of the patterns.
+    """
+    listed = connection.execute(_KEYS, {"runs": None if runs is None else list(runs)}).fetchall()
+    every = [name for (name,) in listed if name not in _ROW]
+    chosen = [key for key in every if not keys or any(fnmatchcase(key, like) for like in keys)]
+    if not chosen:
+        wanted = " or ".join(map(repr, keys))
+        raise UserError(f"no key is like {wanted}" if keys else "there is no key")
+    listing = ", ".join("'" + key.replace("'", "''") + "'" for key in chosen)
+    columns = ", ".join(map(quoted, chosen))
+    counted = "WHERE uid IN (SELECT unnest($runs::VARCHAR[]))" if runs is not None else ""
+    return f"""SELECT uid, run, iter, {columns} FROM (
+    PIVOT (FROM metric {counted}) ON key IN ({listing})
+    USING any_value(value) GROUP BY uid, run, iter
+) ORDER BY uid, iter"""  # noqa: S608

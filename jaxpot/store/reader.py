@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jaxpot.store import copying, database, errors
-from jaxpot.store.freshness import positions_in, stale
+from jaxpot.store.describe import SHOWN, RunRow, describe
 from jaxpot.store.history import read_header
 from jaxpot.store.locking import FileLock
-from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals
+from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals, positions_in, stale
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,23 +29,6 @@ SELECT
 FROM runs
 """
 _TAGS = "SELECT uid, tag FROM tags JOIN runs USING (run_id) ORDER BY tag"
-
-
-class RunRow(NamedTuple):
-    """A run as `jaxpot ls --json` lists it; times are UTC in ISO 8601."""
-
-    uid: str
-    name: str
-    status: str
-    iterations: int
-    attempts: int
-    seed: int | None
-    spec_digest: str | None
-    training_digest: str | None
-    started: str | None
-    ended: str | None
-    lag_bytes: int
-    tags: tuple[str, ...]
 
 
 class Store:
@@ -110,8 +93,6 @@ class Store:
         Raises:
             UserError: no run answers to `selector`, or several do.
         """
-        from jaxpot.store.describe import describe
-
         ref = self.find(selector)
         with self.reading() as connection:
             row = next((row for row in self._rows(connection) if row.uid == ref.uid), None)
@@ -121,8 +102,6 @@ class Store:
 
     def show(self, selector: str) -> dict[str, Any]:
         """Give what `jaxpot show --json` prints about one run."""
-        from jaxpot.store.describe import SHOWN
-
         found = self.describe(selector)
         return {name: found[name] for name in SHOWN}
 

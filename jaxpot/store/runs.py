@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.store import database
@@ -19,6 +19,9 @@ from jaxpot.store.history import read_header
 from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.locking import FileLock, is_locked
 from jaxpot.store.tags import tags_of
+
+if TYPE_CHECKING:
+    import duckdb
 
 LOCK_NAME = "run.lock"
 
@@ -250,3 +253,34 @@ def _dated(file: JournalFile) -> tuple[tuple[float, str], RunRef]:
 def _list(refs: Sequence[RunRef]) -> str:
     shown = ", ".join(f"{ref.uid} ({ref.name})" for ref in refs[:_SHOWN_CANDIDATES])
     return shown + (", ..." if len(refs) > _SHOWN_CANDIDATES else "")
+
+
+class Position(NamedTuple):
+    """Where the database stands in one journal."""
+
+    position: int
+    size: int
+    status: str
+
+
+def positions_in(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:
+    """Give where the database stands in each journal that it knows."""
+    rows = connection.execute(
+        "SELECT p.uid, p.position, p.size, r.status "
+        "FROM journal_pos AS p JOIN runs AS r ON r.run_id = p.run_id"
+    ).fetchall()
+    return {uid: Position(*rest) for uid, *rest in rows}
+
+
+def stale(runs_dir: Path, positions: Mapping[str, Position]) -> Iterator[str]:
+    """Yield the uids of runs that an ingest has something to do for."""
+    known = dict(positions)
+    for file in journals(runs_dir):
+        found = known.pop(file.uid, None)
+        if (
+            found is None
+            or found.size != file.size
+            or (found.status == "running" and not is_running(file.path.parent))
+        ):
+            yield file.uid
+    yield from known  # their folders are gone

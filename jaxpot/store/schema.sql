@@ -92,6 +92,7 @@ CREATE TABLE iters (
     digest VARCHAR
 );
 
+-- A value that is a float32 number, as most are, is in value32, at half the bytes; others in value64.
 -- part is 0 for points in the order of the journal. Others are sorted by key and iteration within
 -- their part, so that a series is read from few places and compresses well.
 CREATE TABLE metrics (
@@ -99,7 +100,9 @@ CREATE TABLE metrics (
     attempt INTEGER NOT NULL,
     iter INTEGER NOT NULL,
     key_id INTEGER NOT NULL,
-    value DOUBLE NOT NULL,
+    value32 FLOAT,
+    value64 DOUBLE,
+    value DOUBLE GENERATED ALWAYS AS (coalesce(value32::DOUBLE, value64)) VIRTUAL,
     part INTEGER NOT NULL
 );
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.store import copying, database, errors
-from jaxpot.store.parameters import uids_of
+from jaxpot.store.canned import uids_of
 from jaxpot.store.reader import Store
 
 if TYPE_CHECKING:

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 @cache
 def columns_of(table: str) -> dict[str, str]:
     """Give a table's columns and their types, in order, as schema.sql has them."""
-    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
-    pairs = (line.strip().rstrip(",").split(" ", 2) for line in body.splitlines())
-    return {name: kind for name, kind, *_ in pairs}
+    return {name: kind for name, kind, *_ in _columns(table)}
+
+
+def stored_of(table: str) -> list[str]:
+    """Return a table's columns, without those that DuckDB computes from others."""
+    return [name for name, _, *rest in _columns(table) if "GENERATED" not in "".join(rest)]
 
 
 @cache
 def required_of(table: str) -> frozenset[str]:
     """Give a table's columns that are never NULL."""
-    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
-    lines = (line.strip() for line in body.splitlines())
-    return frozenset(line.partition(" ")[0] for line in lines if " NOT NULL" in line)
+    return frozenset(name for name, _, *rest in _columns(table) if rest == ["NOT NULL"])
 
 
 def table_names() -> list[str]:
@@ -49,6 +50,12 @@ def insert_lists(
 ) -> None:
     """Insert rows by their columns, as `insert_rows` does."""
     connection.execute(_insertion(table), list(columns))
+
+
+def _columns(table: str) -> list[list[str]]:
+    """Return the words of each column's line in schema.sql: name, type and, if any, the rest."""
+    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
+    return [line.strip().rstrip(",").split(" ", 2) for line in body.splitlines()]
 
 
 @cache

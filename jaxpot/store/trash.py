@@ -10,15 +10,15 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store.disk import freed_bytes
-from jaxpot.store.history import read_header
+from jaxpot.store.history import read_header, records
 from jaxpot.store.journal import JOURNAL_NAME
-from jaxpot.store.runs import RunLock, RunRef, run_dir
+from jaxpot.store.runs import JournalFile, RunLock, RunRef, journals, run_dir
 
 TRASH_NAME = ".trash"
 
@@ -145,3 +145,115 @@ def _trashed(path: Path) -> Trashed:
     name = (read_header(path / JOURNAL_NAME) or {}).get("name")
     # A rename changes the folder's own record in the file system, and nothing in it.
     return Trashed(uid, name if isinstance(name, str) else uid, path, path.stat().st_ctime)
+
+
+def freed_bytes(paths: Iterable[Path]) -> int:
+    """Count the bytes that deleting files and folders together gives back.
+
+    Checkpoints share files by hard links, and a file is gone with its last name only.
+    """
+    names: Counter[tuple[int, int]] = Counter()
+    status: dict[tuple[int, int], os.stat_result] = {}
+    for path in paths:
+        for found in _files(path):
+            inode = (found.st_dev, found.st_ino)
+            names[inode] += 1
+            status[inode] = found
+    return sum(found.st_size for inode, found in status.items() if names[inode] >= found.st_nlink)
+
+
+def _files(path: Path) -> Iterator[os.stat_result]:
+    """Yield what each name of a file below `path` says, following no link."""
+    folders = [path]
+    if not path.is_dir() or path.is_symlink():
+        folders = []
+        try:
+            yield path.lstat()
+        except FileNotFoundError:
+            return
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        # An entry's own cached look knows no number of links on some systems.
+                        yield os.stat(entry.path, follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+
+
+_SHOWN = 5
+
+
+class Reference(NamedTuple):
+    """A run that needs a checkpoint of another one.
+
+    Attributes:
+        uid: The run's.
+        name: The run's.
+        owner: The uid of the run whose checkpoint it is.
+        checkpoint: Its directory, relative to the folder of all runs.
+        role: What for: `start`, its first network, or `opponent`, of an evaluator.
+    """
+
+    uid: str
+    name: str
+    owner: str
+    checkpoint: str
+    role: str
+
+
+def references(runs_dir: Path) -> list[Reference]:
+    """List what runs need of other runs, as their journals say before their first iteration."""
+    return sorted({found for file in journals(runs_dir) for found in _references(file)})
+
+
+def needing(runs_dir: Path, uids: Collection[str]) -> list[Reference]:
+    """List what runs beyond `uids` need of these."""
+    return [
+        found for found in references(runs_dir) if found.owner in uids and found.uid not in uids
+    ]
+
+
+def what_breaks(found: Collection[Reference]) -> str:
+    """Say in words which runs lose what, while the runs that they need are away."""
+    lines = [
+        f"run {one.uid} ({one.name}) "
+        + (
+            f"started from {one.checkpoint}: without it, it cannot be verified, nor resumed before "
+            "its own first checkpoint"
+            if one.role == "start"
+            else f"is evaluated against {one.checkpoint}: without it, it cannot be resumed or "
+            "verified"
+        )
+        for one in list(found)[:_SHOWN]
+    ]
+    more = len(found) - _SHOWN
+    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _references(file: JournalFile) -> Iterator[Reference]:
+    name = file.uid
+    try:
+        for record in records(file.path):
+            match record:
+                case {"kind": "header"}:
+                    if isinstance(record.get("name"), str):
+                        name = record["name"]
+                    yield from _reference(file.uid, name, record.get("parent"), "start")
+                case {"kind": "event", "name": "opponent", "payload": {"checkpoint": path}}:
+                    yield from _reference(file.uid, name, path, "opponent")
+                case {"kind": "payload" | "end"}:
+                    return  # an attempt names its opponents before it trains
+                case _:
+                    pass
+    except OSError:
+        return
+
+
+def _reference(uid: str, name: str, path: Any, role: str) -> Iterator[Reference]:
+    parts = PurePosixPath(path).parts if isinstance(path, str) else ()
+    if len(parts) > 1 and parts[0] != uid:
+        yield Reference(uid, name, parts[0], str(path), role)

@@ -8,8 +8,8 @@ import pytest
 
 from jaxpot.checkpoints import list_checkpoints, newest_whole
 from jaxpot.checkpoints.collect import Rule, collectable, left_behind
-from jaxpot.exchange.copying import copy_tree
 from jaxpot.spec import Best
+from jaxpot.store.exchange.copying import copy_tree
 
 from .conftest import PERIODIC, Run, a_state
 

@@ -16,12 +16,11 @@ from typing import Literal, NamedTuple
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
-from jaxpot.exchange.copying import copy_tree
-from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
 from jaxpot.paths import sync
 from jaxpot.store import delivery
 from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
+from jaxpot.store.exchange.copying import common_lines, copy_tree, copy_whole_lines, whole_size
 from jaxpot.store.forms import completed
 from jaxpot.store.history import read_first, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.events import Log, read_log
-from jaxpot.exchange.journals import Imported, only_annotated, replace_journal, staging
-from jaxpot.exchange.places import EVENTS
+from jaxpot.store.exchange.event_files import EVENTS, Log, read_log
+from jaxpot.store.exchange.journals import Imported, only_annotated, replace_journal, staging
 from jaxpot.store.fields import number
 from jaxpot.store.history import read_header, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
