@@ -137,7 +137,7 @@ class Batch:
             self._insert_lists(connection, due)
 
     def _due(self, connection: duckdb.DuckDBPyConnection, ended: Collection[int]) -> list[int]:
-        """Give the runs whose unsorted points, stored ones and new ones, are worth sorting."""
+        """Return the runs whose unsorted points, stored ones and new ones, are worth sorting."""
         points = Counter(dict.fromkeys(ended, 0))
         for run_id, count in zip(self.run_id, self.count, strict=True):
             points[run_id] += count

@@ -1,6 +1,6 @@
-"""Queries that have names: those of `jaxpot/store/queries`, and the user's own.
+"""Named queries, shipped in `jaxpot/store/queries` or written by the user, and query parameters.
 
-The comment that a query begins with describes it: a line, and a line for each parameter.
+The comment at the start of a query describes it: one line, then one line per parameter.
 
     -- A metric of a run, by iteration.
     --
@@ -32,7 +32,7 @@ _PARAMETER = re.compile(r"\$(\w+)(?: = (.*?))?: (.*)")
 
 
 class Parameter(NamedTuple):
-    """A parameter as a query's header declares it; `default` is written as `-p` has it."""
+    """A parameter declared in a query's header; `default` is text, as given with `-p`."""
 
     name: str
     default: str | None
@@ -40,7 +40,7 @@ class Parameter(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A query, and what its header says about it."""
+    """A query and the contents of its header."""
 
     name: str
     summary: str
@@ -49,7 +49,7 @@ class Query(NamedTuple):
     source: str
 
     def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the parameters' values: those that are given, and else the defaults."""
+        """Return the parameters' values: the given ones, and defaults for the rest."""
         defaults = {
             parameter.name: read_value(parameter.name, parameter.default)
             for parameter in self.parameters
@@ -59,7 +59,7 @@ class Query(NamedTuple):
 
 
 def parse_query(sql: str, *, name: str = "", source: str = "") -> Query:
-    """Read the header of a query; a query without one is one without defaults."""
+    """Read the header of a query; without a header, parameters have no defaults."""
     lines = [line.removeprefix("--").strip() for line in _header(sql)]
     declared = (_PARAMETER.fullmatch(line) for line in lines)
     parameters = tuple(Parameter(*found.groups()) for found in declared if found)
@@ -68,10 +68,10 @@ def parse_query(sql: str, *, name: str = "", source: str = "") -> Query:
 
 
 def named_queries(folder: Path | None = None) -> dict[str, Query]:
-    """Give every query that has a name, by name; the user's own count before those shipped.
+    """Return all named queries; the user's own replace shipped ones of the same name.
 
     Args:
-        folder: The user's own; `queries` in the current folder by default.
+        folder: The folder of the user's queries; by default `queries` in the current folder.
 
     Raises:
         UserError: one of the user's own cannot be read.
@@ -84,10 +84,10 @@ def named_queries(folder: Path | None = None) -> dict[str, Query]:
 
 
 def find_query(text: str, folder: Path | None = None) -> Query:
-    """Give the query that a text is, or that it names when it is a single word.
+    """Return the query with this text, or, for a single word, the query with this name.
 
     Raises:
-        UserError: it is a word that names no query.
+        UserError: No query has this name.
     """
     word = _WORD.fullmatch(text)
     if word is None:
@@ -126,10 +126,10 @@ _SHOWN_CANDIDATES = 5
 
 
 def parse_parameters(assignments: Sequence[str]) -> dict[str, str]:
-    """Take apart `NAME=VALUE`, the last one of a name counting.
+    """Parse `NAME=VALUE` assignments; the last one for a name wins.
 
     Raises:
-        UserError: one has no name, or no `=`.
+        UserError: An assignment has no name or no `=`.
     """
     found: dict[str, str] = {}
     for assignment in assignments:
@@ -141,10 +141,10 @@ def parse_parameters(assignments: Sequence[str]) -> dict[str, str]:
 
 
 def read_value(name: str, text: str) -> Any:
-    """Give what a user means by the text of a parameter's value.
+    """Parse the text of a parameter's value.
 
-    `null` is NULL, what TOML takes for a scalar or a list of them is that, anything else is the
-    text itself; what is a word for a run stays one, even if it looks like a number.
+    `null` is NULL, and a TOML scalar or list of scalars has its TOML value. Anything else is text,
+    and so is a word that selects a run, even if it looks like a number.
     """
     if text == "null":
         return None
@@ -166,23 +166,23 @@ def read_value(name: str, text: str) -> Any:
 def resolve_runs(
     parameters: Mapping[str, Any], connection: duckdb.DuckDBPyConnection
 ) -> dict[str, Any]:
-    """Replace words for runs by uids.
+    """Replace words that select runs by uids.
 
-    The parameter `run`, and a text that begins with `run:`, is a word for one run; the parameter
-    `runs`, and a text that begins with `runs:`, is a list of words, or words parted by commas, and
-    becomes a list of uids in which a name or a tag stands for every run that has it.
+    The parameter `run`, and text that starts with `run:`, selects one run. The parameter `runs`,
+    and text that starts with `runs:`, is a list of words or words separated by commas; it becomes a
+    list of uids, in which a name or a tag selects every run that has it.
 
     Raises:
-        UserError: a word finds no run, or is the start of several.
+        UserError: A word selects no run, or is the start of several uids.
     """
     return {name: _resolved(name, value, connection) for name, value in parameters.items()}
 
 
 def uids_of(word: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Give the uids of every run that a word means, the newest first, at least one.
+    """Return the uids of all runs that a word selects, newest first, at least one.
 
     Raises:
-        UserError: it finds no run, or is the start of several.
+        UserError: The word selects no run, or is the start of several uids.
     """
     rows = connection.execute("SELECT uid, found_by FROM find_runs($word)", {"word": word})
     found = rows.fetchall()

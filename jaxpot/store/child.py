@@ -1,9 +1,9 @@
-"""The process beside a run that brings its journal into the database.
+"""The process that ingests a run's journal into the database while the run is going on.
 
     python -m jaxpot.store.child --runs-dir DIR
 
-It ingests every few seconds, at the lowest priority, and once more when its stdin closes, which
-also happens when the run is killed. What went wrong in its last ingest it prints at the end.
+It ingests every few seconds at the lowest priority, and a last time when its stdin closes, which
+also happens when the run is killed. At its end it prints what its last ingest could not do.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from jaxpot.store.ingest import ingest
 from jaxpot.store.launch import INTERVAL_SECONDS
 from jaxpot.store.runs import is_running, journals
 
-_WAIT_SECONDS = 1.0  # at a run's end, its user waits for this
+_WAIT_SECONDS = 1.0  # the user waits for this when the run ends
 _NICENESS = 19
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Ingest until stdin closes; 1 when the last ingest left something undone."""
+    """Ingest until stdin closes; return 1 if the last ingest is incomplete."""
     parser = argparse.ArgumentParser(prog="python -m jaxpot.store.child")
     parser.add_argument("--runs-dir", type=Path, required=True)
     parser.add_argument("--interval", type=float, default=INTERVAL_SECONDS)

@@ -1,7 +1,6 @@
-"""How far a run's records have come in each of its sinks: one small file a sink, in its folder.
+"""How far a run's records are delivered to each sink: one small file per sink in the run's folder.
 
-The process that delivers writes it, whoever wants to know reads it, and a lock keeps two processes
-from delivering to one sink.
+The delivering process writes the file. A lock keeps two processes from delivering to one sink.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from jaxpot.store.locking import FileLock
 
 FOLDER = "sinks"
 BUSY = 75
-"""Exit status of a process that found another one delivering."""
+"""Exit status of a process that finds another one delivering to its sink."""
 
 _VERSION = 1
 
 
 @attrs.frozen(kw_only=True)
 class Delivery:
-    """What one sink has.
+    """The progress of one sink.
 
     Attributes:
-        config: The sink's table; with another one everything is delivered anew.
-        offset: Of the journal, from which on everything has to be delivered (again).
-        attempt: Number of the attempt that `offset` is in.
+        config: The sink's table in the spec; if it changes, everything is delivered again.
+        offset: The byte of the journal from which on everything has to be delivered (again).
+        attempt: The attempt that `offset` is in.
         iteration: The first iteration that is delivered from `offset` on.
-        done: Iterations that the sink has in all.
-        end: Up to where the journal was delivered.
-        state: Whether it is on its way, up to date, or was given up.
-        error: What keeps it from going on; None for nothing.
+        done: The number of iterations that the sink has.
+        end: The byte up to which the journal is delivered.
+        state: Delivering, up to date, or given up.
+        error: The problem that stops it, if any.
     """
 
     config: Mapping[str, Any]
@@ -48,7 +47,7 @@ class Delivery:
     error: str | None = None
 
     def write(self, run_dir: Path, name: str) -> None:
-        """Replaces what the file of the sink `name` says."""
+        """Write the file of the sink `name`."""
         path = _path(run_dir, name)
         path.parent.mkdir(exist_ok=True)
         said = {"version": _VERSION, **attrs.asdict(self, recurse=False)}
@@ -56,7 +55,7 @@ class Delivery:
 
 
 def read_delivery(run_dir: Path, name: str) -> Delivery | None:
-    """Returns what the sink `name` has; None where nothing, or nothing readable, is known."""
+    """Read the progress of the sink `name`; None if there is no readable file."""
     try:
         data = json.loads(_path(run_dir, name).read_bytes())
         if data.pop("version") != _VERSION:
@@ -67,14 +66,14 @@ def read_delivery(run_dir: Path, name: str) -> Delivery | None:
 
 
 def delivery_lock(run_dir: Path, name: str) -> FileLock:
-    """Returns the lock that whoever delivers to the sink `name` holds."""
+    """Return the lock of the process that delivers to the sink `name`."""
     path = _path(run_dir, name)
     path.parent.mkdir(exist_ok=True)
     return FileLock(path.with_suffix(".lock"))
 
 
 def sink_folder(run_dir: Path, name: str) -> Path:
-    """Returns the folder that is the sink's own; it is not made."""
+    """Return the sink's folder, without creating it."""
     return run_dir / FOLDER / name
 
 

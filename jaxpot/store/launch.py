@@ -1,4 +1,4 @@
-"""Starting the processes beside the user's: one ingests beside a run, one sorts what is over."""
+"""Start and stop the process that ingests while a run is going on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERVAL_SECONDS = 10.0
 
 
 class IngestChild:
-    """A handle on the process; keep it for as long as the run writes."""
+    """A handle on the ingesting process; keep it for as long as the run writes."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
@@ -24,10 +24,9 @@ class IngestChild:
         return self._process.pid
 
     def stop(self, timeout: float = 30.0) -> str | None:
-        """Have it ingest what is left and end; give what it could not do, or None.
+        """Let it ingest the rest and end; return a message if that is incomplete, else None.
 
-        One that takes longer than `timeout` seconds is killed, which loses nothing: the next
-        reader ingests the rest.
+        After `timeout` seconds it is killed. Nothing is lost: the next reader ingests the rest.
         """
         import subprocess
 

@@ -1,4 +1,4 @@
-"""Running a user's SQL: what is wrong with it in one clear error, values that Python can hold."""
+"""Run a user's SQL: check parameters, translate errors, convert types for Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FETCHED_ROWS = 10_000
 
 
 class QueryResult:
-    """The answer to a query, read as far as it is asked for."""
+    """The result of a query; rows are fetched as they are needed."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         self._connection = connection
@@ -27,7 +27,7 @@ class QueryResult:
         self.types: list[str] = [str(column[1]) for column in described]
 
     def all(self) -> list[tuple[Any, ...]]:
-        """Give every row that is left."""
+        """Return all remaining rows."""
         return list(self)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -50,17 +50,17 @@ def run_query(
     path: Path,
     parameters: Mapping[str, Any] | None = None,
 ) -> QueryResult:
-    """Run a query, or several parted by semicolons, and give the last one's answer.
+    """Run a query, or several separated by semicolons, and return the last result.
 
     Args:
         connection: An open database.
         query: The SQL.
-        path: The database file, for errors about it.
-        parameters: Values of the query's parameters, `$name`, which are bound, never pasted.
+        path: The database file, for error messages.
+        parameters: Values of the query's `$name` parameters; they are bound, never pasted.
 
     Raises:
-        QueryError: the query is wrong, or asks for what it may not have.
-        StoreError: the database is damaged.
+        QueryError: The query is wrong, or not allowed.
+        StoreError: The database is damaged.
     """
     import duckdb
 
@@ -87,10 +87,10 @@ def write_parquet(
     path: Path,
     parameters: Mapping[str, Any] | None = None,
 ) -> int:
-    """Write a query's answer to a Parquet file; give the number of its rows.
+    """Write a query's result to a Parquet file; return the number of rows.
 
     Raises:
-        QueryError: the query is wrong, or `target` cannot be written.
+        QueryError: The query is wrong, or `target` cannot be written.
     """
     import duckdb
 
@@ -109,10 +109,10 @@ def write_parquet(
 
 
 def parameters_of(connection: duckdb.DuckDBPyConnection, query: str, *, path: Path) -> list[str]:
-    """Give the names of a query's parameters, in order of the alphabet.
+    """Return the names of a query's parameters, sorted.
 
     Raises:
-        QueryError: the query is wrong.
+        QueryError: The query is wrong.
     """
     import duckdb
 
@@ -130,20 +130,20 @@ def last_relation(
     parameters: Mapping[str, Any],
     intervals: bool = True,
 ) -> tuple[duckdb.DuckDBPyRelation, list[tuple[str, str]]]:
-    """Give a query's answer, not read yet, and its columns' names and types.
+    """Return a query's result as a relation, and its columns' names and types.
 
-    Every name is there once. A time with a zone is given in UTC, without the zone, for DuckDB would
-    give it in the machine's; its type is said as it was.
+    Names are made unique. A time with a zone becomes UTC without a zone, because DuckDB would use
+    the machine's zone; the returned type is the original one.
 
     Args:
         connection: An open database.
         query: The SQL.
-        path: The database file, for errors about it.
+        path: The database file, for error messages.
         parameters: Values of the query's parameters.
-        intervals: Whether who takes the answer knows intervals; else they are text.
+        intervals: Whether to keep intervals; otherwise they become text.
 
     Raises:
-        QueryError: the query is wrong.
+        QueryError: The query is wrong.
     """
     import duckdb
 
@@ -152,7 +152,7 @@ def last_relation(
         check_names(statements, parameters)
         for statement in statements[:-1]:
             connection.execute(statement, own_parameters(statement, parameters))
-        # A relation refuses where an answer from before is not read to its end.
+        # DuckDB refuses a relation while an earlier result is not read to its end.
         connection.execute("SELECT 1").fetchall()
         last, own = statements[-1], own_parameters(statements[-1], parameters)
         relation = connection.sql(last.query, params=own)
@@ -166,7 +166,7 @@ def last_relation(
 
 
 def wrong(error: duckdb.Error, path: Path) -> UserError:
-    """Give what an error of a query means to a user."""
+    """Translate a DuckDB error of a query into an error for the user."""
     import duckdb
 
     meaning = errors.translated(error, path)
@@ -186,11 +186,11 @@ class QueryError(UserError):
 
 
 def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> list[duckdb.Statement]:
-    """Give the statements of a query, at least one.
+    """Parse a query into its statements, at least one.
 
     Raises:
-        QueryError: it is empty, or no text.
-        duckdb.Error: it is no SQL.
+        QueryError: It is empty, or not UTF-8.
+        duckdb.Error: It is not valid SQL.
     """
     try:
         query.encode()
@@ -203,24 +203,24 @@ def parsed(connection: duckdb.DuckDBPyConnection, query: str) -> list[duckdb.Sta
 
 
 def names_in(statements: Sequence[duckdb.Statement]) -> list[str]:
-    """Give the names of the parameters, in order of the alphabet."""
+    """Return the names of the parameters, sorted."""
     return sorted({name for statement in statements for name in statement.named_parameters})
 
 
 def own_parameters(
     statement: duckdb.Statement, parameters: Mapping[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Give the parameters that a statement has, for DuckDB refuses others."""
+    """Return the parameters that a statement uses; DuckDB refuses others."""
     if not statement.named_parameters:
         return None
     return {name: (parameters or {})[name] for name in statement.named_parameters}
 
 
 def check_names(statements: Sequence[duckdb.Statement], given: Mapping[str, Any]) -> None:
-    """Hold the parameters that are given to those that there are.
+    """Check that the given parameters are those of the statements.
 
     Raises:
-        QueryError: one has no value, or is not there.
+        QueryError: A parameter has no value, or is unknown.
     """
     names = names_in(statements)
     if any(name.isdigit() for name in names):
@@ -239,7 +239,7 @@ def check_names(statements: Sequence[duckdb.Statement], given: Mapping[str, Any]
 def selected(
     query: str, described: Sequence[Sequence[Any]], shown: Callable[[str, str], str]
 ) -> str:
-    """Give the query with each column as `shown(column, type)` has it, under its own name."""
+    """Wrap a query so that each column becomes `shown(column, type)`, under the same name."""
     names = [f"c{index}" for index in range(len(described))]
     columns = ", ".join(
         f"{shown(name, str(kind))} AS {quoted(label)}"
@@ -250,29 +250,29 @@ def selected(
 
 
 def is_zoned(kind: str) -> bool:
-    """Say whether a type is, or has in it, a time with a zone."""
+    """Return whether a type is or contains a time with a zone."""
     return "WITH TIME ZONE" in kind
 
 
 def zone_as_text(column: str, kind: str) -> str:
-    """Show zoned times as text: DuckDB's client needs pytz for them."""
+    """Convert times with a zone to text, because DuckDB's client needs pytz for them."""
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime({column} AT TIME ZONE 'UTC', '{_ISO}')"
     return f"CAST({column} AS VARCHAR)" if is_zoned(kind) else column
 
 
 def in_utc(column: str, kind: str) -> str:
-    """Show a time with a zone in UTC, without the zone."""
+    """Convert a time with a zone to UTC without a zone."""
     return f"{column} AT TIME ZONE 'UTC'" if kind == "TIMESTAMP WITH TIME ZONE" else column
 
 
 def in_utc_without_intervals(column: str, kind: str) -> str:
-    """Show intervals as text, too."""
+    """Convert intervals to text, and times as `in_utc` does."""
     return f"CAST({column} AS VARCHAR)" if kind == "INTERVAL" else in_utc(column, kind)
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Give names in which a repeated one has a number after it, as an object's keys need."""
+    """Append a number to repeated names, so that they can be keys of an object."""
     chosen: dict[str, None] = {}
     for name in names:
         numbered = (f"{name}_{number}" for number in count(1))
@@ -281,5 +281,5 @@ def unique(names: Iterable[str]) -> list[str]:
 
 
 def quoted(name: str) -> str:
-    """Give a name as SQL writes it, whatever is in it."""
+    """Quote a name for SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,6 +1,7 @@
--- The tables of the database. Every row but journal_pos derives from the journals, the ids too, so that
--- `jaxpot rebuild` gives the same rows. Times are UTC. docs/store.md describes each column.
--- A change here needs a new SCHEMA_VERSION, and older databases are made again from their journals.
+-- The tables. Every row derives from the journals, ids included, so `jaxpot rebuild` makes the same
+-- rows again (only journal_pos and the numbers of parts depend on when they were read). Times are UTC.
+-- docs/store.md describes each column. After a change here, increase SCHEMA_VERSION: older databases
+-- are then rebuilt from their journals.
 
 CREATE TABLE meta (
     schema_version INTEGER NOT NULL

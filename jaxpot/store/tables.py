@@ -1,6 +1,6 @@
-"""The tables' columns, and how rows get into a table.
+"""The columns of the tables, read from schema.sql, and insertion by column.
 
-`executemany` costs a thousand times more than handing DuckDB whole columns.
+`executemany` takes a thousand times longer than passing whole columns to DuckDB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @cache
 def columns_of(table: str) -> dict[str, str]:
-    """Give a table's columns and their types, in order, as schema.sql has them."""
+    """Return a table's columns and their types, in order."""
     return {name: kind for name, kind, *_ in _columns(table)}
 
 
@@ -27,12 +27,12 @@ def stored_of(table: str) -> list[str]:
 
 @cache
 def required_of(table: str) -> frozenset[str]:
-    """Give a table's columns that are never NULL."""
+    """Return the columns of a table that are never NULL."""
     return frozenset(name for name, _, *rest in _columns(table) if rest == ["NOT NULL"])
 
 
 def table_names() -> list[str]:
-    """Give the tables that schema.sql makes."""
+    """Return the names of all tables."""
     return [piece.partition(" ")[0] for piece in _schema().split("CREATE TABLE ")[1:]]
 
 
@@ -48,7 +48,7 @@ def insert_rows(
 def insert_lists(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[list[Any]]
 ) -> None:
-    """Insert rows by their columns, as `insert_rows` does."""
+    """Insert rows given as columns; see `insert_rows`."""
     connection.execute(_insertion(table), list(columns))
 
 

@@ -1,8 +1,8 @@
-"""The trash: runs that were removed, each whole, to be restored or deleted for good.
+"""Remove runs to the trash, restore them, delete them for good, and find what would miss them.
 
-A run goes to `.trash/` and comes back by one rename, so at no moment is it in both places or in
-neither. Nothing but the file system remembers it: the database forgets a run whose folder is gone
-and takes one in that is back.
+One rename moves a run to `.trash/` or back, so it is always in exactly one place. Only the file
+system knows about the trash: the database drops a run whose folder is gone, and ingests it again
+when it is back.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxpot.store.runs import JournalFile, RunLock, RunRef, journals, run_dir
 
 TRASH_NAME = ".trash"
 
-_AGAIN = "~"  # not in a uid: the folder of one that was removed, imported and removed again
+_AGAIN = "~"  # not in a uid; for a run that was removed, imported and removed again
 _PURGING = ".purging-"
 
 
@@ -36,11 +36,11 @@ class Trashed(NamedTuple):
 
 
 def remove(runs_dir: Path, ref: RunRef) -> Trashed:
-    """Move a run to the trash, under its lock: nobody can start it meanwhile.
+    """Move a run to the trash, under its lock, so that it cannot be started at the same time.
 
     Raises:
-        RunLockedError: it is running.
-        OSError: it cannot be moved.
+        RunLockedError: It is running.
+        OSError: It cannot be moved.
     """
     trash = runs_dir / TRASH_NAME
     with RunLock(ref.path):
@@ -55,15 +55,15 @@ def remove(runs_dir: Path, ref: RunRef) -> Trashed:
 
 
 def trashed(runs_dir: Path) -> list[Trashed]:
-    """List the runs in the trash, the one that was removed last first."""
+    """List the runs in the trash, last removed first."""
     return sorted(_all_trashed(runs_dir), key=lambda run: (run.removed, run.uid), reverse=True)
 
 
 def find_trashed(runs_dir: Path, selector: str) -> Trashed:
-    """Find a run in the trash: by uid, `latest` (removed last), name or the start of one uid.
+    """Find a run in the trash by uid, `latest` (last removed), name, or the start of one uid.
 
     Raises:
-        UserError: none answers to it, or several do; they are listed.
+        UserError: No run matches, or several do; they are listed.
     """
     runs = trashed(runs_dir)
     if not runs:
@@ -88,7 +88,7 @@ def restore(runs_dir: Path, run: Trashed) -> RunRef:
     """Move a run back from the trash.
 
     Raises:
-        UserError: there is a run of that uid, or it is not in the trash any more.
+        UserError: There is a run with this uid, or it is no longer in the trash.
     """
     target = run_dir(runs_dir, run.uid)
     taken = f"run {run.uid} cannot be restored: there is one of that uid in {runs_dir}"
@@ -106,16 +106,16 @@ def restore(runs_dir: Path, run: Trashed) -> RunRef:
 
 
 def purge(runs_dir: Path, runs: Iterable[Trashed]) -> int:
-    """Delete runs in the trash for good, and what an interrupted purge left; give bytes freed."""
+    """Delete runs in the trash, and the rest of interrupted purges; return the bytes freed."""
     trash = runs_dir / TRASH_NAME
     doomed = list(leftovers(runs_dir))
     for run in runs:
-        # From here it cannot be restored: half of a run is none.
+        # From here on it cannot be restored: a half-deleted run is not a run.
         gone = trash / f"{_PURGING}{run.uid}-{secrets.token_hex(4)}"
         try:
             run.path.rename(gone)
         except FileNotFoundError:
-            continue  # restored or purged meanwhile
+            continue  # restored or purged in the meantime
         doomed.append(gone)
     freed = freed_bytes(doomed)
     for path in doomed:
@@ -126,7 +126,7 @@ def purge(runs_dir: Path, runs: Iterable[Trashed]) -> int:
 
 
 def leftovers(runs_dir: Path) -> Iterator[Path]:
-    """Yield what interrupted purges left."""
+    """Yield the folders that interrupted purges did not finish deleting."""
     yield from sorted((runs_dir / TRASH_NAME).glob(f"{_PURGING}*"))
 
 
@@ -143,14 +143,14 @@ def _all_trashed(runs_dir: Path) -> Iterator[Trashed]:
 def _trashed(path: Path) -> Trashed:
     uid = path.name.partition(_AGAIN)[0]
     name = (read_header(path / JOURNAL_NAME) or {}).get("name")
-    # A rename changes the folder's own record in the file system, and nothing in it.
+    # The rename set the ctime of the folder, and changed nothing in it.
     return Trashed(uid, name if isinstance(name, str) else uid, path, path.stat().st_ctime)
 
 
 def freed_bytes(paths: Iterable[Path]) -> int:
-    """Count the bytes that deleting files and folders together gives back.
+    """Count the bytes that deleting files and folders together would free.
 
-    Checkpoints share files by hard links, and a file is gone with its last name only.
+    Checkpoints share files by hard links; a file's space is free once all its links are deleted.
     """
     names: Counter[tuple[int, int]] = Counter()
     status: dict[tuple[int, int], os.stat_result] = {}
@@ -163,7 +163,7 @@ def freed_bytes(paths: Iterable[Path]) -> int:
 
 
 def _files(path: Path) -> Iterator[os.stat_result]:
-    """Yield what each name of a file below `path` says, following no link."""
+    """Yield the status of every file in and below `path`, without following links."""
     folders = [path]
     if not path.is_dir() or path.is_symlink():
         folders = []
@@ -178,24 +178,24 @@ def _files(path: Path) -> Iterator[os.stat_result]:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(Path(entry.path))
                     else:
-                        # An entry's own cached look knows no number of links on some systems.
+                        # On some systems, the entry's cached status lacks the number of links.
                         yield os.stat(entry.path, follow_symlinks=False)
         except FileNotFoundError:
-            continue  # deleted meanwhile
+            continue  # deleted in the meantime
 
 
 _SHOWN = 5
 
 
 class Reference(NamedTuple):
-    """A run that needs a checkpoint of another one.
+    """A run's need for a checkpoint of another run.
 
     Attributes:
-        uid: The run's.
-        name: The run's.
-        owner: The uid of the run whose checkpoint it is.
-        checkpoint: Its directory, relative to the folder of all runs.
-        role: What for: `start`, its first network, or `opponent`, of an evaluator.
+        uid: The uid of the run.
+        name: The name of the run.
+        owner: The uid of the other run.
+        checkpoint: The checkpoint's directory, relative to the folder of all runs.
+        role: `start` (its first network) or `opponent` (of an evaluator).
     """
 
     uid: str
@@ -206,19 +206,19 @@ class Reference(NamedTuple):
 
 
 def references(runs_dir: Path) -> list[Reference]:
-    """List what runs need of other runs, as their journals say before their first iteration."""
+    """List the checkpoints of other runs that runs need, from their journals."""
     return sorted({found for file in journals(runs_dir) for found in _references(file)})
 
 
 def needing(runs_dir: Path, uids: Collection[str]) -> list[Reference]:
-    """List what runs beyond `uids` need of these."""
+    """List the checkpoints of the runs `uids` that other runs need."""
     return [
         found for found in references(runs_dir) if found.owner in uids and found.uid not in uids
     ]
 
 
 def what_breaks(found: Collection[Reference]) -> str:
-    """Say in words which runs lose what, while the runs that they need are away."""
+    """Describe what runs cannot do while the runs that they need are gone."""
     lines = [
         f"run {one.uid} ({one.name}) "
         + (

@@ -1,6 +1,6 @@
--- What people ask: rows that count, of every run, by names.
+-- Views for people: the live rows of every run, by name.
 
--- A row counts while its iter is below every later attempt's start_iter.
+-- A row is live if its iter is below the start_iter of every later attempt.
 CREATE VIEW spans AS
 SELECT
     run_id,
@@ -56,7 +56,7 @@ FROM (
 ) AS m
 JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until;
 
--- NaN sorts above every number, so it would be everybody's best.
+-- NaN sorts above every number, so without the filter it would be every run's maximum.
 CREATE VIEW summary AS
 SELECT
     r.uid,
@@ -103,7 +103,7 @@ WHERE p.min IS NOT NULL
 GROUP BY r.uid, r.name, k.name;
 
 -- The league grows after the checkpoint of an iteration, so a resume from that checkpoint repeats
--- it: of what several attempts recorded under one iteration, the newest one's counts.
+-- it. If several attempts recorded an iteration, the newest attempt's rows are used.
 CREATE VIEW standings AS
 SELECT r.uid, r.name AS run, l.iter, l.name, l.place, l.score, l.rollouts, l.active
 FROM league_standings AS l
@@ -127,7 +127,7 @@ JOIN runs AS r ON r.run_id = e.run_id
 WHERE e.kind IN ('league_add', 'league_archive', 'league_drop', 'league_recall', 'league_release')
 QUALIFY e.attempt = max(e.attempt) OVER (PARTITION BY r.uid, e.iter, e.kind, e.payload->>'$.name');
 
--- Gates as they were judged last: by the newest attempt, or by what judged several seeds' runs since.
+-- The latest verdict on each gate: by the newest attempt, or by a later judgement over several seeds.
 CREATE VIEW gates AS
 SELECT
     r.uid,

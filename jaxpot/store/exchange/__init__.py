@@ -1,1 +1,1 @@
-"""Runs in other programs' forms, and other programs' and machines' runs as ours."""
+"""Export runs for other programs, and import runs of other programs and machines."""

@@ -1,4 +1,4 @@
-"""Copying what comes from elsewhere: plain files, and no links."""
+"""Copy files of foreign runs, plain files only, and copy and compare journals by lines."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _CHUNK = 1 << 20
 
 
 def copy_tree(source: Path, target: Path, *, skip: Collection[str] = ()) -> int:
-    """Copy the files below a folder into another, hard links as such; give how many were left out.
+    """Copy the files below a folder, keeping hard links; return how many were left out.
 
-    Links and other odd files are left out, and so is what has a name that starts with a dot: it is
-    being written or deleted.
+    Links and special files are left out, and so are names that start with a dot: those are being
+    written or deleted.
 
     Args:
         source: The folder.
-        target: A folder that exists.
-        skip: Names in `source` itself that are not copied.
+        target: An existing folder.
+        skip: Names directly in `source` that are not copied.
     """
     first: dict[tuple[int, int], Path] = {}
     left_out = 0
@@ -52,10 +52,10 @@ def copy_tree(source: Path, target: Path, *, skip: Collection[str] = ()) -> int:
 
 
 def opened_plainly(path: Path) -> IO[bytes]:
-    """Open a file that is one, and is not reached by a link.
+    """Open a plain file, without following a link.
 
     Raises:
-        UserError: it is none.
+        UserError: It is not a plain file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -65,10 +65,10 @@ def opened_plainly(path: Path) -> IO[bytes]:
 
 
 def copy_whole_lines(source: Path, target: Path) -> None:
-    """Copy a journal up to its last newline: what follows it is a line that was being written.
+    """Copy a journal up to its last newline; a line that follows was still being written.
 
     Raises:
-        UserError: it is no plain file.
+        UserError: It is not a plain file.
     """
     kept = 0
     with opened_plainly(source) as lines, target.open("xb") as file:
@@ -83,7 +83,7 @@ def copy_whole_lines(source: Path, target: Path) -> None:
 
 
 def common_lines(a: Path, b: Path) -> int:
-    """Give the number of bytes, in whole lines, that two journals begin with alike."""
+    """Return the length in bytes of the whole lines that two journals start with in common."""
     done = line_end = 0
     with a.open("rb") as first, b.open("rb") as second:
         while True:
@@ -98,7 +98,7 @@ def common_lines(a: Path, b: Path) -> int:
 
 
 def _alike(x: bytes, y: bytes) -> int:
-    """Give how many bytes two texts begin with alike."""
+    """Return the length of the common prefix of two texts."""
     if x == y:
         return len(x)
     low, high = 0, min(len(x), len(y))
@@ -109,7 +109,7 @@ def _alike(x: bytes, y: bytes) -> int:
 
 
 def whole_size(path: Path) -> int:
-    """Give the size of a journal's whole lines."""
+    """Return the size of a journal's whole lines."""
     with path.open("rb") as file:
         return _end_of_lines(file)
 

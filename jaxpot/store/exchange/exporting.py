@@ -1,4 +1,4 @@
-"""Runs as their journals have them: JSON lines, and TensorBoard's event files."""
+"""Export runs: JSON lines and event files from journals, Parquet and CSV from tables."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from jaxpot.store import Store
 
 Wanted = Callable[[str], bool]
-"""Says whether a key is wanted."""
+"""Returns whether to export a key."""
 
-_MEANT = ("checkpoint", "expect")  # parts of a spec that a sink understands
+_MEANT = ("checkpoint", "expect")  # parts of a spec that a sink interprets
 _FIELDS = ("attempt", "iter", "time", "digest")
 
 
 def json_lines(refs: Sequence[RunRef], wanted: Wanted) -> Iterator[str]:
-    """Yield an object for each live iteration: run, attempt, iteration, time, digest and values.
+    """Yield a line per live iteration: run, attempt, iteration, time, digest and values.
 
     NaN and infinities are strings, as in a journal.
     """
@@ -43,10 +43,10 @@ def json_lines(refs: Sequence[RunRef], wanted: Wanted) -> Iterator[str]:
 def write_json_lines(
     refs: Sequence[RunRef], wanted: Wanted, output: Path, *, force: bool = False
 ) -> list[Path]:
-    """Write runs as JSON lines: all into a file `*.jsonl`, or each into a file of a folder.
+    """Write runs as JSON lines, into one file `*.jsonl` or into a folder with a file per run.
 
     Raises:
-        UserError: a file is there already.
+        UserError: A file already exists.
     """
     each = {output / f"{ref.uid}.jsonl": [ref] for ref in refs}
     files = {output: list(refs)} if output.suffix == ".jsonl" else each
@@ -60,10 +60,10 @@ def write_json_lines(
 
 
 def write_event_files(refs: Sequence[RunRef], wanted: Wanted, output: Path) -> list[Path]:
-    """Write runs for TensorBoard, each into a folder of its own.
+    """Write runs for TensorBoard, each into its own folder.
 
     Raises:
-        UserError: one of the folders is there already: event files in one folder are one run's.
+        UserError: A folder already exists: TensorBoard reads the files of a folder as one run.
     """
     _require_tensorboardx()
     folders = [output / ref.uid for ref in refs]
@@ -101,7 +101,7 @@ def _write_events(ref: RunRef, wanted: Wanted, folder: Path) -> None:
 
 
 def _known_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give a spec, of one that is none of ours (of another program's run) only its values."""
+    """Return a spec; if it is another program's, without the parts that a sink interprets."""
     from jaxpot.spec import SpecError, from_resolved
 
     try:
@@ -112,10 +112,10 @@ def _known_spec(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def matching(keys: Collection[str], globs: Sequence[str]) -> list[str]:
-    """Give the keys that any of `globs` matches, all without globs.
+    """Return the keys that match any of `globs`; without globs, all keys.
 
     Raises:
-        UserError: a glob matches none.
+        UserError: A glob matches no key.
     """
     from fnmatch import fnmatchcase
 
@@ -167,7 +167,7 @@ TABLES: dict[str, str] = {
     "tags": f"{_OF_RUN.format(table='tags')} ORDER BY r.uid, t.tag",
     "notes": f"{_OF_RUN.format(table='notes')} ORDER BY r.uid, t.time",
 }
-"""Each file's query: rows that count, of the chosen runs and keys, in an order that stays."""
+"""The query of each file: the live rows of the chosen runs and keys, in a stable order."""
 
 _OPTIONS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER"}
 
@@ -181,21 +181,23 @@ def write_tables(
     form: str,
     force: bool = False,
 ) -> list[Path]:
-    """Write runs' tables into a folder, or their metrics alone into a file with the form's suffix.
+    """Write the tables of runs into a folder, or only their metrics into one file.
+
+    The output is a file if it has the suffix of the form.
 
     Args:
-        store: Where the runs are.
-        uids: Which runs.
-        keys: Whose values.
+        store: The store with the runs.
+        uids: The runs.
+        keys: The keys whose values are written.
         output: The folder or file.
         form: `parquet` or `csv`.
-        force: Replace files that are there.
+        force: Replace existing files.
 
     Returns:
         The files.
 
     Raises:
-        UserError: one is there already.
+        UserError: A file already exists.
     """
     if output.suffix == f".{form}":
         files = {METRICS: output}
@@ -208,7 +210,7 @@ def write_tables(
         tempfile.TemporaryDirectory(
             prefix=".sorting-", dir=next(iter(files.values())).parent
         ) as room,
-        # The queries are this module's own: nothing that a user gave is part of them.
+        # File access is safe: the queries contain nothing that a user wrote.
         store.reading(allow_files=True) as connection,
     ):
         connection.execute(f"SET temp_directory = {_quoted(Path(room))}")

@@ -1,4 +1,4 @@
-"""Taking in whatever runs a path has: folders, archives, TensorBoard's logs."""
+"""Find and import the runs in a path: folders, archives, journals, TensorBoard logs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO)
 def import_path(
     runs_dir: Path, path: Path, *, update: bool = False, checkpoints: bool = True
 ) -> Iterator[Imported]:
-    """Take in each run that a path has; yield what became of it.
+    """Import each run in a path; yield the result for each.
 
-    A run that cannot be taken in is reported as refused, and stops none of the others. A folder
-    that is passed over is reported as skipped, without a uid.
+    A run that cannot be imported is reported as refused, and the others go on. A folder that is not
+    searched is reported as skipped, without a uid.
 
     Raises:
-        UserError: there is no such path, no run in it, or an archive that is not safe to unpack.
+        UserError: The path does not exist or holds no run, or the archive is not safe to unpack.
     """
     if path.is_dir() or path.name.endswith(".jsonl"):
         yield from _import_folder(runs_dir, path, update=update, checkpoints=checkpoints)
@@ -77,7 +77,7 @@ _SHOWN = 3
 
 
 class Source(NamedTuple):
-    """A folder that holds a run, in jaxpot's form or in TensorBoard's."""
+    """A folder with a run: a journal, or TensorBoard's event files."""
 
     kind: Literal["journal", "tensorboard"]
     folder: Path
@@ -85,27 +85,27 @@ class Source(NamedTuple):
 
 
 class PassedOver(NamedTuple):
-    """Something in a folder that was not looked into."""
+    """A folder or file that was not searched, and why."""
 
     path: Path
     why: str
 
 
 def sources(path: Path, *, called: Path | None = None) -> tuple[list[Source], list[PassedOver]]:
-    """Find the runs in a folder: itself or below, but none within another.
+    """Find the runs in and below a folder, but not inside of other runs.
 
-    Links to folders are followed, each folder is entered once. Hidden folders are not entered:
-    there programs keep what is being made or was removed.
+    Links to folders are followed; each folder is searched once. Hidden folders are not searched:
+    programs keep unfinished and removed things there.
 
     Args:
         path: The folder, or a journal.
-        called: What to call it in an error.
+        called: The name of the folder in error messages.
 
     Returns:
-        The runs, and what was passed over.
+        The runs, and what was not searched.
 
     Raises:
-        UserError: there is none.
+        UserError: There is no run.
     """
     if path.name == JOURNAL_NAME and path.is_file():
         path = path.parent
@@ -122,7 +122,7 @@ def sources(path: Path, *, called: Path | None = None) -> tuple[list[Source], li
 
 
 class _Walk:
-    """A walk over the folders below one."""
+    """A walk over a folder tree."""
 
     def __init__(self, root: Path) -> None:
         self.passed_over: list[PassedOver] = []
@@ -141,7 +141,7 @@ class _Walk:
                 self._pass_over(folder, f"{_MAX_DEPTH} levels or {_MAX_FOLDERS} folders are enough")
                 return
             with os.scandir(folder) as entries:
-                # Links last: a folder is called by its own name where it is in the tree, too.
+                # Links last: a folder that is also in the tree keeps its own name.
                 inside = sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
         except NotADirectoryError:
             return
