@@ -298,6 +298,8 @@ def test_a_slow_query_draws_no_progress_bar(store, read_only):
 
 
 def test_a_reader_cannot_change_settings(store):
-    with database.connect(store.path, read_only=True) as connection:
-        with pytest.raises(duckdb.Error, match="locked"):
-            connection.execute("SET threads = 1")
+    with (
+        database.connect(store.path, read_only=True) as connection,
+        pytest.raises(duckdb.Error, match="locked"),
+    ):
+        connection.execute("SET threads = 1")

@@ -88,7 +88,7 @@ def _records(path: Path, log: Log) -> Iterator[bytes]:
     from tensorboard.compat.tensorflow_stub.errors import DataLossError, OutOfRangeError
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import PyRecordReader_New
 
-    reader = PyRecordReader_New(str(path))
+    reader: Any = PyRecordReader_New(str(path))
     while True:
         try:
             reader.GetNext()
