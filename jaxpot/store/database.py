@@ -180,10 +180,18 @@ def attached(path: Path) -> str:
 
 def _settled(connection: duckdb.DuckDBPyConnection, *, lock: bool) -> duckdb.DuckDBPyConnection:
     """Set what a connection cannot be opened with."""
-    # A query of more than two seconds would draw the bar on stdout, into the answer.
-    connection.execute("SET enable_progress_bar = false")
-    if lock:
-        connection.execute("SET lock_configuration = true")
+    import duckdb
+
+    try:
+        # A query of more than two seconds would draw the bar on stdout, into the answer.
+        connection.execute("SET enable_progress_bar = false")
+        if lock:
+            connection.execute("SET lock_configuration = true")
+    except duckdb.InvalidInputException:
+        # Another thread has the database open, and has locked the settings that both share.
+        if not lock:
+            connection.close()
+            raise
     return connection
 
 
