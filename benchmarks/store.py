@@ -24,13 +24,12 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from jaxpot.store import RunLock, Store, database, unread
-from jaxpot.store.compact import compact
-from jaxpot.store.sorting import sort_all
+from jaxpot.store import RunLock, Store
 
 START = 1_795_000_000.0
 REPEATS = 5
 BLOCK = 5_000
+FOLLOWED = 400
 BIG = "20261123-000000-b16b00"
 
 COUNTS = ("iter", "samples", "episodes", "updates", "league_size", "league_archive_size")
@@ -207,34 +206,37 @@ def ingest_rate(runs_dir: Path, points: int) -> float:
     return points / float(seconds)
 
 
-class Sorting(NamedTuple):
-    """What sorting a run took that was ingested as it went."""
+class Followed(NamedTuple):
+    """What it took to ingest a run while it was written."""
 
     points: int
-    seconds: float
-    bytes_before: int
-    bytes_after: int
-    compact_seconds: float
+    bytes: int
+    median_seconds: float
+    longest_seconds: float
+    last_seconds: float
 
 
-def sorting(runs_dir: Path, iterations: int) -> Sorting:
-    """Ingest a run while it runs, end it, and sort it."""
+def follow(runs_dir: Path, iterations: int) -> Followed:
+    """Ingest a run every `FOLLOWED` iterations, as the process beside a run does every 10 s."""
     folder = runs_dir / BIG
     folder.mkdir(parents=True)
-    with RunLock(folder), (folder / "journal.jsonl").open("wb") as journal:
-        journal.writelines(lines(BIG, 0, iterations))
-        journal.flush()
-        unread.MANY_POINTS, kept = sys.maxsize, unread.MANY_POINTS
-        Store(runs_dir).ingest()
-        unread.MANY_POINTS = kept
-    Store(runs_dir).ingest()
-    path = runs_dir / database.DATABASE_NAME
-    before, began = path.stat().st_size, time.perf_counter()
-    points = sort_all(runs_dir)
-    sorted_at = time.perf_counter()
-    compact(runs_dir, wait=1.0)
-    seconds = time.perf_counter() - sorted_at
-    return Sorting(points, sorted_at - began, before, path.stat().st_size, seconds)
+    store, seconds = Store(runs_dir), []
+
+    def ingest() -> None:
+        began = time.perf_counter()
+        store.ingest()
+        seconds.append(time.perf_counter() - began)
+
+    written = b"".join(lines(BIG, 0, iterations)).splitlines(keepends=True)
+    with (folder / "journal.jsonl").open("wb", buffering=0) as journal:
+        with RunLock(folder):
+            for first in range(0, len(written), FOLLOWED):
+                journal.write(b"".join(written[first : first + FOLLOWED]))
+                if first + FOLLOWED < len(written):
+                    ingest()
+        ingest()
+    size, points = store.path.stat().st_size, iterations * len(KEYS)
+    return Followed(points, size, statistics.median(seconds), max(seconds), seconds[-1])
 
 
 def bench(folder: Path, size: Size) -> None:
@@ -260,15 +262,12 @@ def bench(folder: Path, size: Size) -> None:
     print("commands, whole processes")
     for name, (took, cpu) in commands(runs_dir).items():
         print(f"  {name:36} {1e3 * took:8.0f} ms, {1e3 * cpu:.0f} ms of CPU time")
-    found = sorting(folder / "live", max(1, size.big_iterations // 10))
-    print(f"a run of {found.points:,} points, ingested as it went, sorted at its end")
-    if found.points:
-        print(f"  before                  {found.bytes_before / found.points:10.2f} bytes a point")
-        print(
-            f"  sorting                 {found.points / found.seconds / 1e6:10.2f} million points/s"
-        )
-        print(f"  compaction              {found.compact_seconds:10.2f} s")
-        print(f"  after                   {found.bytes_after / found.points:10.2f} bytes a point")
+    found = follow(folder / "live", max(1, size.big_iterations // 10))
+    print(f"a run of {found.points:,} points, ingested every {FOLLOWED} iterations")
+    print(f"  bytes a point           {found.bytes / found.points:10.2f}")
+    print(f"  an ingest, median       {1e3 * found.median_seconds:10.0f} ms")
+    print(f"  an ingest, longest      {1e3 * found.longest_seconds:10.0f} ms")
+    print(f"  the last ingest         {1e3 * found.last_seconds:10.0f} ms")
 
 
 def main() -> None:

@@ -44,11 +44,11 @@ MAY_IMPORT = {
         *("errors", "formatting", "loop", "paths", "signals", "spec", "statistics", "store"),
         *("trackers", "verify"),
     },
-    "exchange": {"checkpoints", "errors", "paths", "spec", "store", "trackers"},
-    "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
+    "store.exchange": {"checkpoints", "errors", "paths", "spec", "store", "trackers"},
+    "store.garbage": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
     "cli": {
-        *("errors", "exchange", "formatting", "loop", "paths", "signals", "spec", "store"),
-        *("trackers", "upkeep", "verify", "views"),
+        *("errors", "formatting", "loop", "paths", "signals", "spec", "store", "store.exchange"),
+        *("store.garbage", "trackers", "verify", "views"),
     },
     "__main__": {"cli"},
 }
@@ -57,24 +57,21 @@ MAY_IMPORT = {
 HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
     *("errors", "formatting", "statistics", "paths", "signals", "spec", "store", "checkpoints"),
-    *("trackers", "views", "exchange", "upkeep", "cli"),
+    *("store.exchange", "store.garbage", "trackers", "views", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""
 
 BEFORE_JAX = (
-    "compile",
     "environment",
-    "fields",
     "gates",
     "graph",
     "observer",
-    "payload_reference",
     "phase",
     "plan",
     "provenance",
     "record",
     "restoring",
-    "runner",
+    "run",
     "seeds",
     "variables",
 )
@@ -116,7 +113,10 @@ def dotted(path: Path) -> str:
 
 
 def part_of(module: str) -> str:
-    return module.split(".")[1]
+    """Returns the part that a module belongs to, the longest of `MAY_IMPORT` that it is in."""
+    name = module.removeprefix("jaxpot.")
+    pieces = ".".join(name.split(".")[:2])
+    return pieces if pieces in MAY_IMPORT else name.split(".")[0]
 
 
 MODULES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}

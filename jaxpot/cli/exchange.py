@@ -63,8 +63,13 @@ def export_command(
       jaxpot export latest --format tensorboard -o logs/
     """
     form, target = _target(form, output)
-    from jaxpot.exchange.records import json_lines, matching, write_event_files, write_json_lines
-    from jaxpot.exchange.tables import write_tables
+    from jaxpot.store.exchange.exporting import (
+        json_lines,
+        matching,
+        write_event_files,
+        write_json_lines,
+        write_tables,
+    )
     from jaxpot.store.runs import find_all
 
     store = options.current_store()
@@ -147,9 +152,9 @@ def import_command(
 
     Exit status: 0 done, 2 a run or a PATH was refused; the others were imported.
     """
-    from jaxpot.exchange.importing import import_path
-    from jaxpot.exchange.journals import Imported
     from jaxpot.store.annotate import check_tag, tag
+    from jaxpot.store.exchange.importing import import_path
+    from jaxpot.store.exchange.journals import Imported
     from jaxpot.store.runs import RunRef
 
     for one in tags:

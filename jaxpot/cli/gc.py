@@ -14,7 +14,7 @@ from jaxpot.errors import UserError
 from jaxpot.formatting import plural, size
 
 if TYPE_CHECKING:
-    from jaxpot.upkeep import Plan
+    from jaxpot.store.garbage import Plan
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -59,8 +59,8 @@ def gc_command(
       jaxpot gc --keep-last 1 --older-than 30d
       jaxpot gc sweep-7 --keep-last 1 --apply
     """
+    from jaxpot.store.garbage import Rule, apply, plan
     from jaxpot.store.runs import find_all, journals
-    from jaxpot.upkeep import Rule, apply, plan
 
     runs_dir = options.current_runs_dir()
     before = None if older_than is None else time.time() - _seconds(older_than)
@@ -101,8 +101,7 @@ def _show(found: Plan, rows: list[dict[str, Any]], *, is_applied: bool) -> None:
 
 
 def _mention_trash() -> None:
-    from jaxpot.store.disk import freed_bytes
-    from jaxpot.store.trash import trashed
+    from jaxpot.store.trash import freed_bytes, trashed
 
     if removed := trashed(options.current_runs_dir()):
         amount = size(freed_bytes(run.path for run in removed))

@@ -11,8 +11,7 @@ from typing import Any
 
 from jaxpot.cli.output import emit, emit_csv, json_text, markdown_table, note
 from jaxpot.formatting import printable
-from jaxpot.store.query import QueryResult
-from jaxpot.store.statements import unique
+from jaxpot.store.query import QueryResult, unique
 
 _NUMBERS = frozenset(
     f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")

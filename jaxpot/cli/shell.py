@@ -15,10 +15,9 @@ from jaxpot.cli.rows import print_table
 from jaxpot.cli.shell_words import WordCompleter, Words
 from jaxpot.errors import UserError
 from jaxpot.paths import expanded
-from jaxpot.store.canned import named_queries
+from jaxpot.store.canned import named_queries, parse_parameters, read_value
 from jaxpot.store.catalog import read_catalog
 from jaxpot.store.open import Records, prepared
-from jaxpot.store.parameters import parse_parameters, read_value
 from jaxpot.store.query import parameters_of, run_query
 
 if TYPE_CHECKING:

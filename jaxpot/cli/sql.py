@@ -13,8 +13,8 @@ from jaxpot.cli import options
 from jaxpot.cli.output import note
 from jaxpot.errors import UserError
 from jaxpot.paths import replacing
+from jaxpot.store.canned import parse_parameters, read_value
 from jaxpot.store.open import Question, Records, Snapshot, prepared, wide_query
-from jaxpot.store.parameters import parse_parameters, read_value
 
 if TYPE_CHECKING:
     import duckdb

@@ -15,9 +15,8 @@ from jaxpot.cli.output import emit, emit_json, note, records_table
 from jaxpot.errors import UserError
 from jaxpot.formatting import plural, size
 from jaxpot.store import trash
-from jaxpot.store.disk import freed_bytes
-from jaxpot.store.references import needing, what_breaks
 from jaxpot.store.runs import RunRef, find_all, is_running
+from jaxpot.store.trash import freed_bytes, needing, what_breaks
 
 _COLUMNS = ("uid", "name", "path", "bytes")
 

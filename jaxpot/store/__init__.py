@@ -1,7 +1,7 @@
-"""What runs recorded: journals, the database made from them, and questions to both.
+"""Recorded runs: their journals, the DuckDB database made from them, and queries.
 
-DuckDB is imported by the first question, not by this package: the training process, which only
-appends to its journal, loads it at the end at most, to judge gates over that journal.
+This package does not import DuckDB until the first query: the training process only appends to its
+journal, and needs DuckDB at its end at most, to judge gates.
 """
 
 from jaxpot.store.errors import (

@@ -1,4 +1,4 @@
-"""Tags and notes: what people write into a run's journal, also while the run writes it."""
+"""Add tags and notes to a run's journal, even while the run is writing to it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from jaxpot.store.runs import JournalFile, RunLock, RunLockedError, RunRef, is_r
 from jaxpot.store.tags import tags_of
 
 MAX_NOTE = 1 << 20
-"""Characters of a note."""
+"""Greatest number of characters in a note."""
 
 ANNOTATIONS = frozenset({"tag", "untag", "note"})
-"""Kinds of records that people add to a journal."""
+"""Kinds of records that users add to a journal."""
 
 
 class Tagged(NamedTuple):
-    """What became of a run's tags."""
+    """Tags that were added and removed, and all tags of the run afterwards."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -31,10 +31,10 @@ class Tagged(NamedTuple):
 
 
 def check_tag(tag: str) -> str:
-    """Give back a tag that is one, by the rule that a spec's `tags` follow.
+    """Return a tag if it follows the rule for tags in a spec.
 
     Raises:
-        UserError: it is none.
+        UserError: It does not.
     """
     if tag in LABEL.reserved:
         raise UserError(f"{tag!r} always means {LABEL.reserved[tag]}; choose another tag")
@@ -47,18 +47,18 @@ def check_tag(tag: str) -> str:
 
 
 def tags_on(ref: RunRef) -> set[str]:
-    """Give the tags that a run has by now."""
+    """Return the current tags of a run."""
     journal = ref.path / JOURNAL_NAME
     file = JournalFile(ref.uid, journal, journal.stat().st_size)
     return tags_of(ref.path.parent, [file])[ref.uid]
 
 
 def tag(ref: RunRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Tagged:
-    """Add tags to a run and remove others; those that it has, or lacks, already are no change.
+    """Add tags to a run and remove others, skipping tags that are already there or already gone.
 
     Raises:
-        UserError: one that is to be added is no tag.
-        JournalError: the journal could not be written.
+        UserError: A tag to add is not a valid tag.
+        JournalError: The journal could not be written.
     """
     for one in add:
         check_tag(one)
@@ -72,11 +72,11 @@ def tag(ref: RunRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> 
 
 
 def note(ref: RunRef, text: str) -> str:
-    """Add a note to a run; give its text as it was recorded.
+    """Add a note to a run; return the recorded text.
 
     Raises:
-        UserError: there is no text, or too much of it.
-        JournalError: the journal could not be written.
+        UserError: The note is empty, too long, or not UTF-8.
+        JournalError: The journal could not be written.
     """
     text = text.strip()
     if not text:
@@ -92,10 +92,12 @@ def note(ref: RunRef, text: str) -> str:
 
 
 def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Append records to the journal of the run in folder `path`, running or not, durably.
+    """Append records to the journal of the run in folder `path` and sync them to disk.
+
+    The run may be running.
 
     Raises:
-        JournalError: they could not be written.
+        JournalError: The records could not be written.
     """
     if not records:
         return
@@ -107,19 +109,19 @@ def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
                 journal.sync()
                 return
         except RunLockedError:
-            pass  # it was started just now
+            pass  # it has just been started
     _append_beside(path / JOURNAL_NAME, records)
 
 
 def _append_beside(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Append to a journal that another process writes, between two of its lines."""
+    """Append to a journal that another process is writing, between two of its lines."""
     data = b"".join(line_of(record, path) for record in records)
     try:
         fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             _write_locked(fd, path, data)
-            fcntl.flock(fd, fcntl.LOCK_UN)  # the run does not wait for the disk
+            fcntl.flock(fd, fcntl.LOCK_UN)  # so that the run does not wait for the sync
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -130,7 +132,7 @@ def _append_beside(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 def _write_locked(fd: int, path: Path, data: bytes) -> None:
     size = os.fstat(fd).st_size
     if size and os.pread(fd, 1, size - 1) != b"\n":
-        data = b"\n" + data  # what is torn becomes a damaged line of its own
+        data = b"\n" + data  # an incomplete last line becomes a damaged line
     written = os.write(fd, data)
     if written < len(data):
         if os.fstat(fd).st_size == size + written:

@@ -1,4 +1,4 @@
-"""An answer to a query as pandas, polars, Arrow or Python hold it."""
+"""Query results as pandas, polars, Arrow or Python values."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 class Answer:
-    """A query that was found good. Each method asks it, with the rows of that moment.
+    """A checked query. Each method runs it again and returns the current rows.
 
-    Times with a zone are in UTC, JSON is text, and NaN is not the same as NULL but in pandas, whose
-    floating-point columns have one word for both. Columns of one name get a number.
+    Times with a zone are in UTC and JSON is text. NaN and NULL differ, except in pandas, where both
+    are NaN in a floating-point column. Columns with the same name get a number appended.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Answer:
         self.types: list[str] = [kind for _, kind in described]
 
     def df(self) -> pandas.DataFrame:
-        """Give a pandas data frame."""
+        """Return a pandas data frame."""
         _need("pandas")
         with self._relation() as relation:
             frame = relation.df()
@@ -66,7 +66,7 @@ class Answer:
         return frame
 
     def pl(self) -> polars.DataFrame:
-        """Give a polars data frame; intervals, which it lacks, as text."""
+        """Return a polars data frame; intervals become text, since polars has no such type."""
         _need("polars")
         import polars
 
@@ -77,7 +77,7 @@ class Answer:
         )
 
     def arrow(self) -> pyarrow.Table:
-        """Give an Arrow table."""
+        """Return an Arrow table."""
         _need("pyarrow")
         import pyarrow
 
@@ -90,7 +90,7 @@ class Answer:
         return table
 
     def rows(self) -> list[tuple[Any, ...]]:
-        """Give the rows as Python's values."""
+        """Return the rows as tuples of Python values."""
         with self._relation() as relation:
             rows = relation.fetchall()
         zoned = [kind == _ZONED for kind in self.types]
@@ -105,7 +105,7 @@ class Answer:
         ]
 
     def dicts(self) -> list[dict[str, Any]]:
-        """Give the rows as dicts by column."""
+        """Return the rows as dicts."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows()]
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
@@ -137,10 +137,10 @@ class Answer:
 
 
 def _need(module: str) -> None:
-    """Say what is missing.
+    """Check that a library is installed.
 
     Raises:
-        UserError: the library is not installed.
+        UserError: It is not.
     """
     from importlib.util import find_spec
 

@@ -1,6 +1,6 @@
-"""Queries that have names: those of `jaxpot/store/queries`, and the user's own.
+"""Named queries, shipped in `jaxpot/store/queries` or written by the user, and query parameters.
 
-The comment that a query begins with describes it: a line, and a line for each parameter.
+The comment at the start of a query describes it: one line, then one line per parameter.
 
     -- A metric of a run, by iteration.
     --
@@ -12,16 +12,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store.parameters import read_value
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+
+    import duckdb
 
 OWN_FOLDER = "queries"
 
@@ -30,7 +32,7 @@ _PARAMETER = re.compile(r"\$(\w+)(?: = (.*?))?: (.*)")
 
 
 class Parameter(NamedTuple):
-    """A parameter as a query's header declares it; `default` is written as `-p` has it."""
+    """A parameter declared in a query's header; `default` is text, as given with `-p`."""
 
     name: str
     default: str | None
@@ -38,7 +40,7 @@ class Parameter(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A query, and what its header says about it."""
+    """A query and the contents of its header."""
 
     name: str
     summary: str
@@ -47,7 +49,7 @@ class Query(NamedTuple):
     source: str
 
     def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the parameters' values: those that are given, and else the defaults."""
+        """Return the parameters' values: the given ones, and defaults for the rest."""
         defaults = {
             parameter.name: read_value(parameter.name, parameter.default)
             for parameter in self.parameters
@@ -57,7 +59,7 @@ class Query(NamedTuple):
 
 
 def parse_query(sql: str, *, name: str = "", source: str = "") -> Query:
-    """Read the header of a query; a query without one is one without defaults."""
+    """Read the header of a query; without a header, parameters have no defaults."""
     lines = [line.removeprefix("--").strip() for line in _header(sql)]
     declared = (_PARAMETER.fullmatch(line) for line in lines)
     parameters = tuple(Parameter(*found.groups()) for found in declared if found)
@@ -66,10 +68,10 @@ def parse_query(sql: str, *, name: str = "", source: str = "") -> Query:
 
 
 def named_queries(folder: Path | None = None) -> dict[str, Query]:
-    """Give every query that has a name, by name; the user's own count before those shipped.
+    """Return all named queries; the user's own replace shipped ones of the same name.
 
     Args:
-        folder: The user's own; `queries` in the current folder by default.
+        folder: The folder of the user's queries; by default `queries` in the current folder.
 
     Raises:
         UserError: one of the user's own cannot be read.
@@ -82,10 +84,10 @@ def named_queries(folder: Path | None = None) -> dict[str, Query]:
 
 
 def find_query(text: str, folder: Path | None = None) -> Query:
-    """Give the query that a text is, or that it names when it is a single word.
+    """Return the query with this text, or, for a single word, the query with this name.
 
     Raises:
-        UserError: it is a word that names no query.
+        UserError: No query has this name.
     """
     word = _WORD.fullmatch(text)
     if word is None:
@@ -114,3 +116,104 @@ def _read(file: Traversable, source: str) -> tuple[str, Query]:
     except OSError as error:
         raise UserError(f"{source}: {error.strerror}") from error
     return name, parse_query(text, name=name, source=source)
+
+
+_ASSIGNED = re.compile(r"\$?(\w+)=(.*)", re.DOTALL)
+_SCALARS = (bool, int, float, str, date, datetime, time)
+_RUN = "run:"
+_RUNS = "runs:"
+_SHOWN_CANDIDATES = 5
+
+
+def parse_parameters(assignments: Sequence[str]) -> dict[str, str]:
+    """Parse `NAME=VALUE` assignments; the last one for a name wins.
+
+    Raises:
+        UserError: An assignment has no name or no `=`.
+    """
+    found: dict[str, str] = {}
+    for assignment in assignments:
+        parts = _ASSIGNED.fullmatch(assignment)
+        if parts is None:
+            raise UserError(f"-p {assignment}: a parameter is given as NAME=VALUE")
+        found[parts[1]] = parts[2]
+    return found
+
+
+def read_value(name: str, text: str) -> Any:
+    """Parse the text of a parameter's value.
+
+    `null` is NULL, and a TOML scalar or list of scalars has its TOML value. Anything else is text,
+    and so is a word that selects a run, even if it looks like a number.
+    """
+    if text == "null":
+        return None
+    if name in ("run", "runs") or text.startswith((_RUN, _RUNS)):
+        return text
+    import tomli
+
+    try:
+        document = tomli.loads(f"value = {text}")
+    except tomli.TOMLDecodeError:
+        return text
+    value = document["value"]
+    is_plain = isinstance(value, _SCALARS) or (
+        isinstance(value, list) and all(isinstance(item, _SCALARS) for item in value)
+    )
+    return value if is_plain and len(document) == 1 else text
+
+
+def resolve_runs(
+    parameters: Mapping[str, Any], connection: duckdb.DuckDBPyConnection
+) -> dict[str, Any]:
+    """Replace words that select runs by uids.
+
+    The parameter `run`, and text that starts with `run:`, selects one run. The parameter `runs`,
+    and text that starts with `runs:`, is a list of words or words separated by commas; it becomes a
+    list of uids, in which a name or a tag selects every run that has it.
+
+    Raises:
+        UserError: A word selects no run, or is the start of several uids.
+    """
+    return {name: _resolved(name, value, connection) for name, value in parameters.items()}
+
+
+def uids_of(word: str, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the uids of all runs that a word selects, newest first, at least one.
+
+    Raises:
+        UserError: The word selects no run, or is the start of several uids.
+    """
+    rows = connection.execute("SELECT uid, found_by FROM find_runs($word)", {"word": word})
+    found = rows.fetchall()
+    uids = [uid for uid, _ in found]
+    if found and (len(found) == 1 or found[0][1] != "start"):
+        return uids
+    if found:
+        raise UserError(f"{word!r} is the start of {len(uids)} runs: {_listed(uids)}")
+    newest = connection.execute("SELECT uid FROM runs ORDER BY started DESC, uid DESC").fetchall()
+    if not newest:
+        raise UserError("there is no run yet")
+    there = _listed([uid for (uid,) in newest])
+    raise UserError(f"no run is called {word!r}, or tagged so; the newest are {there}")
+
+
+def _resolved(name: str, value: Any, connection: duckdb.DuckDBPyConnection) -> Any:
+    if name == "runs" and isinstance(value, list | tuple):
+        return _every(map(str, value), connection)
+    if not isinstance(value, str):
+        return value
+    if name == "runs" or value.startswith(_RUNS):
+        return _every(value.removeprefix(_RUNS).split(","), connection)
+    if name == "run" or value.startswith(_RUN):
+        return uids_of(value.removeprefix(_RUN), connection)[0]
+    return value
+
+
+def _every(words: Iterable[str], connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return list(dict.fromkeys(uid for word in words for uid in uids_of(word.strip(), connection)))
+
+
+def _listed(uids: Sequence[str]) -> str:
+    shown = ", ".join(uids[:_SHOWN_CANDIDATES])
+    return shown + (", ..." if len(uids) > _SHOWN_CANDIDATES else "")

@@ -1,4 +1,4 @@
-"""What the database says about itself: every table, view, column and macro, with its comment."""
+"""Read the catalog: every table, view, column and macro, with its comment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WHERE NOT internal AND function_type IN ('macro', 'table_macro') ORDER BY ALL
 
 
 class Column(NamedTuple):
-    """A column of a table or view, or a parameter of a macro, which has no type."""
+    """A column of a table or view, or a parameter of a macro, whose type is None."""
 
     name: str
     type: str | None
@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A view, a table, or a macro; `kind` says which."""
+    """A view, a table or a macro, according to `kind`."""
 
     kind: str
     name: str
@@ -42,7 +42,7 @@ class Item(NamedTuple):
 
 
 def read_catalog(connection: duckdb.DuckDBPyConnection) -> list[Item]:
-    """Give everything that a query can name: views, then macros, then tables."""
+    """Return all views, then all macros, then all tables."""
     columns: dict[str, list[Column]] = {}
     for table, *column in connection.execute(_COLUMNS).fetchall():
         columns.setdefault(table, []).append(Column(*column))

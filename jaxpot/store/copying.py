@@ -1,4 +1,4 @@
-"""Copies of a database that another program may hold, each as it was at one moment."""
+"""Copy a database that another program may have open."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jaxpot.store import database, errors
-from jaxpot.store.tables import columns_of, table_names
+from jaxpot.store.tables import stored_of, table_names
 
 _COPIES = 5
 _PAUSE_SECONDS = 0.05
@@ -17,10 +17,10 @@ _PAUSE_SECONDS = 0.05
 
 @contextmanager
 def copied(path: Path) -> Iterator[Path]:
-    """Give a copy of a database that another program holds, as it was at one moment.
+    """Make a temporary, consistent copy of a database that another program has open.
 
     Raises:
-        DatabaseHeldError: the holder kept on writing.
+        DatabaseHeldError: That program does not stop writing.
     """
     import tempfile
 
@@ -31,14 +31,14 @@ def copied(path: Path) -> Iterator[Path]:
 
 
 def copy_to(path: Path, copy: Path) -> None:
-    """Copy a database that another program may hold, as it was at one moment.
+    """Make a consistent copy of a database that another program may have open.
 
-    What was committed and what the holder was in the middle of part ways as after a crash: the
-    write-ahead log decides. A holder that writes while the copy is made makes it be made again.
+    The copy includes the write-ahead log, so it holds what was committed, as after a crash. If the
+    program writes in the meantime, the copy is made again.
 
     Raises:
-        DatabaseHeldError: it kept on writing.
-        DatabaseFullError: there was no room for the copy.
+        DatabaseHeldError: The program does not stop writing.
+        DatabaseFullError: There is no room for the copy.
     """
     import subprocess
 
@@ -63,29 +63,31 @@ def copy_to(path: Path, copy: Path) -> None:
     raise errors.DatabaseHeldError(path, None, "")
 
 
-def rewrite(source: Path, draft: Path, *, run_ids: Sequence[int] | None = None) -> None:
-    """Write the rows of a database, of some runs or of all, into a new one, in their order.
+def rewrite(source: Path, draft: Path, *, run_ids: Sequence[int]) -> None:
+    """Write the rows of some runs, in their order, into a new database.
 
     Raises:
-        StoreError: the source is damaged or another version's, or there is no room.
+        StoreError: The source is damaged or of another version, or there is no room.
     """
-    some = "" if run_ids is None else "WHERE run_id IN (SELECT unnest($ids::BIGINT[]))"
-    parameters = None if run_ids is None else {"ids": list(run_ids)}
     with database.drafted(draft) as connection:
         place = database.attached(source)
         connection.execute(f"ATTACH '{place}' AS source (READ_ONLY)")
         connection.begin()
         for table in table_names():
-            if "run_id" in columns_of(table):
+            columns = stored_of(table)
+            if "run_id" in columns:
+                listed = ", ".join(columns)
                 connection.execute(
-                    f"INSERT INTO {table} BY NAME FROM source.{table} {some}", parameters
+                    f"INSERT INTO {table} ({listed}) SELECT {listed} "  # noqa: S608 (our names)
+                    f"FROM source.{table} WHERE run_id IN (SELECT unnest($ids::BIGINT[]))",
+                    {"ids": list(run_ids)},
                 )
         connection.commit()
         connection.execute("DETACH source")
 
 
 def fingerprint(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
-    """Give what changes whenever a database or its log is written."""
+    """Return a value that changes whenever a database or its log is written."""
     found: list[tuple[int, int, int] | None] = []
     for file in (path, database.wal(path)):
         try:

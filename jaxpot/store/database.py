@@ -1,4 +1,4 @@
-"""The database file: how it is made, opened, checked, and what each refusal means."""
+"""Create, open, check and replace the database file."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ if TYPE_CHECKING:
 
 Config = dict[str, str | bool | int | float | list[str]]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DATABASE_NAME = "jaxpot.duckdb"
 LOCK_NAME = "jaxpot.lock"
 
 _DEFINITIONS = ("schema.sql", "views.sql", "macros.sql", "comments.sql")
 
-# Released DuckDB shells, older than the library that writes, can open the file.
+# Lets released DuckDB shells that are older than our library open the file.
 STORAGE_VERSION = "v1.5.0"
 
 _HELD = re.compile(r"Could not set lock on file.*?Conflicting lock is held in (.*?) ?\(PID (\d+)")
 _PAUSE_SECONDS = 0.05
-_NOT_IN_PATHS = ("?", "\\")  # options begin behind the one, the other parts folders
+_NOT_IN_PATHS = ("?", "\\")  # DuckDB reads options after the one and folders around the other
 
 
 def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
-    """Open a database that exists and check its schema version.
+    """Open an existing database and check its schema version.
 
     Args:
         path: The database.
-        read_only: Several processes can read at once; one that writes excludes all others.
-        allow_files: Let a reader's queries reach files and the network.
+        read_only: Several processes can read at the same time; a writer excludes all others.
+        allow_files: Allow a reader's queries to access files and the network.
 
     Raises:
-        DatabaseHeldError: another program has it open in a way that excludes this.
-        DatabaseDamagedError: it is not a database, or its schema is not jaxpot's.
-        OldSchemaError: an older jaxpot wrote it; it is to be made again from the journals.
-        SchemaMismatchError: a newer jaxpot wrote it.
+        DatabaseHeldError: Another program has it open in a conflicting mode.
+        DatabaseDamagedError: It is not a DuckDB database, or not one of jaxpot's.
+        OldSchemaError: An older jaxpot wrote it; rebuild it from the journals.
+        SchemaMismatchError: A newer jaxpot wrote it.
     """
-    connection = _open(path, _config(read_only=read_only, allow_files=allow_files))
+    config = _config(read_only=read_only, allow_files=allow_files)
+    connection = _open(path, config, lock=read_only and not allow_files)
     with ExitStack() as unless_checked:
         unless_checked.callback(connection.close)
         _check_schema(connection, path)
@@ -54,7 +55,7 @@ def connect(path: Path, *, read_only: bool, allow_files: bool = False) -> duckdb
 
 
 def create(path: Path) -> None:
-    """Make an empty database: under another name first, so that `path` is never half of one."""
+    """Create an empty database under a temporary name, then rename it to `path`."""
     draft = path.with_name(f"{path.name}.new")
     with drafted(draft):
         pass
@@ -63,7 +64,7 @@ def create(path: Path) -> None:
 
 @contextmanager
 def drafted(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Make a database that is to be put in another's place, open until the end of the block."""
+    """Create a database to replace another one; it is open until the end of the block."""
     remove(draft)
     connection = _open(draft, _config(read_only=False))
     try:
@@ -75,7 +76,7 @@ def drafted(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def define(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables, views, macros and comments in an empty database."""
+    """Create the tables, views, macros and comments in an empty database."""
     from importlib import resources
 
     connection.begin()  # a transaction for each statement takes twenty times longer
@@ -86,50 +87,50 @@ def define(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def in_memory(*, allow_files: bool = False) -> duckdb.DuckDBPyConnection:
-    """Give an empty database that is not on disk: what there is to read where no run is."""
+    """Return an empty database in memory, to read from while there are no runs."""
     import duckdb
 
     config = _config(read_only=True, allow_files=allow_files)
-    for name in ("access_mode", "temp_directory"):  # of a file's only
+    for name in ("access_mode", "temp_directory"):  # these apply to files only
         del config[name]
-    connection = duckdb.connect(":memory:", config=config)
+    connection = _settled(duckdb.connect(":memory:", config=config), lock=not allow_files)
     define(connection)
     return connection
 
 
 def remove(path: Path) -> None:
-    """Remove a database and its write-ahead log, which without it would be a stranger's."""
+    """Remove a database together with its write-ahead log."""
     wal(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
 def replace(draft: Path, path: Path) -> None:
-    """Put a closed database in another's place, atomically.
+    """Move a closed database to `path`, atomically.
 
     Raises:
-        DatabaseFullError: it is not all in its file; there was no room when it was closed.
+        DatabaseFullError: There was no room to write all of it when it was closed.
     """
-    # Closing writes the log into the file, and says nothing where that fails.
+    # Closing writes the log into the file, and does not report it if that fails.
     if wal(draft).exists():
         remove(draft)
         raise errors.DatabaseFullError(f"{path}: no room to write it in full")
-    # Losing the log alone rolls back to rows and journal positions that belong together.
+    # Without its log, a database still has rows and journal positions that fit together.
     wal(path).unlink(missing_ok=True)
     os.replace(draft, path)
 
 
 def wal(path: Path) -> Path:
-    """Give the path of a database's write-ahead log."""
+    """Return the path of a database's write-ahead log."""
     return path.with_name(path.name + ".wal")
 
 
 def wait_until_free(path: Path, *, wait: float) -> None:
-    """Make sure that no other program has a database open that is to be replaced.
+    """Wait until no other program has the database open, before it is replaced.
 
-    It would write into the new one's log.
+    Such a program would write into the new database's log.
 
     Raises:
-        DatabaseHeldError: one has, after `wait` seconds still.
+        DatabaseHeldError: A program still has it open after `wait` seconds.
     """
     deadline = time.monotonic() + wait
     while True:
@@ -141,16 +142,16 @@ def wait_until_free(path: Path, *, wait: float) -> None:
                 raise
             time.sleep(_PAUSE_SECONDS)
         except errors.StoreError:
-            return  # damaged, or of another version: why it is replaced
+            return  # damaged or of another version, which is why it is replaced
         else:
             return
 
 
 def check_place(path: Path) -> None:
-    """Refuse a path that DuckDB reads as something else than the file of that name.
+    """Refuse a path that DuckDB would not read as a plain file name.
 
     Raises:
-        StoreError: it is one; the text says what is in the way.
+        StoreError: The path contains such a character.
     """
     place = os.path.abspath(path)
     try:
@@ -168,22 +169,39 @@ def check_place(path: Path) -> None:
 
 
 def attached(path: Path) -> str:
-    """Give a database's path as the text that an ATTACH names it by.
+    """Return a database's path, quoted for ATTACH.
 
     Raises:
-        StoreError: DuckDB takes no such path.
+        StoreError: DuckDB cannot open such a path.
     """
     check_place(path)
     return os.path.abspath(path).replace("'", "''")
 
 
-def _open(path: Path, config: Config) -> duckdb.DuckDBPyConnection:
+def _settled(connection: duckdb.DuckDBPyConnection, *, lock: bool) -> duckdb.DuckDBPyConnection:
+    """Set what a connection cannot be opened with."""
+    import duckdb
+
+    try:
+        # A query of more than two seconds would draw the bar on stdout, into the answer.
+        connection.execute("SET enable_progress_bar = false")
+        if lock:
+            connection.execute("SET lock_configuration = true")
+    except duckdb.InvalidInputException:
+        # Another thread has the database open, and has locked the settings that both share.
+        if not lock:
+            connection.close()
+            raise
+    return connection
+
+
+def _open(path: Path, config: Config, *, lock: bool = False) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     check_place(path)
     try:
-        # Of a path that is not absolute it would take `~` for a home, and `a:b` for a scheme.
-        return duckdb.connect(os.path.abspath(path), config=config)
+        # In a relative path, DuckDB reads `~` as a home folder and `a:b` as a scheme.
+        return _settled(duckdb.connect(os.path.abspath(path), config=config), lock=lock)
     except duckdb.ConnectionException as error:
         if "different configuration" in str(error):
             raise errors.DatabaseHeldError(path, os.getpid(), "this one") from error
@@ -210,7 +228,6 @@ def _config(*, read_only: bool, allow_files: bool = False) -> Config:
             "memory_limit": "2GB",
             "temp_directory": "",
             "enable_external_access": allow_files,
-            "lock_configuration": not allow_files,
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "python_enable_replacements": "false",

@@ -1,20 +1,16 @@
-"""Everything about one run, gathered from the tables."""
+"""Collect everything that the tables say about one run."""
 
 from __future__ import annotations
 
 import json
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-
-from jaxpot.store.standings import league_of
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import duckdb
 
-    from jaxpot.store.reader import RunRow
-
-# What `jaxpot show --json` prints, in order: the first line as `ls --json`.
+# The fields of `jaxpot show --json`, in order; the first line is that of `ls --json`.
 SHOWN = (
     *("uid", "name", "status", "iterations", "attempts", "seed", "spec_digest", "training_digest"),
     *("started", "ended", "lag_bytes", "tags"),
@@ -24,14 +20,31 @@ SHOWN = (
 _JSON_COLUMNS = frozenset({"versions", "argv", "spec", "payload"})
 _HEAD = ("target", "exit_reason", "digest", "spec", "spec_toml")
 _GATE = ("metric", "at", "min", "max", "seeds", "statistic")
-_TOLD_EVENTS = ("warning", "nonfinite", "journal_skip", "journal_unknown")
+_WARNINGS = ("warning", "nonfinite", "journal_skip", "journal_unknown")
+
+
+class RunRow(NamedTuple):
+    """A run as listed by `jaxpot ls --json`; times are UTC in ISO 8601."""
+
+    uid: str
+    name: str
+    status: str
+    iterations: int
+    attempts: int
+    seed: int | None
+    spec_digest: str | None
+    training_digest: str | None
+    started: str | None
+    ended: str | None
+    lag_bytes: int
+    tags: tuple[str, ...]
 
 
 def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, Any]:
-    """Give a run's row and what the other tables say about it, as JSON has it.
+    """Return all fields of a run, ready for JSON.
 
-    Besides what `SHOWN` names: `target`, `exit_reason`, `digest`, `spec_toml`, `expect` (the
-    newest attempt's gates as they were judged last), `warnings` (events to be seen) and `notes`.
+    In addition to the fields in `SHOWN`: `target`, `exit_reason`, `digest`, `spec_toml`, `expect`
+    (the latest verdict on each of the newest attempt's gates), `warnings` and `notes`.
     """
     uid = row.uid
     found: dict[str, Any] = {**row._asdict(), "tags": list(row.tags)}
@@ -53,7 +66,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
     found["time"] = _time(connection, uid)
     found["provenance"] = _provenance(connection, uid)
     found["expect"] = _gates(connection, uid)
-    found["warnings"] = _events(connection, uid, _TOLD_EVENTS)
+    found["warnings"] = _events(connection, uid, _WARNINGS)
     found["notes"] = _rows(
         connection,
         "SELECT time, note FROM notes JOIN runs USING (run_id) WHERE uid = ? ORDER BY time",
@@ -65,7 +78,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
 def _metrics(
     connection: duckdb.DuckDBPyConnection, uid: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Give each key's last value, and its extremes with the first iterations that had them."""
+    """Return each key's last value, and its extremes with the iterations that first had them."""
     rows = connection.execute(
         "SELECT l.key, k.dtype, l.value, b.min, b.min_iter, b.max, b.max_iter FROM latest AS l "
         "JOIN runs AS r ON r.uid = l.uid "
@@ -88,7 +101,7 @@ def _as(dtype: str | None, value: float) -> int | float:
 
 
 def _time(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, float]:
-    """Give the seconds that all attempts spent, by what they spent them on."""
+    """Return the seconds that all attempts together spent, by activity."""
     newest = connection.execute(
         "SELECT arg_max(payload, e.time) FROM events AS e JOIN runs USING (run_id) "
         "WHERE uid = ? AND e.kind = 'time' GROUP BY attempt ORDER BY attempt",
@@ -104,13 +117,13 @@ def _time(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, float]:
 
 
 def _provenance(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, Any]:
-    """Give what ran where: of the newest attempt, and of each."""
+    """Return code and machine of the newest attempt, and of each attempt."""
     columns = (
         "contract, spec_version, parent, git_commit, git_dirty, versions, platform, "
         "device_kind, device_count, isa, nproc, xla_flags, host, pid, argv"
     )
     rows = _rows(connection, f"SELECT {columns} FROM runs WHERE uid = ?", uid)  # noqa: S608
-    # A run whose journal is refused is in no table; another one's journal may say anything.
+    # A run whose journal is refused is in no table, and a foreign journal may hold anything.
     head: dict[str, Any] = rows[0] if rows else dict.fromkeys(columns.split(", "))
     for name, form in (("versions", dict), ("argv", list)):
         head[name] = head[name] if isinstance(head[name], form) else None
@@ -126,7 +139,7 @@ def _provenance(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, An
 def _events(
     connection: duckdb.DuckDBPyConnection, uid: str, kinds: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    """Give events of the kinds; of `expect`, only what the newest attempt judged."""
+    """Return the events of some kinds; of kind `expect`, only those of the newest attempt."""
     return _rows(
         connection,
         "SELECT e.attempt, e.iter, e.time, e.kind, e.payload "
@@ -139,7 +152,7 @@ def _events(
 
 
 def _gates(connection: duckdb.DuckDBPyConnection, uid: str) -> list[dict[str, Any]]:
-    """Give each gate as it was judged last, in the spec's order; as the view `gates` has them."""
+    """Return the latest verdict on each gate, in the spec's order, like the view `gates`."""
     events = _events(connection, uid, ("expect",))
     judged = [event["payload"] for event in events if isinstance(event["payload"], dict)]
     return list({tuple(map(gate.get, _GATE)): gate for gate in judged}.values())
@@ -162,3 +175,37 @@ def _plain(name: str, value: Any) -> Any:
     if name in _JSON_COLUMNS and value is not None:
         return json.loads(value)
     return value
+
+
+_STANDINGS = """
+SELECT iter, name, place, score, rollouts, active
+FROM standings
+WHERE uid = $1 AND iter = (SELECT max(iter) FROM standings WHERE uid = $1)
+ORDER BY score, name
+"""
+_EVENTS = """
+SELECT event, count(*) FROM league WHERE uid = $1 GROUP BY event ORDER BY min(iter), event
+"""
+
+
+def league_of(connection: duckdb.DuckDBPyConnection, uid: str) -> dict[str, Any] | None:
+    """Return the latest recorded state of a run's league, or None if the run has none.
+
+    The sizes have their names from the payload. `events` counts the changes (add, archive, ...),
+    and `standings` lists the entries, strongest first.
+    """
+    rows = connection.execute(_STANDINGS, [uid]).fetchall()
+    events = connection.execute(_EVENTS, [uid]).fetchall()
+    if not rows and not events:
+        return None
+    names = ("name", "place", "score", "rollouts", "active")
+    standings = [dict(zip(names, row[1:], strict=True)) for row in rows]
+    archived = [entry for entry in standings if entry["place"] == "archive"]
+    return {
+        "iter": rows[0][0] if rows else None,
+        "league_size": len(standings) - len(archived),
+        "league_archive_size": len(archived),
+        "active_archive_size": sum(entry["active"] is True for entry in archived),
+        "events": dict(events),
+        "standings": standings,
+    }

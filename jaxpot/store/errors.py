@@ -1,4 +1,4 @@
-"""What can be wrong with the database, and which of DuckDB's errors mean it."""
+"""Errors of the store, and the DuckDB errors that they stand for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_ROOM = re.compile(r"No space left|File too large|Disk quota|Out of Memory", 
 
 
 class StoreError(UserError):
-    """The database cannot answer; the text says why and what to do."""
+    """The database cannot be used; the text says why and what to do."""
 
 
 class DatabaseHeldError(StoreError):
@@ -31,15 +31,15 @@ class DatabaseHeldError(StoreError):
 
 
 class LockKeptError(StoreError):
-    """Another jaxpot kept the lock file for longer than one was ready to wait."""
+    """Another jaxpot process held the lock file for too long."""
 
 
 class DatabaseFullError(StoreError):
-    """There is no room, on the disk or in memory, for what was to be done."""
+    """The disk or the memory is full."""
 
 
 class DatabaseDamagedError(StoreError):
-    """The file is not a database that can be read."""
+    """The file is not a readable database."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
@@ -66,11 +66,11 @@ class SchemaMismatchError(StoreError):
 
 
 class OldSchemaError(SchemaMismatchError):
-    """An older jaxpot wrote the database; the next ingest makes it again from the journals."""
+    """An older jaxpot wrote the database; the next ingest rebuilds it from the journals."""
 
 
 def translated(error: duckdb.Error, path: Path) -> Exception:
-    """Give what an error of an open database means: itself, where the query is to blame."""
+    """Translate a DuckDB error into one of ours; if the query caused it, return it unchanged."""
     import duckdb
 
     if _NO_ROOM.search(str(error)):
@@ -83,10 +83,10 @@ def translated(error: duckdb.Error, path: Path) -> Exception:
 
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
-    """Raise what an error of the block's queries means instead of DuckDB's own, where it differs.
+    """Translate DuckDB errors in the block into errors of the store.
 
     Raises:
-        StoreError: the database is damaged, or there is no room.
+        StoreError: The database is damaged, or the disk is full.
     """
     import duckdb
 
@@ -100,6 +100,6 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Give an error's first line, without DuckDB's class of it."""
+    """Return the first line of an error, without the class that DuckDB puts in front."""
     line = str(error).strip().partition("\n")[0]
     return re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)

@@ -1,8 +1,8 @@
-"""Judging learning gates by SQL: over the database, or over a run's journal as its run ends.
+"""Judge learning gates by SQL, over the database or over a run's journal when the run ends.
 
-A run gives a gate one value, that of the gate's `at`. A gate over several seeds is judged by a
-statistic of such values: of the run itself, and of the newest run of each other seed that trained
-the same and is complete. One that failed before has no value, and is not passed over.
+A gate takes one value from a run, which its `at` selects. A gate over several seeds is judged by a
+statistic of such values: of this run, and of the newest complete run of every other seed with the
+same training. A seed whose run failed early has no value; it is not skipped.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from jaxpot.spec import Expect
 
 SEEDS = "seeds"
-"""Event: the run is one of several that differ in their seed, from `first`, `count` of them."""
+"""Event: the run is one of `count` runs with consecutive seeds, starting at `first`."""
 
-_HEAD_BYTES = 64  # a journal writes the kind first
+_HEAD_BYTES = 64  # a record starts with its kind
 _BATCH_POINTS = 1_000_000
 _EVALUATOR = "eval_"
 
@@ -53,20 +53,20 @@ def judge(
     complete: bool,
     seeds: tuple[int, int] = (0, fields.INT64_MAX),
 ) -> list[dict[str, Any]]:
-    """Judge gates over a run, and over others of its training where they are over several seeds.
+    """Judge gates over a run and, for gates over several seeds, over runs with the same training.
 
     Args:
         connection: An open database of the store's schema.
         uid: The run.
         gates: The gates.
-        iterations: How many the run has in all; what others did beyond does not count.
-        complete: Whether it has done them; if not, nothing is judged.
-        seeds: The lowest and the highest seed of runs that count.
+        iterations: The run's number of iterations; later iterations of other runs are ignored.
+        complete: Whether the run has done all of them; if not, no gate is judged.
+        seeds: The lowest and the highest seed to consider.
 
     Returns:
         One `{metric, at, min, max, seeds, statistic, value, standard_error, runs, judged, passed}`
-        per gate: `value` is None where a run has none, `runs` lists each run, its seed and its
-        value, `standard_error` is that of their mean, and `passed` is None where it is not judged.
+        per gate. `value` is None if there is none, `runs` lists each run with its seed and value,
+        `standard_error` is that of their mean, and `passed` is None if the gate was not judged.
     """
     if not gates:
         return []
@@ -98,12 +98,12 @@ def judge(
 def judge_recorded(
     connection: duckdb.DuckDBPyConnection, uid: str, gates: Sequence[Expect] | None = None
 ) -> list[dict[str, Any]]:
-    """Judge a recorded run, by its own spec's gates unless others are given; see `judge`.
+    """Judge a recorded run by the given gates, or by those of its own spec; see `judge`.
 
-    A run that was one of several with consecutive seeds is judged with those seeds' runs.
+    If it was started together with other seeds, only the runs of those seeds are considered.
 
     Raises:
-        UserError: the run is not in the database, or what it recorded as its spec is none.
+        UserError: The run is not in the database, or its recorded spec is not valid.
     """
     row = connection.execute(_RUN, [uid]).fetchone()
     if row is None:
@@ -120,12 +120,12 @@ def judge_recorded(
 def from_journals(
     paths: Iterable[Path], metrics: Collection[str]
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a database in memory with some runs' values of `metrics`, read from their journals.
+    """Build a database in memory with some runs' values of `metrics`, from their journals.
 
-    It takes no look at the one on disk, which may be held by somebody, behind, or not be there.
+    It does not need the database on disk, which may be locked, behind or missing.
 
     Raises:
-        UserError: a newer jaxpot wrote a journal.
+        UserError: A newer jaxpot wrote a journal.
     """
     connection = database.in_memory()
     try:
@@ -148,7 +148,7 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, metrics: Collection
             if not line.endswith(b"\n"):
                 break
             if b'"payload"' in head:
-                # Most iterations have no evaluation, and need no parsing.
+                # Most iterations have no evaluation: do not parse them.
                 if any(mark in line for mark in marks):
                     _take_values(state, batch, line, metrics)
             elif any(kind in head for kind in (b'"header"', b'"attempt"', b'"end"')):
@@ -162,7 +162,7 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, metrics: Collection
 
 
 def _take_values(state: RunState, batch: Batch, line: bytes, metrics: Collection[str]) -> None:
-    """Take in a payload's values of `metrics`; a damaged line is passed over, as by the ingest."""
+    """Add a payload's values of `metrics`; skip a damaged line, like the ingest."""
     try:
         record = json.loads(line)
         values = fields.mapping(record, "values")
@@ -177,7 +177,7 @@ def _gates_of(uid: str, spec: str | None) -> tuple[Expect, ...]:
 
     data = json.loads(spec or "{}")
     if not isinstance(data, dict) or not data.get("expect"):
-        return ()  # of another program's run, say
+        return ()  # for example a run of another program
     try:
         return from_resolved(data).expect
     except SpecError as error:
@@ -190,10 +190,10 @@ def _gates_of(uid: str, spec: str | None) -> tuple[Expect, ...]:
 
 
 def _row(number: int, gate: Expect) -> tuple[Any, ...]:
-    """Give a gate as the query takes it: the values of `_COLUMNS`."""
+    """Return a gate's values of `_COLUMNS`."""
     place, moment = ("iteration", gate.at) if isinstance(gate.at, int) else (gate.at, None)
     phase = gate.metric.partition("/")[0]
-    # The same key of an evaluator that is set otherwise is another measurement.
+    # Runs whose evaluator is configured differently do not measure the same.
     evaluator = f"$.eval.{phase.removeprefix(_EVALUATOR)}" if phase.startswith(_EVALUATOR) else None
     bounds = (gate.min, gate.max)
     return (number, gate.metric, place, moment, *bounds, gate.seeds, gate.statistic, evaluator)

@@ -1,8 +1,8 @@
-"""From journals to the database, each line exactly once.
+"""Read journals into the database, each line exactly once.
 
-A burst takes the lock file, opens the database, and in one transaction adds rows and moves the
-journals' positions; then it lets go of both, so that others get their turn. Whoever is killed on
-the way has added all of a burst or nothing of it.
+Ingest works in bursts. A burst takes the lock file, opens the database, adds rows and moves the
+journals' positions in one transaction, and then releases both, so that others get their turn. A
+process that is killed has added all of a burst or nothing.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ from typing import TYPE_CHECKING
 
 from jaxpot.store import database, errors
 from jaxpot.store.batch import Batch
-from jaxpot.store.freshness import Position, positions_in, stale, unsorted
 from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
-from jaxpot.store.runs import JournalFile, journals
-from jaxpot.store.seal import seal
+from jaxpot.store.runs import JournalFile, Position, journals, positions_in, stale
 from jaxpot.store.state import RunState, forget, load, run_id_of, store
 from jaxpot.store.unread import Skip, Unread
 
 if TYPE_CHECKING:
     import duckdb
 
-# A burst of 32 MiB holds the database for about half a second and some 100 MB of memory.
+# A burst of 32 MiB holds the database for about a second and some 100 MB of memory.
 BURST_BYTES = 32 << 20
 
 _PAUSE_SECONDS = 0.02
@@ -40,7 +38,7 @@ _BEHIND = "what was recorded last is not in the database yet"
 
 @dataclass(slots=True)
 class IngestReport:
-    """What an ingest did, and what kept it from doing all."""
+    """The result of an ingest, and the reasons why it is incomplete, if it is."""
 
     runs: int = 0
     lines: int = 0
@@ -49,39 +47,37 @@ class IngestReport:
     refused: dict[str, str] = field(default_factory=dict)
     problem: str | None = None
     holder: int | None = None
-    unsorted: int = 0
     rebuilt: str | None = None
 
     def notices(self) -> list[str]:
-        """Give what a user should be told, a line each."""
-        told = [self.rebuilt] if self.rebuilt else []
+        """Return messages for the user, one per line."""
+        lines = [self.rebuilt] if self.rebuilt else []
         seen: Counter[Path] = Counter()
         for path, offset, reason in self.skipped:
             seen[path] += 1
             if seen[path] <= _NAMED_SKIPS:
-                told.append(f"{path}: skipped the damaged line at byte {offset}: {reason}")
-        told += [
+                lines.append(f"{path}: skipped the damaged line at byte {offset}: {reason}")
+        lines += [
             f"{path}: skipped {count} damaged lines in all"
             for path, count in seen.items()
             if count > _NAMED_SKIPS
         ]
-        told += [f"run {uid} is not in the database: {why}" for uid, why in self.refused.items()]
+        lines += [f"run {uid} is not in the database: {why}" for uid, why in self.refused.items()]
         if self.problem:
-            told.append(self.problem)
-        return told
+            lines.append(self.problem)
+        return lines
 
 
 def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
-    """Bring the database up to what the journals hold.
+    """Update the database from the journals.
 
-    An older jaxpot's database is made again from them, since they hold everything that it holds.
+    A database of an older jaxpot is rebuilt from the journals, which hold everything.
 
-    A lock that somebody keeps longer than `wait` seconds, a database that another program holds,
-    a full disk and a folder that cannot be written to are no errors: the report says what kept
-    the rest from being added.
+    A lock that is held for longer than `wait` seconds, a database that another program has open, a
+    full disk and a read-only folder are not errors: the report names the problem.
 
     Raises:
-        StoreError: the database is damaged, or a newer jaxpot made it.
+        StoreError: The database is damaged, or a newer jaxpot made it.
     """
     report = IngestReport()
     path = runs_dir / database.DATABASE_NAME
@@ -113,10 +109,10 @@ def ingest(runs_dir: Path, *, wait: float = 2.0) -> IngestReport:
 
 
 def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
-    """Make the database again from the journals.
+    """Rebuild the database from the journals.
 
     Raises:
-        StoreError: there is no run, another program holds the database, or there is no room.
+        StoreError: There is no run, another program has the database open, or there is no room.
     """
     path = runs_dir / database.DATABASE_NAME
     if not path.exists() and not any(True for _ in journals(runs_dir)):
@@ -128,12 +124,12 @@ def rebuild(runs_dir: Path, *, wait: float = 10.0) -> IngestReport:
 
 
 def remake(path: Path, runs_dir: Path, report: IngestReport, *, wait: float) -> None:
-    """Write a new database from the journals and put it at `path`; the caller has the lock file.
+    """Write a new database from the journals and move it to `path`; the caller holds the lock.
 
-    The one that is there stays whole, and readable, until the new one is complete.
+    The old database stays whole and readable until the new one is complete.
 
     Raises:
-        StoreError: another program holds the database, or there is no room.
+        StoreError: Another program has the database open, or there is no room.
     """
     draft = path.with_name(f"{path.name}.rebuild")
     try:
@@ -143,11 +139,6 @@ def remake(path: Path, runs_dir: Path, report: IngestReport, *, wait: float) -> 
         while not done:
             with opened(draft, wait=wait) as connection:
                 done = burst(connection, runs_dir, report)
-        moved = 1
-        while moved:
-            with opened(draft, wait=wait) as connection:
-                moved = seal(connection)
-        report.unsorted = 0
         database.wait_until_free(path, wait=wait)
         database.replace(draft, path)
     finally:
@@ -156,11 +147,11 @@ def remake(path: Path, runs_dir: Path, report: IngestReport, *, wait: float) -> 
 
 @contextmanager
 def exclusive(runs_dir: Path, *, wait: float) -> Iterator[None]:
-    """Hold the lock file that every ingest, and nobody else, holds exclusively.
+    """Hold the lock file exclusively, as every writer of the database does.
 
     Raises:
-        LockKeptError: somebody kept it.
-        OSError: it cannot be opened for writing.
+        LockKeptError: Another process holds it.
+        OSError: It cannot be opened for writing.
     """
     lock = FileLock(runs_dir / database.LOCK_NAME)
     if not lock.acquire(wait=wait):
@@ -178,7 +169,7 @@ def opened(path: Path, *, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database for one transaction, which commits at the end of the block.
 
     Raises:
-        StoreError: the database cannot be opened, or what was done in it cannot be kept.
+        StoreError: The database cannot be opened or written.
     """
     deadline = time.monotonic() + wait
     while True:
@@ -195,11 +186,11 @@ def opened(path: Path, *, wait: float) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
             connection.commit()
     finally:
-        connection.close()  # what was not committed is rolled back
+        connection.close()  # rolls back what was not committed
 
 
 def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestReport) -> bool:
-    """Take in up to `BURST_BYTES` of what is new; say whether that was all."""
+    """Ingest up to `BURST_BYTES` of new lines; return whether that was all."""
     positions = positions_in(connection)
     due = sorted(stale(runs_dir, positions))
     files = {file.uid: file for file in journals(runs_dir)}
@@ -210,7 +201,6 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
     chosen = _some(here, files, positions)
     batch = Batch()
     states: list[RunState] = []
-    sort: list[int] = []
     all_read = len(chosen) == len(here)
     room = BURST_BYTES
     for state in load(connection, chosen).values():
@@ -223,27 +213,24 @@ def burst(connection: duckdb.DuckDBPyConnection, runs_dir: Path, report: IngestR
         except (FutureJournalError, OSError) as error:
             reason = f"its journal: {error.strerror}" if isinstance(error, OSError) else str(error)
             report.refused[state.uid] = reason
-            all_read = False  # those that it kept out of this burst have the next, without it
+            all_read = False  # the runs that it displaced get the next burst, without it
             continue
         all_read = all_read and unread.finished
-        if unread.settle():
-            sort.append(state.run_id)
+        unread.settle()
         states.append(unread.state)
         report.lines += unread.lines
         report.skipped += unread.skipped
-    batch.insert(connection, sort=sort)
+    batch.insert(connection, ended={s.run_id for s in states if s.run["status"] != "running"})
     store(connection, states)
     report.runs += len(states)
     report.points += batch.points
-    if all_read:
-        report.unsorted = unsorted(positions_in(connection))
     return all_read
 
 
 def _some(
     uids: Iterable[str], files: dict[str, JournalFile], positions: dict[str, Position]
 ) -> list[str]:
-    """Give the first journals that make up a burst."""
+    """Return the first journals, as many as fill a burst."""
     chosen, room = [], BURST_BYTES
     for uid in uids:
         if room <= 0:

@@ -1,4 +1,4 @@
-"""Advisory file locks (flock), which die with the process that holds them."""
+"""Advisory file locks (flock), which are released when their process dies."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _POLL_SECONDS = 0.01
 
 
 class FileLock:
-    """One open lock file; shared for readers, exclusive for a writer.
+    """A lock file: shared by readers, exclusive for a writer.
 
-    flock belongs to the open file, not to the process: two locks in one process exclude each
-    other, and closing another file drops nothing.
+    flock belongs to the open file, not to the process: two locks in one process exclude each other,
+    and closing another file releases nothing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,14 +24,14 @@ class FileLock:
         self._fd: int | None = None
 
     def acquire(self, *, shared: bool = False, wait: float = 0.0) -> bool:
-        """Take the lock, trying for `wait` seconds; False when somebody else kept it.
+        """Take the lock, trying for `wait` seconds; return whether that succeeded.
 
         Raises:
-            OSError: the lock file cannot be opened or made.
+            OSError: The lock file cannot be opened or created.
         """
         fd = _open(self.path, create=not shared)
         if fd is None:
-            return True  # no writer ever was here, and a reader creates nothing
+            return True  # no writer has ever been here, and a reader creates nothing
         operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + wait
         with ExitStack() as unless_taken:
@@ -45,13 +45,13 @@ class FileLock:
         return True
 
     def write(self, text: str) -> None:
-        """Replace what the lock file says; for whoever finds it held."""
+        """Write a text about the holder into the lock file, for others to read."""
         if self._fd is not None:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, text.encode(), 0)
 
     def holder(self) -> str:
-        """Give what the holder wrote into the lock file about himself."""
+        """Return the text that the holder wrote into the lock file."""
         try:
             text = self.path.read_text(errors="replace")
         except OSError:
@@ -59,7 +59,7 @@ class FileLock:
         return text.partition("\n")[0].strip() or "another process"
 
     def release(self) -> None:
-        """Let go; the file stays, for removing it would let two processes lock two files."""
+        """Release the lock. The file stays: without it, two processes could lock two files."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -72,7 +72,7 @@ class FileLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Say whether some process holds the lock file at `path` exclusively."""
+    """Return whether a process holds the lock file at `path` exclusively."""
     lock = FileLock(path)
     try:
         if not lock.acquire(shared=True):
@@ -85,7 +85,7 @@ def is_locked(path: Path) -> bool:
 
 def _open(path: Path, *, create: bool) -> int | None:
     if create:
-        # A link in a folder from elsewhere must not make a lock overwrite another file.
+        # O_NOFOLLOW: a link in a foreign folder must not make us overwrite another file.
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

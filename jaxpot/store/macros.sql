@@ -1,8 +1,7 @@
--- Questions in short, over the views. A macro's argument is pasted into its body, so names in here
--- begin with an underscore wherever an argument may be a column of the caller's.
+-- Macros for common questions. DuckDB pastes a macro's argument into its body, so names in here begin
+-- with an underscore: otherwise they could capture a column that the caller passes.
 
--- The runs that a word means, the newest first; as `jaxpot.store.runs.find_all` has it, but for runs
--- that are in no database yet.
+-- The runs that a word selects, newest first, by the rules of `jaxpot.store.runs.find_all`.
 CREATE MACRO find_runs(word) AS TABLE
 WITH _ranked AS (
     SELECT
@@ -60,7 +59,7 @@ SELECT r.uid, r.name AS run, p.path, p.value, TRY_CAST(p.value AS DOUBLE) AS num
 FROM params AS p
 JOIN runs AS r ON r.run_id = p.run_id;
 
--- Time that passed between two attempts is not the run's.
+-- Time between two attempts is not training time.
 CREATE MACRO progress(run, samples := 'iteration/num_samples') AS TABLE
 WITH _own AS (
     SELECT _r.run_id, _r.uid FROM runs AS _r WHERE _r.uid = run_uid(run)

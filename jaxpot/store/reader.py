@@ -1,25 +1,24 @@
-"""`Store`: what commands and notebooks ask the runs folder."""
+"""`Store`: query the runs in a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jaxpot.store import copying, database, errors
-from jaxpot.store.freshness import positions_in, stale, unsorted
+from jaxpot.store.describe import SHOWN, RunRow, describe
 from jaxpot.store.history import read_header
-from jaxpot.store.launch import start_sorting
 from jaxpot.store.locking import FileLock
-from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals
+from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals, positions_in, stale
 
 if TYPE_CHECKING:
     import duckdb
 
     from jaxpot.store.ingest import IngestReport
 
-# A reading command does not make its user wait long for somebody else's database.
+# A reading command does not wait long for another program's database.
 READ_WAIT_SECONDS = 1.0
 _LOCK_WAIT_SECONDS = 10.0
 
@@ -32,29 +31,11 @@ FROM runs
 _TAGS = "SELECT uid, tag FROM tags JOIN runs USING (run_id) ORDER BY tag"
 
 
-class RunRow(NamedTuple):
-    """A run as `jaxpot ls --json` lists it; times are UTC in ISO 8601."""
-
-    uid: str
-    name: str
-    status: str
-    iterations: int
-    attempts: int
-    seed: int | None
-    spec_digest: str | None
-    training_digest: str | None
-    started: str | None
-    ended: str | None
-    lag_bytes: int
-    tags: tuple[str, ...]
-
-
 class Store:
-    """The runs under one folder, their journals and the database that is made from them.
+    """The runs in one folder: their journals, and the database made from them.
 
-    Every question is answered from the database brought up to the journals first, opened for that
-    question only. What stands in the way of that is told to `notify`, a line each, and the
-    question is answered from what there is.
+    Each query first ingests the journals, and opens the database for that query only. If the ingest
+    is not possible, `notify` gets the reason, and the query is answered from older data.
     """
 
     def __init__(
@@ -64,12 +45,12 @@ class Store:
         notify: Callable[[str], None] | None = None,
         wait: float = READ_WAIT_SECONDS,
     ) -> None:
-        """Name a folder; nothing is opened or made.
+        """Use a folder; nothing is opened or created yet.
 
         Args:
             runs_dir: The folder of the runs.
             notify: Called with each line that a user should read.
-            wait: Seconds to wait for a database that somebody else holds.
+            wait: Seconds to wait for a database that another program has open.
         """
         self.runs_dir = Path(runs_dir)
         self._notify = notify
@@ -81,13 +62,13 @@ class Store:
         return self.runs_dir / database.DATABASE_NAME
 
     def ingest(self, *, wait: float | None = None) -> IngestReport:
-        """Bring the database up to the journals; see `jaxpot.store.ingest.ingest`."""
+        """Update the database from the journals; see `jaxpot.store.ingest.ingest`."""
         from jaxpot.store.ingest import ingest
 
         return ingest(self.runs_dir, wait=self._wait if wait is None else wait)
 
     def rebuild(self, *, wait: float = _LOCK_WAIT_SECONDS) -> IngestReport:
-        """Make the database again from the journals; see `jaxpot.store.ingest.rebuild`."""
+        """Rebuild the database from the journals; see `jaxpot.store.ingest.rebuild`."""
         from jaxpot.store.ingest import rebuild
 
         return rebuild(self.runs_dir, wait=wait)
@@ -96,7 +77,7 @@ class Store:
         """Find a run by uid, name, unique prefix of a uid, or `latest`, from the journals.
 
         Raises:
-            UserError: no run answers to it, or several do.
+            UserError: No run matches, or several do.
         """
         return find(self.runs_dir, selector)
 
@@ -106,13 +87,11 @@ class Store:
             return self._rows(connection)
 
     def describe(self, selector: str) -> dict[str, Any]:
-        """Give everything about one run; see `jaxpot.store.describe.describe`.
+        """Return everything about one run; see `jaxpot.store.describe.describe`.
 
         Raises:
-            UserError: no run answers to `selector`, or several do.
+            UserError: No run matches `selector`, or several do.
         """
-        from jaxpot.store.describe import describe
-
         ref = self.find(selector)
         with self.reading() as connection:
             row = next((row for row in self._rows(connection) if row.uid == ref.uid), None)
@@ -121,17 +100,15 @@ class Store:
             return describe(connection, row)
 
     def show(self, selector: str) -> dict[str, Any]:
-        """Give what `jaxpot show --json` prints about one run."""
-        from jaxpot.store.describe import SHOWN
-
+        """Return the fields of one run that `jaxpot show --json` prints."""
         found = self.describe(selector)
         return {name: found[name] for name in SHOWN}
 
     def sql(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Run a query, read-only and without access to files; give its columns and rows.
+        """Run a query, read-only and without access to files; return its columns and rows.
 
         Raises:
-            UserError: the query is wrong.
+            UserError: The query is wrong.
         """
         from jaxpot.store.query import run_query
 
@@ -143,17 +120,17 @@ class Store:
     def reading(
         self, *, allow_files: bool = False, output: Path | None = None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the database for one question, read-only, up to date where that is possible.
+        """Open the database for one query, read-only, after an ingest.
 
-        Where there is no run, an empty database that is not on disk answers.
+        If there are no runs, this opens an empty database in memory.
 
         Args:
-            allow_files: Let queries reach files and the network.
+            allow_files: Allow queries to access files and the network.
             output: The one file that a query may write to.
 
         Raises:
-            StoreError: the database is damaged, from another version, or held by a program that
-                does not stop writing.
+            StoreError: The database is damaged, of another version, or open in a program that does
+                not stop writing.
         """
         reach = allow_files or output is not None
         with ExitStack() as stack, errors.guarded(self.path):
@@ -176,15 +153,13 @@ class Store:
                     connection = self._opened(first, self.path, reach)
                     positions = positions_in(connection)
                     if not any(True for _ in stale(self.runs_dir, positions)):
-                        start_sorting(self.runs_dir, unsorted(positions))
                         stack.push(first.pop_all())
                         return connection
             except (errors.DatabaseHeldError, errors.OldSchemaError):
-                pass  # the ingest waits for it and says who has it, or rebuilds it
+                pass  # the ingest waits and names the holder, or rebuilds it
         report = self.ingest()
         for line in report.notices():
             self._tell(line)
-        start_sorting(self.runs_dir, report.unsorted)
         try:
             return self._opened(stack, self.path, reach)
         except (errors.DatabaseHeldError, errors.OldSchemaError) as refused:
@@ -238,7 +213,7 @@ class Store:
 
 
 def _unread(file: JournalFile) -> RunRow:
-    """Give what the first line of a journal says about a run that is not in the database yet."""
+    """Return the row of a run that is not in the database yet, from its journal's first line."""
     header = read_header(file.path) or {}
     tags = header.get("tags")
     return RunRow(

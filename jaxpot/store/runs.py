@@ -1,4 +1,4 @@
-"""Where runs live: their uids, folders, locks, and how a user's word for a run finds it."""
+"""Runs on disk: uids, folders, locks, finding runs by a word, and which ones need an ingest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.store import database
@@ -20,11 +20,14 @@ from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.locking import FileLock, is_locked
 from jaxpot.store.tags import tags_of
 
+if TYPE_CHECKING:
+    import duckdb
+
 LOCK_NAME = "run.lock"
 
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DATED = re.compile(r"[0-9]{8}")
-# A reader's look at the lock holds it for microseconds, shared; a starting run outwaits that.
+# A reader that checks the lock holds it for microseconds; a starting run waits for that.
 _LOCK_WAIT_SECONDS = 1.0
 _SHOWN_CANDIDATES = 5
 _MAKING = ".making-"
@@ -32,7 +35,7 @@ _MAKING_SECONDS = 60.0
 
 
 class RunRef(NamedTuple):
-    """A run that was found on disk."""
+    """A run on disk."""
 
     uid: str
     name: str
@@ -40,7 +43,7 @@ class RunRef(NamedTuple):
 
 
 class JournalFile(NamedTuple):
-    """A run's journal as the file system shows it."""
+    """A run's journal: its path and size."""
 
     uid: str
     path: Path
@@ -48,34 +51,34 @@ class JournalFile(NamedTuple):
 
 
 class RunLockedError(UserError):
-    """Another process writes this run."""
+    """Another process is writing this run."""
 
 
 def new_uid() -> str:
-    """Make a uid that sorts by time (UTC, to the second) and is unique by chance."""
+    """Create a uid: the time (UTC, to the second), so that uids sort by it, and a random part."""
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + os.urandom(3).hex()
 
 
 def run_dir(runs_dir: Path, uid: str) -> Path:
-    """Give the folder of a run, refusing a uid that is not a plain folder name."""
+    """Return the folder of a run; refuse a uid that is not a plain folder name."""
     if not _UID.fullmatch(uid):
         raise UserError(f"{uid!r} is not a run's uid")
     return runs_dir / uid
 
 
 class RunLock:
-    """The lock that a run holds for its life: one writer of a journal at a time."""
+    """The lock that a run holds while it runs, so that a journal has one writer."""
 
     def __init__(self, path: Path) -> None:
         self.run_dir = path
         self._lock = FileLock(path / LOCK_NAME)
 
     def acquire(self) -> RunLock:
-        """Take the lock or say who has it.
+        """Take the lock.
 
         Raises:
-            RunLockedError: another process, named, holds it.
-            UserError: the run's folder, or the lock in it, is a link, which is not written through.
+            RunLockedError: Another process holds it; the text names the process.
+            UserError: The run's folder, lock or journal is a link, which could lead anywhere.
         """
         for path in (self.run_dir, self.run_dir / LOCK_NAME, self.run_dir / JOURNAL_NAME):
             if path.is_symlink():
@@ -83,14 +86,14 @@ class RunLock:
         if not self._lock.acquire(wait=_LOCK_WAIT_SECONDS):
             holder = self._lock.holder()
             raise RunLockedError(f"run {self.run_dir.name} is being written by {holder}")
-        if not (self.run_dir / LOCK_NAME).exists():  # it was renamed while this waited
+        if not (self.run_dir / LOCK_NAME).exists():  # it was removed while we waited
             self.release()
             raise UserError(f"run {self.run_dir.name} was removed just now")
         self._lock.write(f"process {os.getpid()} on {os.uname().nodename}\n")
         return self
 
     def release(self) -> None:
-        """Let go of the run."""
+        """Release the lock."""
         self._lock.release()
 
     def __enter__(self) -> RunLock:
@@ -102,14 +105,14 @@ class RunLock:
 
 @contextmanager
 def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """Make a new run's folder, its journal begun with `header`, and hold its lock.
+    """Create a new run's folder with a journal that starts with `header`, and hold its lock.
 
-    The folder appears under its name with the header in it: a run that is killed at any moment
-    either can be resumed or never was there.
+    The folder gets its name once the header is in it: a run that is killed at any moment either can
+    be resumed or does not exist.
 
     Args:
-        runs_dir: folder of all runs; made where there is none.
-        header: the journal's first record, without its kind and uid.
+        runs_dir: The folder of all runs; created if it does not exist.
+        header: The journal's first record, without its kind and uid.
 
     Yields:
         The run's uid and folder.
@@ -130,24 +133,24 @@ def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str,
 
 
 def _sweep(runs_dir: Path) -> None:
-    """Remove what runs that were killed while they were made left behind."""
+    """Remove the folders of runs that were killed while they were created."""
     for left in runs_dir.glob(f"{_MAKING}*"):
         try:
             age = time.time() - left.stat().st_mtime
         except FileNotFoundError:
-            continue  # its run has its own name by now
+            continue  # its run has been renamed by now
         # Younger ones may be about to be locked.
         if age > _MAKING_SECONDS and not is_running(left):
             shutil.rmtree(left, ignore_errors=True)
 
 
 def is_running(path: Path) -> bool:
-    """Say whether some process holds the lock of the run in folder `path`."""
+    """Return whether a process holds the lock of the run in folder `path`."""
     return is_locked(path / LOCK_NAME)
 
 
 def journals(runs_dir: Path) -> Iterator[JournalFile]:
-    """Yield every run's journal under `runs_dir`, in no order; nothing when there is no folder."""
+    """Yield the journals of all runs, in no particular order; none if the folder is missing."""
     try:
         entries = os.scandir(runs_dir)
     except (FileNotFoundError, NotADirectoryError):
@@ -166,29 +169,29 @@ def journals(runs_dir: Path) -> Iterator[JournalFile]:
 
 
 def find(runs_dir: Path, selector: str) -> RunRef:
-    """Find a run by a user's word for it.
+    """Find a run by a word that selects it.
 
-    In this order a word is a uid, `latest`, a name or a tag (the newest run that has it), or the
-    start of one run's uid; one that begins with a date, as uids do, is that start before it is a
-    tag. The journals decide, so that a run can be resumed whatever state the database is in; it is
-    asked about tags only, and read around where it fails.
+    The word is tried as a uid, `latest`, a name, a tag, and the start of one run's uid, in this
+    order; of several runs with that name or tag, the newest is used. A word that begins with a
+    date, as uids do, is tried as a start before it is tried as a tag. This reads the journals, so
+    that a run can be resumed in whatever state the database is; the database only speeds up tags.
 
     Raises:
-        UserError: no run answers to `selector`, or several do; they are listed.
+        UserError: No run matches `selector`, or several do; they are listed.
     """
     return _Known(runs_dir).find(selector)[0]
 
 
 def find_all(runs_dir: Path, selectors: Iterable[str], *, every: bool = False) -> list[RunRef]:
-    """Find runs by words for them, each run once, in the order of the words.
+    """Find runs by words, each run once, in the order of the words.
 
     Args:
         runs_dir: The folder of the runs.
         selectors: Words as `find` takes them.
-        every: A name or a tag means all runs that have it, the newest first, not the newest alone.
+        every: A name or tag selects all runs that have it, newest first, not only the newest.
 
     Raises:
-        UserError: a word finds no run, or is the start of several.
+        UserError: A word selects no run, or is the start of several uids.
     """
     known = _Known(runs_dir)
     found: dict[str, RunRef] = {}
@@ -199,7 +202,7 @@ def find_all(runs_dir: Path, selectors: Iterable[str], *, every: bool = False) -
 
 
 class _Known:
-    """The runs of a folder, read as far as the words for them need it."""
+    """The runs of a folder, read as far as needed."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
@@ -217,7 +220,7 @@ class _Known:
         return tags_of(self._runs_dir, self._files.values())
 
     def find(self, selector: str) -> list[RunRef]:
-        """Give the runs that answer to a word, the newest first, at least one."""
+        """Return the runs that a word selects, newest first, at least one."""
         if selector in self._files:
             return [_dated(self._files[selector])[1]]
         if selector == "latest":
@@ -226,7 +229,7 @@ class _Known:
             return found
         matches = [ref for ref in self._newest_first if selector and ref.uid.startswith(selector)]
         if len(matches) == 1 and _DATED.match(selector):
-            return matches  # without a look at tags, which may be long
+            return matches  # without reading tags, which may take long
         if found := [ref for ref in self._newest_first if selector in self._tags[ref.uid]]:
             return found
         if len(matches) == 1:
@@ -250,3 +253,34 @@ def _dated(file: JournalFile) -> tuple[tuple[float, str], RunRef]:
 def _list(refs: Sequence[RunRef]) -> str:
     shown = ", ".join(f"{ref.uid} ({ref.name})" for ref in refs[:_SHOWN_CANDIDATES])
     return shown + (", ..." if len(refs) > _SHOWN_CANDIDATES else "")
+
+
+class Position(NamedTuple):
+    """How far the database has read one journal."""
+
+    position: int
+    size: int
+    status: str
+
+
+def positions_in(connection: duckdb.DuckDBPyConnection) -> dict[str, Position]:
+    """Return how far the database has read each journal that it knows."""
+    rows = connection.execute(
+        "SELECT p.uid, p.position, p.size, r.status "
+        "FROM journal_pos AS p JOIN runs AS r ON r.run_id = p.run_id"
+    ).fetchall()
+    return {uid: Position(*rest) for uid, *rest in rows}
+
+
+def stale(runs_dir: Path, positions: Mapping[str, Position]) -> Iterator[str]:
+    """Yield the uids of runs that need an ingest."""
+    known = dict(positions)
+    for file in journals(runs_dir):
+        found = known.pop(file.uid, None)
+        if (
+            found is None
+            or found.size != file.size
+            or (found.status == "running" and not is_running(file.path.parent))
+        ):
+            yield file.uid
+    yield from known  # their folders are gone

@@ -1,4 +1,4 @@
-"""Dumps of samples in a run's folder: JSON, one sample a line, whole or not there."""
+"""Dumps of samples in a run's folder, in JSON with one sample per line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _NAME = re.compile(r"([0-9]{6,})\.json")
 def write_samples(
     run_dir: Path, head: Mapping[str, Any], samples: Sequence[Mapping[str, Any]], *, keep: int
 ) -> Path:
-    """Writes the dump of `head["iteration"]`, and deletes the oldest but `keep`.
+    """Write the dump of `head["iteration"]` as a whole, and delete all but the newest `keep` dumps.
 
     Raises:
-        OSError: It cannot be written; nothing of it is left then.
+        OSError: It cannot be written; then nothing is left of it.
     """
     folder = run_dir / FOLDER
     folder.mkdir(exist_ok=True)
@@ -37,7 +37,7 @@ def write_samples(
 
 
 def dumps(run_dir: Path) -> dict[int, Path]:
-    """Returns the dumps that a run has, by how many iterations were done with theirs."""
+    """Return a run's dumps by the number of iterations done at each."""
     if not (run_dir / FOLDER).is_dir():
         return {}
     named = ((_NAME.fullmatch(path.name), path) for path in (run_dir / FOLDER).iterdir())
@@ -45,10 +45,10 @@ def dumps(run_dir: Path) -> dict[int, Path]:
 
 
 def read_samples(path: Path) -> dict[str, Any]:
-    """Reads a dump.
+    """Read a dump.
 
     Raises:
-        UserError: It cannot be read, or is none.
+        UserError: It cannot be read, or is not a dump.
     """
     try:
         data = json.loads(path.read_bytes())

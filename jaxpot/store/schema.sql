@@ -1,6 +1,7 @@
--- The tables of the database. Every row but journal_pos derives from the journals, the ids too, so that
--- `jaxpot rebuild` gives the same rows. Times are UTC. docs/store.md describes each column.
--- A change here needs a new SCHEMA_VERSION, and older databases are made again from their journals.
+-- The tables. Every row derives from the journals, ids included, so `jaxpot rebuild` makes the same
+-- rows again (only journal_pos and the numbers of parts depend on when they were read). Times are UTC.
+-- docs/store.md describes each column. After a change here, increase SCHEMA_VERSION: older databases
+-- are then rebuilt from their journals.
 
 CREATE TABLE meta (
     schema_version INTEGER NOT NULL
@@ -92,30 +93,23 @@ CREATE TABLE iters (
     digest VARCHAR
 );
 
+-- A value that is a float32 number, as most are, is in value32, at half the bytes; others in value64.
+-- part is 0 for points in the order of the journal. Others are sorted by key and iteration within
+-- their part, so that a series is read from few places and compresses well.
 CREATE TABLE metrics (
-    run_id BIGINT NOT NULL,
-    attempt INTEGER NOT NULL,
-    iter INTEGER NOT NULL,
-    key_id INTEGER NOT NULL,
-    value DOUBLE NOT NULL
-);
-
--- Points of runs that are over, and the older ones of long runs: moved here from metrics in parts, each
--- sorted by run, key and iteration. A key whose values in a part are all float32 numbers has them in
--- value32, at half the bytes, others in value64. The view points has both tables' points.
-CREATE TABLE sorted_metrics (
     run_id BIGINT NOT NULL,
     attempt INTEGER NOT NULL,
     iter INTEGER NOT NULL,
     key_id INTEGER NOT NULL,
     value32 FLOAT,
     value64 DOUBLE,
+    value DOUBLE GENERATED ALWAYS AS (coalesce(value32::DOUBLE, value64)) VIRTUAL,
     part INTEGER NOT NULL
 );
 
--- What each part of sorted_metrics holds of a key in an attempt, so that the extremes and the last
--- value of a key need no look at its points. min, max, their iterations and total are of the finite
--- values, and NULL where there is none.
+-- A summary of each key in each part of metrics, so that the extremes and the last value of a key are
+-- found without reading its points. min, max, their iterations and total are over the finite values,
+-- and NULL where there is none.
 CREATE TABLE sorted_parts (
     run_id BIGINT NOT NULL,
     part INTEGER NOT NULL,
@@ -197,14 +191,12 @@ CREATE TABLE notes (
     note VARCHAR NOT NULL
 );
 
--- Where the ingest stands in each journal: bytes taken in, the size seen then (a torn last line
--- makes it larger), the last bytes taken in, which tell whether the journal is still the same, and
--- how many of the run's points are in metrics, not in sorted_metrics.
+-- How far the ingest has read each journal: bytes read, the journal's size at that time (a torn last
+-- line makes it larger), and the last bytes read, which show whether it is still the same journal.
 CREATE TABLE journal_pos (
     run_id BIGINT NOT NULL,
     uid VARCHAR NOT NULL,
     position BIGINT NOT NULL,
     size BIGINT NOT NULL,
-    tail VARCHAR NOT NULL,
-    unsorted BIGINT NOT NULL DEFAULT 0
+    tail VARCHAR NOT NULL
 );

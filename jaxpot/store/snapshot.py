@@ -1,4 +1,4 @@
-"""A copy of the database as it was at one moment: for a long analysis, or for somebody else."""
+"""Write a copy of the database to a file, to analyze or to share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.store import copying, database, errors
-from jaxpot.store.parameters import uids_of
+from jaxpot.store.canned import uids_of
 from jaxpot.store.reader import Store
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Written(NamedTuple):
-    """A snapshot that was written."""
+    """A snapshot: its file, number of runs, and size."""
 
     path: Path
     runs: int
@@ -27,17 +27,18 @@ class Written(NamedTuple):
 def write_snapshot(
     store: Store, target: Path, *, words: Sequence[str] = (), force: bool = False
 ) -> Written:
-    """Write a copy of a store's database, complete or not at all.
+    """Write a copy of a store's database; the file appears only once it is complete.
 
     Args:
-        store: The store, which is brought up to its journals first.
+        store: The store; its journals are ingested first.
         target: The file to write.
-        words: Words for the runs to copy, each of which means every run that has it; empty for all.
-        force: Replace a file that is there.
+        words: Words that select the runs to copy; a name or tag selects every run that has it.
+            Empty for all runs.
+        force: Replace an existing file.
 
     Raises:
-        UserError: there is a file, or no place for one, or no run that a word means.
-        StoreError: the database cannot be read, or there is no room.
+        UserError: The file exists, its folder does not, or a word selects no run.
+        StoreError: The database cannot be read, or there is no room.
     """
     _check(store, target, force=force)
     draft = target.absolute().with_name(f".{target.name}.{os.getpid()}")
@@ -71,7 +72,7 @@ def _check(store: Store, target: Path, *, force: bool) -> None:
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection, words: Sequence[str]) -> list[int]:
-    """Give the ids of the runs that words mean, or of all."""
+    """Return the ids of the runs that the words select; without words, of all runs."""
     found = connection.execute("SELECT uid, run_id FROM runs ORDER BY run_id").fetchall()
     ids: dict[str, int] = dict(found)
     if not ids:
@@ -82,7 +83,7 @@ def _chosen(connection: duckdb.DuckDBPyConnection, words: Sequence[str]) -> list
 
 
 def _file_of(connection: duckdb.DuckDBPyConnection, store: Store) -> Path:
-    """Give the file that a connection reads: a copy, while somebody else has the database."""
+    """Return the file that a connection reads; a copy, if another program has the database open."""
     row = connection.execute(
         "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
     ).fetchone()
@@ -90,7 +91,7 @@ def _file_of(connection: duckdb.DuckDBPyConnection, store: Store) -> Path:
 
 
 def _settle(copy: Path) -> None:
-    """Write a copy's log into its file."""
+    """Write a copy's write-ahead log into its file."""
     connection = database.connect(copy, read_only=False)
     with errors.guarded(copy):
         connection.execute("CHECKPOINT")

@@ -34,7 +34,6 @@ class RunState:
         self.position = 0
         self.size = 0
         self.tail = ""
-        self.unsorted = 0
         self.run: dict[str, Any] = dict.fromkeys(columns_of("runs"))
         self.run.update(run_id=self.run_id, uid=uid, name=uid, status="running")
         self.run.update(iterations=0, attempts=0)
@@ -96,7 +95,6 @@ def load(connection: duckdb.DuckDBPyConnection, uids: Sequence[str]) -> dict[str
     for row in rows("journal_pos"):
         state = by_id[row["run_id"]]
         state.position, state.size, state.tail = row["position"], row["size"], row["tail"]
-        state.unsorted = row["unsorted"]
     for row in rows("runs"):
         by_id[row["run_id"]].run = row
     for row in rows("attempts", "ORDER BY attempt"):
@@ -114,7 +112,7 @@ def store(connection: duckdb.DuckDBPyConnection, states: Sequence[RunState]) -> 
     """Write states back, within the caller's transaction: old rows out, new rows in."""
     ids = [state.run_id for state in states]
     _replace(connection, "runs", ids, [state.run for state in states])
-    positions = [(s.run_id, s.uid, s.position, s.size, s.tail, s.unsorted) for s in states]
+    positions = [(s.run_id, s.uid, s.position, s.size, s.tail) for s in states]
     _replace(connection, "journal_pos", ids, positions)
     _store_attempts(connection, states)
     _store_checkpoints(connection, states)

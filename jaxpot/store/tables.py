@@ -1,6 +1,6 @@
-"""The tables' columns, and how rows get into a table.
+"""The columns of the tables, read from schema.sql, and insertion by column.
 
-`executemany` costs a thousand times more than handing DuckDB whole columns.
+`executemany` takes a thousand times longer than passing whole columns to DuckDB.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
-    from numpy.typing import NDArray
 
 
 @cache
 def columns_of(table: str) -> dict[str, str]:
-    """Give a table's columns and their types, in order, as schema.sql has them."""
-    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
-    pairs = (line.strip().rstrip(",").split(" ", 2) for line in body.splitlines())
-    return {name: kind for name, kind, *_ in pairs}
+    """Return a table's columns and their types, in order."""
+    return {name: kind for name, kind, *_ in _columns(table)}
+
+
+def stored_of(table: str) -> list[str]:
+    """Return a table's columns, without those that DuckDB computes from others."""
+    return [name for name, _, *rest in _columns(table) if "GENERATED" not in "".join(rest)]
 
 
 @cache
 def required_of(table: str) -> frozenset[str]:
-    """Give a table's columns that are never NULL."""
-    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
-    lines = (line.strip() for line in body.splitlines())
-    return frozenset(line.partition(" ")[0] for line in lines if " NOT NULL" in line)
+    """Return the columns of a table that are never NULL."""
+    return frozenset(name for name, _, *rest in _columns(table) if rest == ["NOT NULL"])
 
 
 def table_names() -> list[str]:
-    """Give the tables that schema.sql makes."""
+    """Return the names of all tables."""
     return [piece.partition(" ")[0] for piece in _schema().split("CREATE TABLE ")[1:]]
 
 
@@ -48,20 +48,14 @@ def insert_rows(
 def insert_lists(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[list[Any]]
 ) -> None:
-    """Insert rows by their columns, as `insert_rows` does."""
+    """Insert rows given as columns; see `insert_rows`."""
     connection.execute(_insertion(table), list(columns))
 
 
-def insert_points(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, NDArray[Any]]
-) -> None:
-    """Insert points as NumPy's arrays, in the order of the table's columns."""
-    connection.register("batch", columns)
-    # DuckDB takes a NaN in a NumPy array for a NULL; no value is NULL.
-    connection.execute(
-        f"INSERT INTO {table} SELECT * REPLACE (coalesce(value, 'NaN') AS value) FROM batch"  # noqa: S608
-    )
-    connection.unregister("batch")
+def _columns(table: str) -> list[list[str]]:
+    """Return the words of each column's line in schema.sql: name, type and, if any, the rest."""
+    body = _schema().split(f"CREATE TABLE {table} (\n", 1)[1].split("\n);", 1)[0]
+    return [line.strip().rstrip(",").split(" ", 2) for line in body.splitlines()]
 
 
 @cache

@@ -1,8 +1,7 @@
-"""Which tags runs have, also where the database is behind its journals, or cannot be asked.
+"""Find the tags of runs, even if the database is behind the journals or cannot be used.
 
-The database is an index of what it has taken in; what a journal says beyond that is read from the
-journal itself. Where the database fails, every journal is read whole, which takes longer and gives
-the same.
+Tags come from the database, as far as it has read a journal, and from the rest of the journal. If
+the database cannot be used, whole journals are read: the result is the same, but takes longer.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from jaxpot.store.locking import FileLock
 if TYPE_CHECKING:
     from jaxpot.store.runs import JournalFile
 
-_WAIT_SECONDS = 3.0  # less than reading every journal takes
+_WAIT_SECONDS = 3.0  # less than it takes to read every journal
 _KNOWN = (
     "SELECT p.uid, p.position, list(t.tag) FILTER (t.tag IS NOT NULL) FROM journal_pos AS p "
     "LEFT JOIN tags AS t ON t.run_id = p.run_id GROUP BY p.uid, p.position"
@@ -26,17 +25,17 @@ _KNOWN = (
 
 
 def tags_of(runs_dir: Path, files: Iterable[JournalFile]) -> dict[str, set[str]]:
-    """Give each run's tags as its journal has them by now.
+    """Return the current tags of each run.
 
     Args:
-        runs_dir: The folder of the runs, and of the database.
-        files: The journals to know about.
+        runs_dir: The folder of the runs and the database.
+        files: The journals of the runs.
     """
     known = _known(runs_dir)
     found: dict[str, set[str]] = {}
     for file in files:
         position, tags = known.get(file.uid, (0, frozenset[str]()))
-        if position > file.size:  # another journal than the one that was taken in
+        if position > file.size:  # not the journal that was ingested
             position, tags = 0, frozenset[str]()
         found[file.uid] = set(tags)
         if position < file.size:
@@ -45,7 +44,7 @@ def tags_of(runs_dir: Path, files: Iterable[JournalFile]) -> dict[str, set[str]]
 
 
 def _known(runs_dir: Path) -> Mapping[str, tuple[int, frozenset[str]]]:
-    """Give what the database has of each run: how far it has read, and the tags up to there."""
+    """Return how far the database has read each journal, and the run's tags up to there."""
     path = runs_dir / database.DATABASE_NAME
     lock = FileLock(runs_dir / database.LOCK_NAME)
     try:
@@ -63,7 +62,7 @@ def _known(runs_dir: Path) -> Mapping[str, tuple[int, frozenset[str]]]:
 
 
 def _follow(tags: set[str], path: Path, position: int) -> None:
-    """Bring a run's tags up to its journal, from the line that begins at `position`."""
+    """Update a run's tags from its journal, starting at byte `position`."""
     try:
         for record in records(path, kinds=("header", "tag", "untag"), start=position):
             match record:
@@ -76,4 +75,4 @@ def _follow(tags: set[str], path: Path, position: int) -> None:
                 case _:
                     pass
     except OSError:
-        return  # removed meanwhile
+        return  # removed in the meantime

@@ -1,8 +1,8 @@
-"""The trash: runs that were removed, each whole, to be restored or deleted for good.
+"""Remove runs to the trash, restore them, delete them for good, and find what would miss them.
 
-A run goes to `.trash/` and comes back by one rename, so at no moment is it in both places or in
-neither. Nothing but the file system remembers it: the database forgets a run whose folder is gone
-and takes one in that is back.
+One rename moves a run to `.trash/` or back, so it is always in exactly one place. Only the file
+system knows about the trash: the database drops a run whose folder is gone, and ingests it again
+when it is back.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store.disk import freed_bytes
-from jaxpot.store.history import read_header
+from jaxpot.store.history import read_header, records
 from jaxpot.store.journal import JOURNAL_NAME
-from jaxpot.store.runs import RunLock, RunRef, run_dir
+from jaxpot.store.runs import JournalFile, RunLock, RunRef, journals, run_dir
 
 TRASH_NAME = ".trash"
 
-_AGAIN = "~"  # not in a uid: the folder of one that was removed, imported and removed again
+_AGAIN = "~"  # not in a uid; for a run that was removed, imported and removed again
 _PURGING = ".purging-"
 
 
@@ -36,11 +36,11 @@ class Trashed(NamedTuple):
 
 
 def remove(runs_dir: Path, ref: RunRef) -> Trashed:
-    """Move a run to the trash, under its lock: nobody can start it meanwhile.
+    """Move a run to the trash, under its lock, so that it cannot be started at the same time.
 
     Raises:
-        RunLockedError: it is running.
-        OSError: it cannot be moved.
+        RunLockedError: It is running.
+        OSError: It cannot be moved.
     """
     trash = runs_dir / TRASH_NAME
     with RunLock(ref.path):
@@ -55,15 +55,15 @@ def remove(runs_dir: Path, ref: RunRef) -> Trashed:
 
 
 def trashed(runs_dir: Path) -> list[Trashed]:
-    """List the runs in the trash, the one that was removed last first."""
+    """List the runs in the trash, last removed first."""
     return sorted(_all_trashed(runs_dir), key=lambda run: (run.removed, run.uid), reverse=True)
 
 
 def find_trashed(runs_dir: Path, selector: str) -> Trashed:
-    """Find a run in the trash: by uid, `latest` (removed last), name or the start of one uid.
+    """Find a run in the trash by uid, `latest` (last removed), name, or the start of one uid.
 
     Raises:
-        UserError: none answers to it, or several do; they are listed.
+        UserError: No run matches, or several do; they are listed.
     """
     runs = trashed(runs_dir)
     if not runs:
@@ -88,7 +88,7 @@ def restore(runs_dir: Path, run: Trashed) -> RunRef:
     """Move a run back from the trash.
 
     Raises:
-        UserError: there is a run of that uid, or it is not in the trash any more.
+        UserError: There is a run with this uid, or it is no longer in the trash.
     """
     target = run_dir(runs_dir, run.uid)
     taken = f"run {run.uid} cannot be restored: there is one of that uid in {runs_dir}"
@@ -106,16 +106,16 @@ def restore(runs_dir: Path, run: Trashed) -> RunRef:
 
 
 def purge(runs_dir: Path, runs: Iterable[Trashed]) -> int:
-    """Delete runs in the trash for good, and what an interrupted purge left; give bytes freed."""
+    """Delete runs in the trash, and the rest of interrupted purges; return the bytes freed."""
     trash = runs_dir / TRASH_NAME
     doomed = list(leftovers(runs_dir))
     for run in runs:
-        # From here it cannot be restored: half of a run is none.
+        # From here on it cannot be restored: a half-deleted run is not a run.
         gone = trash / f"{_PURGING}{run.uid}-{secrets.token_hex(4)}"
         try:
             run.path.rename(gone)
         except FileNotFoundError:
-            continue  # restored or purged meanwhile
+            continue  # restored or purged in the meantime
         doomed.append(gone)
     freed = freed_bytes(doomed)
     for path in doomed:
@@ -126,7 +126,7 @@ def purge(runs_dir: Path, runs: Iterable[Trashed]) -> int:
 
 
 def leftovers(runs_dir: Path) -> Iterator[Path]:
-    """Yield what interrupted purges left."""
+    """Yield the folders that interrupted purges did not finish deleting."""
     yield from sorted((runs_dir / TRASH_NAME).glob(f"{_PURGING}*"))
 
 
@@ -143,5 +143,117 @@ def _all_trashed(runs_dir: Path) -> Iterator[Trashed]:
 def _trashed(path: Path) -> Trashed:
     uid = path.name.partition(_AGAIN)[0]
     name = (read_header(path / JOURNAL_NAME) or {}).get("name")
-    # A rename changes the folder's own record in the file system, and nothing in it.
+    # The rename set the ctime of the folder, and changed nothing in it.
     return Trashed(uid, name if isinstance(name, str) else uid, path, path.stat().st_ctime)
+
+
+def freed_bytes(paths: Iterable[Path]) -> int:
+    """Count the bytes that deleting files and folders together would free.
+
+    Checkpoints share files by hard links; a file's space is free once all its links are deleted.
+    """
+    names: Counter[tuple[int, int]] = Counter()
+    status: dict[tuple[int, int], os.stat_result] = {}
+    for path in paths:
+        for found in _files(path):
+            inode = (found.st_dev, found.st_ino)
+            names[inode] += 1
+            status[inode] = found
+    return sum(found.st_size for inode, found in status.items() if names[inode] >= found.st_nlink)
+
+
+def _files(path: Path) -> Iterator[os.stat_result]:
+    """Yield the status of every file in and below `path`, without following links."""
+    folders = [path]
+    if not path.is_dir() or path.is_symlink():
+        folders = []
+        try:
+            yield path.lstat()
+        except FileNotFoundError:
+            return
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        # On some systems, the entry's cached status lacks the number of links.
+                        yield os.stat(entry.path, follow_symlinks=False)
+        except FileNotFoundError:
+            continue  # deleted in the meantime
+
+
+_SHOWN = 5
+
+
+class Reference(NamedTuple):
+    """A run's need for a checkpoint of another run.
+
+    Attributes:
+        uid: The uid of the run.
+        name: The name of the run.
+        owner: The uid of the other run.
+        checkpoint: The checkpoint's directory, relative to the folder of all runs.
+        role: `start` (its first network) or `opponent` (of an evaluator).
+    """
+
+    uid: str
+    name: str
+    owner: str
+    checkpoint: str
+    role: str
+
+
+def references(runs_dir: Path) -> list[Reference]:
+    """List the checkpoints of other runs that runs need, from their journals."""
+    return sorted({found for file in journals(runs_dir) for found in _references(file)})
+
+
+def needing(runs_dir: Path, uids: Collection[str]) -> list[Reference]:
+    """List the checkpoints of the runs `uids` that other runs need."""
+    return [
+        found for found in references(runs_dir) if found.owner in uids and found.uid not in uids
+    ]
+
+
+def what_breaks(found: Collection[Reference]) -> str:
+    """Describe what runs cannot do while the runs that they need are gone."""
+    lines = [
+        f"run {one.uid} ({one.name}) "
+        + (
+            f"started from {one.checkpoint}: without it, it cannot be verified, nor resumed before "
+            "its own first checkpoint"
+            if one.role == "start"
+            else f"is evaluated against {one.checkpoint}: without it, it cannot be resumed or "
+            "verified"
+        )
+        for one in list(found)[:_SHOWN]
+    ]
+    more = len(found) - _SHOWN
+    return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
+
+
+def _references(file: JournalFile) -> Iterator[Reference]:
+    name = file.uid
+    try:
+        for record in records(file.path):
+            match record:
+                case {"kind": "header"}:
+                    if isinstance(record.get("name"), str):
+                        name = record["name"]
+                    yield from _reference(file.uid, name, record.get("parent"), "start")
+                case {"kind": "event", "name": "opponent", "payload": {"checkpoint": path}}:
+                    yield from _reference(file.uid, name, path, "opponent")
+                case {"kind": "payload" | "end"}:
+                    return  # an attempt names its opponents before it trains
+                case _:
+                    pass
+    except OSError:
+        return
+
+
+def _reference(uid: str, name: str, path: Any, role: str) -> Iterator[Reference]:
+    parts = PurePosixPath(path).parts if isinstance(path, str) else ()
+    if len(parts) > 1 and parts[0] != uid:
+        yield Reference(uid, name, parts[0], str(path), role)

@@ -6,14 +6,11 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxpot.store.batch import FEW_POINTS, Batch
+from jaxpot.store.batch import Batch
 from jaxpot.store.history import MAX_LINE_BYTES
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import JournalFile, is_running
 from jaxpot.store.state import RunState
-
-# A run brings so many at once only where it was not ingested for a long time.
-MANY_POINTS = 250_000
 
 _TAIL_BYTES = 64
 _CHUNK_BYTES = 32 << 20
@@ -35,7 +32,6 @@ class Unread:
         state: The run's state, moved on by what is taken in.
         finished: Whether all that the journal held was taken in.
         lines: How many lines were.
-        points: How many metric values were.
         skipped: The damaged lines among them.
     """
 
@@ -44,7 +40,6 @@ class Unread:
         self.state = state
         self.finished = False
         self.lines = 0
-        self.points = 0
         self.skipped: list[Skip] = []
 
     def is_same_journal(self) -> bool:
@@ -67,7 +62,7 @@ class Unread:
             FutureJournalError: a newer jaxpot wrote the journal.
             OSError: it cannot be read.
         """
-        state, start, before = self.state, self.state.position, batch.points
+        state, start = self.state, self.state.position
         lines = self._lines(room)  # read before anything is added: a journal counts or fails whole
         for line in lines:
             reason = take_line(state, batch, line, state.position)
@@ -75,24 +70,16 @@ class Unread:
                 self.skipped.append(Skip(self.file.path, state.position, reason))
             state.position += len(line) + 1
         self.lines = len(lines)
-        self.points = batch.points - before
         taken = b"".join(line + b"\n" for line in lines[-_TAIL_BYTES:])
         state.tail = (bytes.fromhex(state.tail) + taken)[-_TAIL_BYTES:].hex()
         state.size = self.file.size if self.finished else state.position
         return state.position - start
 
-    def settle(self) -> bool:
-        """Give the run its status; say whether its new points are worth sorting at once.
-
-        Many are, and those of a run that nobody writes any more. Others are counted as unsorted.
-        """
-        # The lock first: who let go of it has written all that he will.
+    def settle(self) -> None:
+        """Set the status of a run that has no end yet."""
+        # Look at the lock first: a process that released it writes nothing more.
         alive = is_running(self.file.path.parent)
         self.state.settle(running=alive or not self.finished or not self._is_all())
-        sort = self.points >= (MANY_POINTS if alive else FEW_POINTS)
-        if not sort:
-            self.state.unsorted += self.points
-        return sort
 
     def _is_all(self) -> bool:
         try:

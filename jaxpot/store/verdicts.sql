@@ -1,5 +1,5 @@
--- The verdicts of gates over the runs that count: docs/gates.md says which, and what each gate takes.
--- NaN sorts above every number, so each comparison and extreme leaves it out by name.
+-- Verdicts of gates. docs/gates.md says which runs a gate looks at and which value it takes from each.
+-- NaN sorts above every number, so comparisons and extremes exclude it explicitly.
 WITH gate AS (
     SELECT
         unnest($gate::INTEGER[]) AS gate,
@@ -40,7 +40,7 @@ point AS (
     FROM sample AS s
     JOIN gate AS g ON g.gate = s.gate
     JOIN keys AS k ON k.run_id = s.run_id AND k.name = g.metric
-    JOIN points AS m ON m.run_id = s.run_id AND m.key_id = k.key_id AND m.iter < $iterations
+    JOIN metrics AS m ON m.run_id = s.run_id AND m.key_id = k.key_id AND m.iter < $iterations
     JOIN spans AS p ON p.run_id = m.run_id AND p.attempt = m.attempt AND m.iter < p.live_until
     WHERE s.counts
 ),
@@ -72,7 +72,7 @@ summed AS (
         ) AS listed,
         CASE
             WHEN g.seeds = 1 THEN any_value(c.value)
-            -- One seed that passes is enough for these two, whatever became of the others.
+            -- For these two, one seed that passes is enough, even if other runs failed.
             WHEN g.statistic = 'max' AND g.high IS NULL AND count(c.value) > 0 THEN
                 coalesce(max(c.value) FILTER (NOT isnan(c.value)), 'NaN')
             WHEN g.statistic = 'min' AND g.low IS NULL AND count(c.value) > 0 THEN

@@ -1,6 +1,6 @@
--- What people ask: rows that count, of every run, by names.
+-- Views for people: the live rows of every run, by name.
 
--- A row counts while its iter is below every later attempt's start_iter.
+-- A row is live if its iter is below the start_iter of every later attempt.
 CREATE VIEW spans AS
 SELECT
     run_id,
@@ -15,22 +15,14 @@ SELECT
     ) AS live_until
 FROM attempts;
 
--- Every point, whether it counts or not.
-CREATE VIEW points AS
-SELECT run_id, attempt, iter, key_id, value FROM metrics
-UNION ALL
-SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
-FROM sorted_metrics;
-
 CREATE VIEW metric AS
 SELECT r.uid, r.name AS run, m.iter, k.name AS key, m.value
-FROM points AS m
+FROM metrics AS m
 JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until
 JOIN runs AS r ON r.run_id = m.run_id
 JOIN keys AS k ON k.run_id = m.run_id AND k.key_id = m.key_id;
 
--- What is known of the points that count, in pieces: parts that count whole, and what is left of
--- others, point by point.
+-- Summaries of the live points: of a whole part where all of it is live, of single points elsewhere.
 CREATE VIEW pieces AS
 SELECT
     p.run_id, p.key_id, p.points, p.nonfinite, p.total, p.min, p.min_iter, p.max, p.max_iter,
@@ -52,10 +44,9 @@ SELECT
     m.iter AS last_iter,
     m.value AS last
 FROM (
-    SELECT run_id, attempt, iter, key_id, value FROM metrics
+    FROM metrics WHERE part = 0
     UNION ALL
-    SELECT run_id, attempt, iter, key_id, coalesce(value32::DOUBLE, value64) AS value
-    FROM sorted_metrics
+    FROM metrics
     SEMI JOIN (
         FROM sorted_parts AS p
         JOIN spans AS s ON s.run_id = p.run_id AND s.attempt = p.attempt
@@ -65,7 +56,7 @@ FROM (
 ) AS m
 JOIN spans AS s ON s.run_id = m.run_id AND s.attempt = m.attempt AND m.iter < s.live_until;
 
--- NaN sorts above every number, so it would be everybody's best.
+-- NaN sorts above every number, so without the filter it would be every run's maximum.
 CREATE VIEW summary AS
 SELECT
     r.uid,
@@ -112,7 +103,7 @@ WHERE p.min IS NOT NULL
 GROUP BY r.uid, r.name, k.name;
 
 -- The league grows after the checkpoint of an iteration, so a resume from that checkpoint repeats
--- it: of what several attempts recorded under one iteration, the newest one's counts.
+-- it. If several attempts recorded an iteration, the newest attempt's rows are used.
 CREATE VIEW standings AS
 SELECT r.uid, r.name AS run, l.iter, l.name, l.place, l.score, l.rollouts, l.active
 FROM league_standings AS l
@@ -136,7 +127,7 @@ JOIN runs AS r ON r.run_id = e.run_id
 WHERE e.kind IN ('league_add', 'league_archive', 'league_drop', 'league_recall', 'league_release')
 QUALIFY e.attempt = max(e.attempt) OVER (PARTITION BY r.uid, e.iter, e.kind, e.payload->>'$.name');
 
--- Gates as they were judged last: by the newest attempt, or by what judged several seeds' runs since.
+-- The latest verdict on each gate: by the newest attempt, or by a later judgement over several seeds.
 CREATE VIEW gates AS
 SELECT
     r.uid,

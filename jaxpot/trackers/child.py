@@ -33,7 +33,6 @@ from typing import Any
 from jaxpot.signals import leave_to_parent
 from jaxpot.store.errors import StoreError
 from jaxpot.store.ingest import ingest
-from jaxpot.store.launch import start_sorting
 from jaxpot.store.runs import is_running, journals
 from jaxpot.trackers.delivery import BUSY, FOLDER, Deliverer, delivery_lock
 
@@ -100,7 +99,6 @@ def _ingest(runs_dir: Path) -> str | None:
         report = ingest(runs_dir, wait=_INGEST_WAIT_SECONDS)
     except StoreError as error:
         return str(error)
-    start_sorting(runs_dir, report.unsorted)
     return report.problem
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from jaxpot.checkpoints import list_checkpoints, newest_whole, verify
 from jaxpot.checkpoints.retention import Rule, beyond_last, collectable, left_behind
-from jaxpot.exchange.copying import copy_tree
 from jaxpot.spec import Best
+from jaxpot.store.exchange.copying import copy_tree
 
 from .conftest import PERIODIC, Run, a_state
 

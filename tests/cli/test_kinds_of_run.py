@@ -9,7 +9,7 @@ import pytest
 from tensorboardX import SummaryWriter
 
 from jaxpot.cli.main import COMMANDS, invoke
-from jaxpot.exchange.importing import import_path
+from jaxpot.store.exchange.importing import import_path
 from jaxpot.store.runs import RunLock
 from tests.store.journals import START, Writer, complete_run
 

@@ -14,7 +14,7 @@ PAGES = [
     for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("specs/*.md")])
 ]
 FOLDERS = "benchmarks|docs|jaxpot|specs|tests"
-NOT_OBJECTS = re.compile(r"jaxpot\.(duckdb|lock|sorting\.lock|schema\d)\b")
+NOT_OBJECTS = re.compile(r"jaxpot\.(duckdb|lock|schema\d)\b")
 
 
 def prose(text: str) -> str:

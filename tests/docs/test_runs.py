@@ -9,11 +9,11 @@ import tarfile
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.exchange.tables import TABLES
 from jaxpot.store import Store
+from jaxpot.store.exchange.exporting import TABLES
 from tests.cli.runs import two_runs
 from tests.docs.pages import blocks, page
-from tests.exchange.test_tensorboard_logs import Log
+from tests.store.exchange.test_tensorboard_logs import Log
 
 TEXT = page("docs/runs.md")
 

@@ -34,6 +34,10 @@ def test_its_questions_have_answers(bench, tmp_path, monkeypatch):
     assert store.sql(floats)[1][0][0] == 3 * 103
 
 
-def test_it_sorts_a_run_at_its_end(bench, tmp_path):
-    found = bench.sorting(tmp_path, 50)
+def test_it_follows_a_run(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "FOLLOWED", 20)
+    found = bench.follow(tmp_path, 50)
     assert found.points == 50 * 60
+    store = Store(tmp_path)
+    assert store.sql("SELECT count(*) FROM metric")[1] == [(50 * 60,)]
+    assert store.sql("SELECT status FROM runs")[1] == [("completed",)]

@@ -28,7 +28,8 @@ with RunLock(folder), Journal(folder / "journal.jsonl") as journal:
 
 INGEST = """
 import sys
-from jaxpot.store import Store
+from jaxpot.store import Store, batch
+batch.PART_POINTS = 200  # so that they are also killed while they sort
 store = Store(sys.argv[1])
 store.ingest()
 print("ready", flush=True)
@@ -89,6 +90,8 @@ def test_sigkill_loses_and_doubles_nothing(runs_dir):
     )
     total = sum(t + sum(t + k / 8 for k in range(19)) for t in range(ITERATIONS))
     points = 21 * ITERATIONS
+    assert store.sql("SELECT count(*) > 0 FROM sorted_parts")[1] == [(True,)]
+    assert store.sql("SELECT DISTINCT points FROM summary")[1] == [(ITERATIONS,)]
     assert store.sql(query)[1] == [(run.uid, points, points, total) for run in runs]
     assert store.sql("SELECT count(*) FROM iters")[1] == [(WRITERS * ITERATIONS,)]
     assert [row.lag_bytes for row in store.runs()] == [0] * WRITERS

@@ -287,3 +287,19 @@ def test_names_that_no_database_can_have_are_refused_before_anything_is_made(
         assert invoke([f"--runs-dir={name}", *command]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "which no database's path may have; rename" in line
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_slow_query_draws_no_progress_bar(store, read_only):
+    """DuckDB draws it on stdout, into the answer."""
+    with database.connect(store.path, read_only=read_only) as connection:
+        setting = connection.execute("SELECT current_setting('enable_progress_bar')")
+        assert setting.fetchone() == (False,)
+
+
+def test_a_reader_cannot_change_settings(store):
+    with (
+        database.connect(store.path, read_only=True) as connection,
+        pytest.raises(duckdb.Error, match="locked"),
+    ):
+        connection.execute("SET threads = 1")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from jaxpot.cli.main import invoke
-from jaxpot.exchange.journals import import_journal
 from jaxpot.store import Journal, JournalError, Store, records
+from jaxpot.store.exchange.journals import import_journal
 from jaxpot.store.fields import INT32_MAX, INT64_MAX, LAST_ITERATION, MAX_DEPTH
 from jaxpot.store.forms import completed, forms
 from jaxpot.store.tables import columns_of, table_names
@@ -26,8 +26,7 @@ DERIVED = {
     "params": {"path", "value"},
     "keys": {"key_id"},
     "iters": {"time"},
-    "metrics": {"attempt", "iter", "key_id"},
-    "sorted_metrics": set(columns_of("sorted_metrics")),
+    "metrics": {"attempt", "iter", "key_id", "value32", "value64", "part"},
     "sorted_parts": set(columns_of("sorted_parts")),
     "checkpoints": {"time"},
     "events": {"time"},

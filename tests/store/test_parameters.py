@@ -6,7 +6,7 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.store import Store
-from jaxpot.store.parameters import parse_parameters, read_value, resolve_runs
+from jaxpot.store.canned import parse_parameters, read_value, resolve_runs
 from tests.store.journals import START, complete_run
 
 FIRST, SECOND = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"

@@ -7,7 +7,7 @@ from jaxpot.store import database
 from jaxpot.store.tables import columns_of, table_names
 
 VIEWS = {
-    *("best", "gates", "latest", "league", "metric", "pieces", "points", "spans", "standings"),
+    *("best", "gates", "latest", "league", "metric", "pieces", "spans", "standings"),
     "summary",
 }
 

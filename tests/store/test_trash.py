@@ -9,9 +9,17 @@ import pytest
 from jaxpot.errors import UserError
 from jaxpot.store import RunLock, RunLockedError, Store, find
 from jaxpot.store import runs as runs_module
-from jaxpot.store.disk import freed_bytes
-from jaxpot.store.references import needing, what_breaks
-from jaxpot.store.trash import find_trashed, leftovers, purge, remove, restore, trashed
+from jaxpot.store.trash import (
+    find_trashed,
+    freed_bytes,
+    leftovers,
+    needing,
+    purge,
+    remove,
+    restore,
+    trashed,
+    what_breaks,
+)
 from tests.store.journals import START, Writer, complete_run
 
 A, B = "20261122-101530-aaaaaa", "20261122-111530-bbbbbb"

@@ -1,8 +1,8 @@
--- The best value of a metric for each spec, and the run and iteration that had it.
+-- The best value of a metric for each spec, with its run and iteration.
 --
 -- $key = eval_vs_random/win_rate: the metric
 -- $better = max: max or min
--- $runs = null: words for the runs, parted by commas; all by default
+-- $runs = null: words that select runs, separated by commas; by default all runs
 WITH extreme AS (
     SELECT
         r.name,

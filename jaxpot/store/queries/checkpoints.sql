@@ -1,4 +1,4 @@
--- The checkpoints of a run that are there, to resume from.
+-- The existing checkpoints of a run.
 --
 -- $run = latest: the run
 SELECT c.iteration, c.kind, c.score, c.bytes, c.seconds, c.blocking_seconds, c.path

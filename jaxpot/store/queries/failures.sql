@@ -1,4 +1,4 @@
--- Runs that failed, were interrupted or missed a gate, and what they said last.
+-- Runs that failed, were interrupted or missed a gate, with their last warning.
 WITH said AS (
     SELECT run_id, arg_max(payload, time) AS payload
     FROM events

@@ -1,7 +1,7 @@
--- The first iteration after which two runs had different states.
+-- The first iteration after which the states of two runs differ.
 --
 -- $a: a run, as run:WORD
--- $b = run:latest: another, as run:WORD
+-- $b = run:latest: the other run, as run:WORD
 WITH state AS (
     SELECT r.uid, i.iter, i.digest
     FROM iters AS i

@@ -1,4 +1,4 @@
--- A run's metrics: what each is, its last value and its extremes.
+-- The metrics of a run: description, last value and extremes.
 --
 -- $run = latest: the run
 SELECT k.name AS key, s.last, s.min, s.max, s.points, k.unit, k.phase, k.doc

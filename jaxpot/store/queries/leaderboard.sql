@@ -2,7 +2,7 @@
 --
 -- $key = eval_vs_random/win_rate: the metric
 -- $better = max: max or min
--- $limit = 20: how many runs
+-- $limit = 20: number of runs
 SELECT
     r.name,
     r.seed,

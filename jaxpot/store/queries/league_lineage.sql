@@ -1,4 +1,4 @@
--- What became of each entry of a run's league.
+-- The history of each entry of a run's league: when it was added, archived, recalled, dropped.
 --
 -- $run = latest: the run
 SELECT

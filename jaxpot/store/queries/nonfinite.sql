@@ -1,6 +1,6 @@
--- Metrics that were NaN or infinite, how often, and when first.
+-- Metrics with NaN or infinite values: how many, and the first iteration.
 --
--- $runs = null: words for the runs, parted by commas; all by default
+-- $runs = null: words that select runs, separated by commas; by default all runs
 SELECT s.run, s.key, s.nonfinite, s.points, min(m.iter) AS first_iter, s.uid
 FROM summary AS s
 JOIN metric AS m ON m.uid = s.uid AND m.key = s.key AND NOT isfinite(m.value)

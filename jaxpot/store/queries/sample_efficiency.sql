@@ -1,10 +1,10 @@
--- How soon each run reached a value of a metric: iterations, samples, seconds of training.
+-- Iterations, samples and seconds of training until each run reached a value of a metric.
 --
 -- $key = eval_vs_random/win_rate: the metric
 -- $threshold = 0.9: the value to reach
--- $better = max: max, to reach it from below, or min, from above
+-- $better = max: max if higher is better, min if lower is better
 -- $samples = iteration/num_samples: the metric that counts an iteration's samples
--- $runs = null: words for the runs, parted by commas; all by default
+-- $runs = null: words that select runs, separated by commas; by default all runs
 WITH reached AS (
     SELECT uid, min(iter) AS iter
     FROM metric

@@ -1,6 +1,6 @@
 -- A metric by iteration over the seeds of a run's spec: mean and standard error.
 --
--- Of each seed the newest run counts that is over.
+-- For each seed, the newest finished run is used.
 --
 -- $run = latest: any run of the spec
 -- $key = total_loss: the metric

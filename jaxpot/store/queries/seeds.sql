@@ -1,9 +1,9 @@
 -- The last value of a metric over the seeds of each spec: mean and standard error.
 --
--- Of each seed the newest run that is over counts, for a run that is repeated is no new sample.
+-- For each seed, the newest finished run is used: a repeated run is not a new sample.
 --
 -- $key = eval_vs_random/win_rate: the metric
--- $runs = null: words for the runs, parted by commas; all by default
+-- $runs = null: words that select runs, separated by commas; by default all runs
 WITH sample AS (
     SELECT uid, name, seed, parent, coalesce(training_digest, uid) AS training
     FROM runs

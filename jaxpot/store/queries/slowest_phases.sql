@@ -1,4 +1,4 @@
--- The seconds that each phase of a run's iteration takes, the slowest first.
+-- The seconds that each phase of an iteration takes, slowest first.
 --
 -- $run = latest: the run
 SELECT

@@ -1,8 +1,8 @@
--- The mean of a metric for each value of each parameter of the spec that varies among runs.
+-- The mean of a metric for each value of each spec parameter that differs between runs.
 --
 -- $key = eval_vs_random/win_rate: the metric
 -- $at = last: last, max or min of the run
--- $runs = null: words for the runs, parted by commas; all by default
+-- $runs = null: words that select runs, separated by commas; by default all runs
 WITH result AS (
     SELECT
         r.run_id,

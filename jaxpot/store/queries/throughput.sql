@@ -1,4 +1,4 @@
--- Samples a second of each run, and the machine it ran on.
+-- Samples per second of each run, and its machine.
 SELECT
     r.name,
     s.mean AS samples_per_second,

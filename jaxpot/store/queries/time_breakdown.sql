@@ -1,4 +1,4 @@
--- What a run spent its time on, over all attempts.
+-- How a run spent its time, over all attempts.
 --
 -- $run = latest: the run
 WITH newest AS (

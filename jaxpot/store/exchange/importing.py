@@ -1,17 +1,75 @@
-"""What there is to import under a path: runs' journals, and TensorBoard's logs."""
+"""Find and import the runs in a path: folders, archives, journals, TensorBoard logs."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.store.exchange.archives import is_archive, unpack
+from jaxpot.store.exchange.event_files import EVENTS
+from jaxpot.store.exchange.journals import Imported, import_journal, staging
+from jaxpot.store.exchange.tensorboard_logs import import_log
 from jaxpot.store.journal import JOURNAL_NAME
 
-EVENTS = ".tfevents."
-"""What the names of TensorBoard's event files have in them."""
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO)
+
+
+def import_path(
+    runs_dir: Path, path: Path, *, update: bool = False, checkpoints: bool = True
+) -> Iterator[Imported]:
+    """Import each run in a path; yield the result for each.
+
+    A run that cannot be imported is reported as refused, and the others go on. A folder that is not
+    searched is reported as skipped, without a uid.
+
+    Raises:
+        UserError: The path does not exist or holds no run, or the archive is not safe to unpack.
+    """
+    if path.is_dir() or path.name.endswith(".jsonl"):
+        yield from _import_folder(runs_dir, path, update=update, checkpoints=checkpoints)
+    elif not path.is_file():
+        raise UserError(f"{path}: there is no such file or folder")
+    elif is_archive(path):
+        runs_dir.mkdir(parents=True, exist_ok=True)
+        with staging(runs_dir) as room:
+            folder = room / path.name.partition(".")[0]
+            folder.mkdir()
+            unpack(path, folder)
+            yield from _import_folder(
+                runs_dir, folder, update=update, checkpoints=checkpoints, archive=path
+            )
+    else:
+        raise UserError(
+            f"{path}: neither a folder nor an archive (.tar, .tar.gz, .tgz, .zip) nor a journal"
+        )
+
+
+def _import_folder(
+    runs_dir: Path, folder: Path, *, update: bool, checkpoints: bool, archive: Path | None = None
+) -> Iterator[Imported]:
+    found, passed_over = sources(folder, called=archive)
+    for path, why in passed_over:
+        yield Imported("", str(path.relative_to(folder) if archive else path), "skipped", why)
+    for source in found:
+        inside = source.folder.relative_to(folder) if archive is not None else ""
+        origin = f"{archive.absolute()}/{inside}" if archive is not None else ""
+        try:
+            if source.kind == "journal":
+                yield import_journal(
+                    runs_dir, source.folder, update=update, checkpoints=checkpoints
+                )
+            else:
+                yield import_log(runs_dir, source.folder, source.name, origin=origin, update=update)
+        except (UserError, OSError) as error:
+            why = str(error) if isinstance(error, UserError) else f"{source.folder}: {error}"
+            if isinstance(error, OSError) and error.errno not in _UNREADABLE:
+                raise
+            yield Imported(source.folder.name, source.name, "refused", why)
+
 
 _MAX_DEPTH = 64
 _MAX_FOLDERS = 100_000
@@ -19,7 +77,7 @@ _SHOWN = 3
 
 
 class Source(NamedTuple):
-    """A folder that holds a run, in jaxpot's form or in TensorBoard's."""
+    """A folder with a run: a journal, or TensorBoard's event files."""
 
     kind: Literal["journal", "tensorboard"]
     folder: Path
@@ -27,27 +85,27 @@ class Source(NamedTuple):
 
 
 class PassedOver(NamedTuple):
-    """Something in a folder that was not looked into."""
+    """A folder or file that was not searched, and why."""
 
     path: Path
     why: str
 
 
 def sources(path: Path, *, called: Path | None = None) -> tuple[list[Source], list[PassedOver]]:
-    """Find the runs in a folder: itself or below, but none within another.
+    """Find the runs in and below a folder, but not inside of other runs.
 
-    Links to folders are followed, each folder is entered once. Hidden folders are not entered:
-    there programs keep what is being made or was removed.
+    Links to folders are followed; each folder is searched once. Hidden folders are not searched:
+    programs keep unfinished and removed things there.
 
     Args:
         path: The folder, or a journal.
-        called: What to call it in an error.
+        called: The name of the folder in error messages.
 
     Returns:
-        The runs, and what was passed over.
+        The runs, and what was not searched.
 
     Raises:
-        UserError: there is none.
+        UserError: There is no run.
     """
     if path.name == JOURNAL_NAME and path.is_file():
         path = path.parent
@@ -64,7 +122,7 @@ def sources(path: Path, *, called: Path | None = None) -> tuple[list[Source], li
 
 
 class _Walk:
-    """A walk over the folders below one."""
+    """A walk over a folder tree."""
 
     def __init__(self, root: Path) -> None:
         self.passed_over: list[PassedOver] = []
@@ -83,7 +141,7 @@ class _Walk:
                 self._pass_over(folder, f"{_MAX_DEPTH} levels or {_MAX_FOLDERS} folders are enough")
                 return
             with os.scandir(folder) as entries:
-                # Links last: a folder is called by its own name where it is in the tree, too.
+                # Links last: a folder that is also in the tree keeps its own name.
                 inside = sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
         except NotADirectoryError:
             return

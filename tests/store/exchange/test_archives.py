@@ -8,10 +8,10 @@ import zipfile
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.exchange import archives
-from jaxpot.exchange.archives import unpack
-from jaxpot.exchange.importing import import_path
 from jaxpot.store import Store
+from jaxpot.store.exchange import archives
+from jaxpot.store.exchange.archives import unpack
+from jaxpot.store.exchange.importing import import_path
 from tests.cli.runs import two_runs
 
 

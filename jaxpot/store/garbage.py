@@ -1,12 +1,14 @@
-"""Garbage collection: found without touching anything, deleted under the locks of whom it is.
+"""Find checkpoints and leftovers that are safe to delete, and delete them.
 
-A run that is running is left alone wholly. A checkpoint that goes is recorded in its run's journal
-as the run's own writer records one, so that the tables know.
+A run that is running is not touched. Each deletion happens under the lock of its run. A deleted
+checkpoint is recorded in the run's journal, in the same way as by the run itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import shutil
+import time
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -25,24 +27,24 @@ from jaxpot.checkpoints.retention import (
 from jaxpot.errors import UserError
 from jaxpot.loop.record import read_record
 from jaxpot.spec import Checkpoint
-from jaxpot.store.disk import freed_bytes
+from jaxpot.store import database, errors
 from jaxpot.store.history import records
+from jaxpot.store.ingest import exclusive
 from jaxpot.store.journal import JOURNAL_NAME, Journal
-from jaxpot.store.references import references
 from jaxpot.store.runs import RunLock, RunRef, is_running
-from jaxpot.upkeep.strays import delete_stray, strays
+from jaxpot.store.trash import freed_bytes, leftovers, references
 
 
 @attrs.frozen
 class Finding:
-    """Something that can go.
+    """Something that can be deleted.
 
     Attributes:
-        uid: Whose it is; None for what is no run's.
+        uid: The run that it belongs to, or None.
         path: The file or directory.
-        iteration: Of a checkpoint; None for what is none.
-        reason: Why it can go.
-        bytes: What deleting it alone frees; hard links to a file that stays free nothing.
+        iteration: The checkpoint's iteration; None if it is not a checkpoint.
+        reason: Why it can be deleted.
+        bytes: The bytes that deleting it alone frees, without files that have other hard links.
     """
 
     uid: str | None
@@ -54,7 +56,7 @@ class Finding:
 
 @attrs.frozen
 class Plan:
-    """What can go, what was left alone, and what all of it together frees."""
+    """What can be deleted, what was skipped and why, and the bytes that it frees in total."""
 
     findings: tuple[Finding, ...]
     skipped: tuple[str, ...]
@@ -62,13 +64,13 @@ class Plan:
 
 
 def plan(runs_dir: Path, refs: Iterable[RunRef], rule: Rule, *, everywhere: bool) -> Plan:
-    """Finds what can go; deletes nothing.
+    """Find what can be deleted, without deleting it.
 
     Args:
         runs_dir: The folder of all runs.
         refs: The runs to look at.
         rule: Which periodic checkpoints are old.
-        everywhere: Look beside the runs, too.
+        everywhere: Also look for leftovers outside of runs.
     """
     needed = _needed(runs_dir)
     findings: list[Finding] = []
@@ -88,7 +90,7 @@ def plan(runs_dir: Path, refs: Iterable[RunRef], rule: Rule, *, everywhere: bool
 
 
 def apply(runs_dir: Path, refs: Iterable[RunRef], rule: Rule, *, everywhere: bool) -> Plan:
-    """Deletes what `plan` finds, looking again under each run's lock; gives what is gone."""
+    """Delete what `plan` finds, after looking again under each run's lock; return what is gone."""
     needed = _needed(runs_dir)
     gone: list[Finding] = []
     skipped: list[str] = []
@@ -119,7 +121,7 @@ def _refuse_running(ref: RunRef) -> None:
 def _collect(
     runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]
 ) -> tuple[list[Finding], int]:
-    """Deletes what can go of a run; gives it, and the bytes that are free by that."""
+    """Delete what can be deleted of a run; return it, and the bytes that this freed."""
     if not _has_checkpoints(ref.path):
         return [], 0
     with RunLock(ref.path):
@@ -150,12 +152,12 @@ def _collectable(ref: RunRef, rule: Rule, needed: Collection[Path]) -> list[Coll
         return []
     told = _told(ref.path / JOURNAL_NAME)
     found = partial(collectable, ref.path, rule, told, needed=needed)
-    # The journal is read whole only where there is something to decide.
+    # Read the whole journal only if there is something to decide.
     return found(limit=read_record(ref.path).limit) if found() else []
 
 
 def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -> None:
-    """Deletes what can go of a run whose lock the caller holds, each thing recorded."""
+    """Delete what can be deleted of a run, and record it; the caller holds the run's lock."""
     attempt = max(
         (row["attempt"] for row in records(ref.path / JOURNAL_NAME, kinds=("attempt",))), default=1
     )
@@ -183,3 +185,56 @@ def _needed(runs_dir: Path) -> set[Path]:
 
 def _has_checkpoints(folder: Path) -> bool:
     return place_dir(folder, "checkpoints").is_dir()
+
+
+# The process that makes a younger one may be about to lock or rename it.
+_YOUNG_SECONDS = 3600.0
+_LOCK_WAIT_SECONDS = 2.0
+
+_DRAFTS = (".new", ".rebuild")
+
+
+def strays(runs_dir: Path) -> Iterator[tuple[Path, str]]:
+    """Yield leftovers that can be deleted, and why."""
+    for pattern, reason in (
+        (".making-*", "a run that was killed while it was made"),
+        (".importing-*", "an import that was killed"),
+    ):
+        for path in sorted(runs_dir.glob(pattern)):
+            if _age(path) > _YOUNG_SECONDS and not is_running(path):
+                yield path, reason
+    for path in leftovers(runs_dir):
+        if _age(path) > _YOUNG_SECONDS:
+            yield path, "a purge that was killed"
+    for path in _drafts(runs_dir):
+        if path.exists() and _age(path) > _YOUNG_SECONDS:
+            yield path, "a database that was never finished"
+
+
+def delete_stray(runs_dir: Path, path: Path) -> bool:
+    """Delete one of `strays`; return whether that was possible.
+
+    A draft of the database is deleted under the lock of the database.
+    """
+    if path not in _drafts(runs_dir):
+        shutil.rmtree(path, ignore_errors=True)  # its maker may be deleting it, too
+        return not path.exists()
+    try:
+        with exclusive(runs_dir, wait=_LOCK_WAIT_SECONDS):
+            path.unlink(missing_ok=True)
+    except errors.LockKeptError:
+        return False
+    return True
+
+
+def _drafts(runs_dir: Path) -> list[Path]:
+    names = (f"{database.DATABASE_NAME}{suffix}" for suffix in _DRAFTS)
+    drafts = [runs_dir / name for name in names]
+    return [path for draft in drafts for path in (draft, database.wal(draft))]
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.lstat().st_mtime
+    except FileNotFoundError:
+        return 0.0

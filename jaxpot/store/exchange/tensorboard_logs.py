@@ -1,8 +1,8 @@
-"""Taking in a folder of TensorBoard's event files as a run, by a journal made from them.
+"""Import a folder of TensorBoard's event files as a run, by writing a journal from them.
 
-Steps become iterations, tags become keys under their own names, wall times stay. The bytes of a
-log's event files and their place say which log it is: the same log is the same run again, one that
-goes on from there may bring it up to date, and any other one is another run, whatever its name.
+Steps become iterations, tags become keys, and wall times stay. A log is recognized by the bytes and
+the place of its event files: the same log is the same run, a log that continues it can update the
+run, and any other log is another run, even under the same name.
 """
 
 from __future__ import annotations
@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.events import Log, read_log
-from jaxpot.exchange.journals import Imported, only_annotated, replace_journal, staging
-from jaxpot.exchange.places import EVENTS
+from jaxpot.store.exchange.event_files import EVENTS, Log, read_log
+from jaxpot.store.exchange.journals import Imported, only_annotated, replace_journal, staging
 from jaxpot.store.fields import number
 from jaxpot.store.history import read_header, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.runs import RunLock, run_dir
 
 SOURCE = "imported"
-"""Event: where a run comes from that jaxpot did not train."""
+"""Event: the source of a run that jaxpot did not train."""
 
 _FORMAT = "tensorboard"
 _CHUNK = 1 << 20
@@ -34,20 +33,22 @@ _CHUNK = 1 << 20
 def import_log(
     runs_dir: Path, folder: Path, name: str, *, origin: str = "", update: bool = False
 ) -> Imported:
-    """Take in the event files of a folder as a run; it appears whole, or not at all.
+    """Import the event files of a folder as a run; it appears once it is complete.
 
     Args:
-        runs_dir: Where the runs are.
-        folder: Where the event files are.
-        name: The run's.
-        origin: Where the folder comes from, if not from where it is.
-        update: Of a log that is here already, take in what it has beyond that.
+        runs_dir: The folder of all runs.
+        folder: The folder of the event files.
+        name: The name of the run.
+        origin: The original place of the folder, if it is a temporary copy.
+        update: If the log has been imported before, import what is new.
 
     Raises:
-        UserError: no scalar is in them.
+        UserError: There is no scalar in them.
     """
     files = sorted(path for path in folder.iterdir() if EVENTS in path.name and path.is_file())
-    parts = [_part(path, path.stat().st_size) for path in files]  # first: a log may grow meanwhile
+    parts = [
+        _part(path, path.stat().st_size) for path in files
+    ]  # before reading: a log may grow in the meantime
     log = read_log(files)
     if not log.values:
         why = "; ".join(f"{count} x {what}" for what, count in sorted(log.left_out.items()))
@@ -79,7 +80,7 @@ def import_log(
 def journal_of(
     log: Log, uid: str, name: str, origin: str, parts: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the records of a journal that says what a log says."""
+    """Yield the records of a journal with the contents of a log."""
     begun = _time(log.begun)
     steps = sorted(log.values)
     done = steps[-1] + 1
@@ -111,7 +112,7 @@ def journal_of(
 
 
 class _Known:
-    """A run that is here under a uid that a log may have."""
+    """An existing run whose uid a log may have."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -120,23 +121,25 @@ class _Known:
         self.end = _after_end(path) if self._is_log else 0
 
     def relation(self, log: Log, files: Sequence[Path], origin: str) -> str | None:
-        """Say how a log relates to the run: `""` the same, `before` or `beyond` what the run has.
+        """Compare a log with the run: `""` if equal, `before` if shorter, `beyond` if longer.
 
         Returns:
-            None where it is another log.
+            None if it is another log.
         """
         if not self._is_log:
             return None
         named = [event for event in records(self.path, kinds=("event",)) if event["name"] == SOURCE]
         source = named[0]["payload"] if named and isinstance(named[0]["payload"], dict) else {}
-        # With the times of a clock in it, an equal log is a copy, wherever it lies.
+        # If it has wall times, an equal log is a copy, wherever it is.
         if source.get("path") != origin and not _time(log.begun):
             return None
         values = {
             row["iter"]: {name: number(value) for name, value in row["values"].items()}
             for row in records(self.path, kinds=("payload",))
         }
-        here = {step: repr(row) for step, row in values.items()}  # a NaN equals no other
+        here = {
+            step: repr(row) for step, row in values.items()
+        }  # as text, since NaN is not equal to itself
         there = {step: repr(row) for step, row in log.values.items()}
         if here == there:
             return ""
@@ -147,7 +150,7 @@ class _Known:
 
 
 def _go_on(parts: Any, files: Sequence[Path]) -> bool:
-    """Say whether files begin with the bytes of those that were taken in."""
+    """Return whether the files begin with the bytes that were imported."""
     paths = {path.name: path for path in files}
     for part in parts if isinstance(parts, list) else [None]:
         match part:
@@ -160,7 +163,7 @@ def _go_on(parts: Any, files: Sequence[Path]) -> bool:
 
 
 def _part(path: Path, size: int) -> dict[str, Any]:
-    """Describe the first bytes of a file, as many as there are up to `size`."""
+    """Return name, length and digest of a file's first bytes, at most `size` of them."""
     digest, left = hashlib.sha256(), size
     with path.open("rb") as file:
         while left and (chunk := file.read(min(left, _CHUNK))):
@@ -170,7 +173,7 @@ def _part(path: Path, size: int) -> dict[str, Any]:
 
 
 def _after_end(path: Path) -> int:
-    """Give the byte behind a made journal's last own line, the first of its end."""
+    """Return the position after the `end` record that the import wrote."""
     position = 0
     with path.open("rb") as lines:
         for line in lines:
@@ -183,7 +186,10 @@ def _after_end(path: Path) -> int:
 def _own_run(
     runs_dir: Path, log: Log, folder: Path, files: Sequence[Path], origin: str
 ) -> tuple[str, _Known | None, str]:
-    """Give a log's uid, the run under it and their relation; it takes the first uid of no other."""
+    """Return a log's uid, the existing run with it, if any, and their relation.
+
+    If another log has the uid, the next one is tried.
+    """
     begun, count = _time(log.begun), 0
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(begun))
     seed = f"{folder.resolve().name}\0{files[0].name}\0{begun!r}"
@@ -201,7 +207,7 @@ def _own_run(
 
 
 def _time(seconds: float | None, otherwise: float = 0.0) -> float:
-    """Give a time that a journal takes, whatever a log says."""
+    """Return a time that is valid in a journal, or `otherwise`."""
     year_9999 = 253_370_764_800.0
     if seconds is None or not math.isfinite(seconds) or not 0 <= seconds < year_9999:
         return otherwise

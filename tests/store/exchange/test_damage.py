@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tensorboardX import SummaryWriter
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.archives import unpack
-from jaxpot.exchange.events import read_log
-from jaxpot.exchange.journals import import_journal
+from jaxpot.store.exchange.archives import unpack
+from jaxpot.store.exchange.event_files import read_log
+from jaxpot.store.exchange.journals import import_journal
 from tests.store.journals import complete_run
 
 

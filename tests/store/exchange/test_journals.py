@@ -6,10 +6,10 @@ import os
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.importing import import_path
-from jaxpot.exchange.journals import import_journal
 from jaxpot.store import RunLock, RunLockedError, Store, find
 from jaxpot.store.annotate import note, tag, tags_on
+from jaxpot.store.exchange.importing import import_path
+from jaxpot.store.exchange.journals import import_journal
 from tests.cli.runs import two_runs
 from tests.store.journals import Writer, complete_run
 
@@ -169,7 +169,8 @@ def test_a_journal_that_is_a_link_is_none(here, there, tmp_path):
 
 def test_a_killed_import_leaves_no_run(here, there, monkeypatch):
     monkeypatch.setattr(
-        "jaxpot.exchange.journals.copy_tree", lambda *a, **k: (_ for _ in ()).throw(OSError("full"))
+        "jaxpot.store.exchange.journals.copy_tree",
+        lambda *a, **k: (_ for _ in ()).throw(OSError("full")),
     )
     with pytest.raises(OSError, match="full"):
         import_journal(here, there / A)

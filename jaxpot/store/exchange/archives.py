@@ -1,7 +1,7 @@
-"""Archives of runs, unpacked without trust: nothing is written outside the folder it is meant for.
+"""Unpack archives of runs from untrusted sources, without writing outside the target folder.
 
-A member that is a link to elsewhere, a device, or has a path that leaves the folder makes the
-archive be refused, and so does one that unpacks to much more than runs do.
+An archive is refused if a member is a link to elsewhere, a device, or has a path that leaves the
+folder, and if it unpacks to much more than runs do.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from jaxpot.errors import UserError
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 MAX_MEMBERS = 1_000_000
 MAX_RATIO = 200
-"""How many times larger than itself an archive may unpack to; journals shrink to a twentieth."""
+"""Greatest allowed ratio of unpacked to packed size; for journals it is about 20."""
 
 _ALWAYS_ALLOWED = 1 << 30  # bytes
-_MAX_READ = 16 << 20  # bytes; nothing but a member's data is longer
+_MAX_READ = 16 << 20  # bytes; only a member's data is longer, and that is read in chunks
 _CHUNK = 1 << 20
 _DEPTH = 32
 _ENCRYPTED = 1
 _GZIP = b"\x1f\x8b"
-# Others take as much memory to unpack as the archive says.
+# Other methods need as much memory as the archive claims.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
-# zipfile's own ways to say that it knows no such compression, and that a header makes no sense.
+# zipfile raises these for an unknown compression and for a senseless header.
 _BROKEN += (NotImplementedError, ValueError)
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether a file's name is an archive's."""
+    """Return whether a file has the name of an archive."""
     return path.name.endswith(SUFFIXES)
 
 
@@ -47,7 +47,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Unpack an archive into an empty folder.
 
     Raises:
-        UserError: it is damaged, no archive, or has something in it that no runs have.
+        UserError: It is damaged, not an archive, or holds something that no run has.
     """
     room = _Room(archive, folder)
     try:
@@ -60,7 +60,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 class _Room:
-    """The folder that members go to, and how much more may go there."""
+    """The target folder, and the remaining allowance of bytes and members."""
 
     def __init__(self, archive: Path, folder: Path) -> None:
         self._archive = archive
@@ -73,13 +73,13 @@ class _Room:
         return UserError(f"{self._archive}: {name!r} {why}; nothing was imported from it")
 
     def count(self, size: int, name: str) -> None:
-        """Take note of bytes that were unpacked."""
+        """Count unpacked bytes against the allowance."""
         self._left -= size
         if self._left < 0:
             raise self.refuse(name, "makes it unpack to more than there is room for, or runs have")
 
     def path(self, name: str) -> Path:
-        """Give the place of a member."""
+        """Return the target path of a member."""
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise self.refuse(name, f"is one member more than {MAX_MEMBERS}")
@@ -89,7 +89,7 @@ class _Room:
         return self._folder.joinpath(*parts)
 
     def write(self, name: str, source: IO[bytes]) -> None:
-        """Unpack one file, in bounds."""
+        """Unpack one file, within the allowance."""
         path = self.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -101,7 +101,7 @@ class _Room:
             raise self.refuse(name, "is there twice") from None
 
     def link(self, name: str, target: str) -> None:
-        """Give a file that was unpacked before a second name."""
+        """Add a hard link to a file that is already unpacked."""
         first = self.path(target)
         if not first.is_file():
             raise self.refuse(name, f"is a link to {target!r}, which is no file before it")
@@ -158,7 +158,7 @@ def _decompressed(archive: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
 
 
 class _Metered:
-    """An archive's bytes for `tarfile`, which reads a header of any length that one says it has."""
+    """A stream for `tarfile` that refuses reads of the absurd lengths that a header may claim."""
 
     def __init__(self, stream: IO[bytes] | gzip.GzipFile, room: _Room) -> None:
         self._stream = stream

@@ -14,9 +14,9 @@ from tensorboardX.record_writer import RecordWriter
 
 from jaxpot.cli.main import invoke
 from jaxpot.errors import UserError
-from jaxpot.exchange.importing import import_path
 from jaxpot.store import Store, find
 from jaxpot.store.annotate import tag
+from jaxpot.store.exchange.importing import import_path
 
 NOW = 1_795_000_000.0
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
+from jaxpot.store.exchange.copying import common_lines, copy_whole_lines, whole_size
 
 
 def test_common_lines(tmp_path):

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from jaxpot.checkpoints import CheckpointWriter, list_checkpoints, verify
-from jaxpot.exchange.copying import copy_tree
-from jaxpot.exchange.journals import staging
 from jaxpot.spec import Best, Checkpoint
 from jaxpot.store import RunLock, Store, find
-from jaxpot.store.disk import freed_bytes
-from jaxpot.upkeep import Rule, apply, plan
+from jaxpot.store.exchange.copying import copy_tree
+from jaxpot.store.exchange.journals import staging
+from jaxpot.store.garbage import Rule, apply, plan
+from jaxpot.store.trash import freed_bytes
 from tests.checkpoints.conftest import PERIODIC, a_state
 from tests.store.journals import Writer
 

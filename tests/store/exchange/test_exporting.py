@@ -8,10 +8,16 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from jaxpot.errors import UserError
-from jaxpot.exchange.importing import import_path
-from jaxpot.exchange.records import json_lines, matching, write_event_files, write_json_lines
-from jaxpot.exchange.tables import TABLES, write_tables
 from jaxpot.store import Store
+from jaxpot.store.exchange.exporting import (
+    TABLES,
+    json_lines,
+    matching,
+    write_event_files,
+    write_json_lines,
+    write_tables,
+)
+from jaxpot.store.exchange.importing import import_path
 from jaxpot.store.runs import find_all
 from tests.cli.runs import two_runs
 from tests.store.journals import Writer, complete_run

@@ -1,6 +1,6 @@
-"""Taking in a run's folder of another machine, under the uid that it has.
+"""Import the folder of a run from another machine, under the same uid.
 
-A journal is data: it is read as JSON and copied, and nothing that it names is opened or imported.
+A journal is only data: it is read as JSON and copied, and nothing that it names is opened or run.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Literal, NamedTuple
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
-from jaxpot.exchange.copying import copy_tree
-from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
 from jaxpot.paths import sync
 from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
+from jaxpot.store.exchange.copying import common_lines, copy_tree, copy_whole_lines, whole_size
 from jaxpot.store.forms import completed
 from jaxpot.store.history import read_first, records
 from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
@@ -35,7 +34,7 @@ Action = Literal["imported", "updated", "skipped", "refused"]
 
 
 class Imported(NamedTuple):
-    """What became of one run."""
+    """The result of importing one run."""
 
     uid: str
     name: str
@@ -46,16 +45,16 @@ class Imported(NamedTuple):
 def import_journal(
     runs_dir: Path, folder: Path, *, update: bool = False, checkpoints: bool = True
 ) -> Imported:
-    """Take in the run in `folder`; it appears whole, or not at all.
+    """Import the run in `folder`; it appears once it is complete.
 
     Args:
-        runs_dir: Where the runs are.
-        folder: Where that one is.
-        update: Of a run that is here already, take in what is new.
-        checkpoints: Take in its checkpoints, too.
+        runs_dir: The folder of all runs.
+        folder: The folder of the run to import.
+        update: If the run already exists here, import what is new.
+        checkpoints: Also import its checkpoints.
 
     Raises:
-        UserError: it is no run's folder, or a newer jaxpot wrote it.
+        UserError: It is not the folder of a run, or a newer jaxpot wrote it.
     """
     uid, name = identify(folder)
     target = run_dir(runs_dir, uid)
@@ -74,10 +73,10 @@ def import_journal(
 
 
 def identify(folder: Path) -> tuple[str, str]:
-    """Give the uid and the name of the run in a folder.
+    """Return the uid and the name of the run in a folder.
 
     Raises:
-        UserError: its journal says none, or a newer jaxpot wrote it.
+        UserError: Its journal has no valid header, or a newer jaxpot wrote it.
     """
     path = folder / JOURNAL_NAME
     header = None if path.is_symlink() else read_first(path)
@@ -91,7 +90,7 @@ def identify(folder: Path) -> tuple[str, str]:
         )
     if not isinstance(uid, str):
         raise UserError(f"{path}: its header says no uid")
-    run_dir(folder, uid)  # refuses what is no uid
+    run_dir(folder, uid)  # refuses an invalid uid
     try:
         completed(header)
     except ValueError as error:
@@ -100,7 +99,7 @@ def identify(folder: Path) -> tuple[str, str]:
 
 
 def unfit_lines(path: Path, uid: str) -> str:
-    """Name the lines of a journal that no table takes, as ingesting it passes over them."""
+    """Describe the lines of a journal that the ingest will skip."""
     state, batch, offset, count, first = RunState(uid), Batch(), 0, 0, ""
     with path.open("rb") as lines:
         for line in lines:
@@ -117,7 +116,7 @@ def unfit_lines(path: Path, uid: str) -> str:
 
 @contextmanager
 def staging(runs_dir: Path) -> Iterator[Path]:
-    """Give a folder beside the runs that nobody takes for one, locked, and gone at the end."""
+    """Make a temporary, locked folder next to the runs, which is not mistaken for a run."""
     room = runs_dir / f"{IMPORTING}{secrets.token_hex(4)}"
     room.mkdir()
     try:
@@ -136,7 +135,7 @@ def _skipped(*, checkpoints: bool) -> frozenset[str]:
 def _meet(
     uid: str, name: str, folder: Path, target: Path, *, update: bool, checkpoints: bool
 ) -> Imported:
-    """Compare with the run that is here under that uid; bring it up to date where asked."""
+    """Compare with the existing run of this uid, and update it if asked to."""
     here, there = target / JOURNAL_NAME, folder / JOURNAL_NAME
     if not here.is_file():
         return Imported(uid, name, "refused", f"{target} is there, and no run")
@@ -156,7 +155,7 @@ def _meet(
 
 
 def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
-    """Put a longer journal in another's place, with the tags and notes that only that one has.
+    """Replace a journal by a longer one, keeping tags and notes that only the old one has.
 
     The caller holds the run's lock.
     """
@@ -171,12 +170,12 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
 
 
 def only_annotated(path: Path, start: int) -> bool:
-    """Say whether all that a journal has from byte `start` on are tags and notes."""
+    """Return whether a journal has only tags and notes from byte `start` on."""
     return all(record.get("kind") in ANNOTATIONS for record in records(path, start=start))
 
 
 def _add_checkpoints(folder: Path, target: Path) -> None:
-    """Take in the checkpoints that the run here does not have."""
+    """Import the checkpoints that the existing run does not have."""
     for place in PLACES:
         for info in in_place(folder, place):
             final = place_dir(target, place) / f"{info.iteration:06d}"
