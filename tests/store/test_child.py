@@ -5,8 +5,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from jaxpot.store import Store, database, errors, start_child
 from tests.store.test_database import held
+
+pytestmark = pytest.mark.slow
 
 
 def points(runs_dir):

@@ -25,6 +25,8 @@ OWN = """
 import time
 import attrs
 
+pytestmark = pytest.mark.slow
+
 
 @attrs.frozen
 class Own:
