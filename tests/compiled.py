@@ -6,7 +6,9 @@ a whole test session has more.
 """
 
 import contextlib
+import ctypes
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,12 @@ SHARED: dict[str, Any] = {}
 """Programs by what they compute, for runs that compute the same."""
 
 _MANY_MAPS = 30_000
+_BETWEEN_MODULES = 900 * 2**20
+_BETWEEN_TESTS = 1400 * 2**20
+"""Bytes in memory above which a process lets go of its programs, so that it stays below 2 GiB."""
+
+_STATM = Path("/proc/self/statm")
+_left_at_release = 0
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 _since_looked: list[str] | None = None
 """What jax has compiled or loaded since the maps were counted; None before there is a listener."""
@@ -40,16 +48,43 @@ def _nothing_new() -> bool:
 
 
 def release_if_many() -> None:
-    """Drops every compiled program of this process once it has too many memory maps."""
+    """Drop every compiled program of this process once it has too many memory maps."""
     maps = Path("/proc/self/maps")
     if "jax" not in sys.modules or not maps.exists() or _nothing_new():
         return
     with maps.open("rb") as lines:
         many = sum(1 for _ in lines) > _MANY_MAPS
     if many:
-        SHARED.clear()
-        sys.modules["jax"].clear_caches()
-        gc.collect()
+        release()
+
+
+def release_if_large(*, module_ends: bool) -> None:
+    """Drop every compiled program of this process once it takes much memory."""
+    if "jax" not in sys.modules or not _STATM.exists():
+        return
+    limit = _BETWEEN_MODULES if module_ends else _BETWEEN_TESTS
+    # What was left at the last time is no program's, so that dropping them again would be in vain.
+    if _in_memory() > max(limit, _left_at_release + 2**28):
+        release()
+
+
+def release() -> None:
+    """Drop every compiled program of this process, and return its memory to the system."""
+    global _left_at_release
+    SHARED.clear()
+    sys.modules["jax"].clear_caches()
+    gc.collect()
+    # What glibc keeps of freed memory for later would count as the process's.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    if _STATM.exists():
+        _left_at_release = _in_memory()
+
+
+def _in_memory() -> int:
+    """Return the bytes of this process that are in memory."""
+    return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.compiled import few_optimisations, release_if_many
+from tests.compiled import few_optimisations, release_if_large, release_if_many
 
 # Set before any test imports jax; child processes inherit them.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot" / "tests"
@@ -44,6 +44,7 @@ def pytest_runtest_setup(item):
         )
 
 
-def pytest_runtest_teardown():
-    """Keeps the process within what Linux lets it map."""
+def pytest_runtest_teardown(item, nextitem):
+    """Keep the process within what Linux lets it map, and within 2 GiB."""
     release_if_many()
+    release_if_large(module_ends=nextitem is None or nextitem.path != item.path)

@@ -35,6 +35,7 @@ def own(env=ENV, network=NETWORK, **changes):
     )
 
 
+@pytest.mark.slow
 def test_keeps_the_algorithms_contract():
     algorithm = own(num_epochs=2)
     names = [key.name for key in alphazero_keys(algorithm.config, "")]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -19,7 +20,7 @@ def test_a_permutation_with_the_valid_rows_first(num_rows):
     assert not valid[order][valid.sum() :].any()
 
 
-@pytest.mark.parametrize("num_rows", [512, 2**16 + 512])
+@pytest.mark.parametrize("num_rows", slow_except([512, 2**16 + 512], 512))
 def test_every_place_is_equally_likely(num_rows):
     keys = jax.random.split(jax.random.key(0), 64)
     orders = jax.jit(jax.vmap(lambda k: shuffled_rows(k, jnp.ones(num_rows, bool))))(keys)

@@ -19,6 +19,8 @@ from pathlib import Path
 from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.spec import Best, Checkpoint
 
+pytestmark = pytest.mark.slow
+
 run_dir, first = Path(sys.argv[1]), int(sys.argv[2])
 policy = Checkpoint(keep_last=2, best=Best(metric="win", keep=2))
 

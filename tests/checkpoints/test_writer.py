@@ -377,6 +377,7 @@ print([(r["state"], r["iteration"]) for r in records])
 """
 
 
+@pytest.mark.slow
 def test_a_write_that_the_system_refuses(run: Run) -> None:
     command = [sys.executable, "-c", LIMITED, str(run.run_dir)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -9,6 +9,8 @@ import pytest
 
 from jaxpot.cli.descriptors import LossyFile
 
+pytestmark = pytest.mark.slow
+
 SPEC = """
 name = "tiny"
 iterations = 1

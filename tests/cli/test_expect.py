@@ -128,6 +128,7 @@ def test_show_has_what_was_judged_of_all_seeds(ask, runs):
     assert "mean of 2 seeds  0.5 \u00b1 0.25  passed" in out
 
 
+@pytest.mark.slow
 def test_seeds_end_to_end(ask, tmp_path):
     (tmp_path / "tiny.toml").write_text(SPEC)
     code, out, err = ask("run", "tiny.toml", "--seeds", "2", "--json")

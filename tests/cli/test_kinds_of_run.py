@@ -11,6 +11,7 @@ from tensorboardX import SummaryWriter
 from jaxpot.cli.main import COMMANDS, invoke
 from jaxpot.store.exchange.importing import import_path
 from jaxpot.store.runs import RunLock
+from tests.marks import slow_except
 from tests.store.journals import START, Writer, complete_run
 
 UID = "20261122-101530-aaaaaa"
@@ -133,7 +134,7 @@ def held(folder: Path, kind: str) -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_except(KINDS, "killed"))
 def test_every_command_answers(tmp_path, capsys, monkeypatch, kind):
     """Call all commands, except `watch` on a running run: it would not end."""
     import shlex

@@ -176,6 +176,7 @@ def test_completions_replace_what_is_begun(runs_dir):
     assert (found.text, found.start_position) == ("spec_params", -len("spec_p"))
 
 
+@pytest.mark.slow
 def test_at_a_real_terminal(runs_dir):
     terminal, side = pty.openpty()
     child = subprocess.Popen(

@@ -37,6 +37,7 @@ def test_every_block_of_code_is_a_file():
     assert len(blocks(TEXT, "python")) == len(MODULES)
 
 
+@pytest.mark.slow
 def test_the_phase_runs_and_is_recorded(train, tmp_path):
     only = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
     experiment = tiny_experiment(iterations=2, overrides=only)

@@ -34,6 +34,7 @@ def test_every_block_of_code_is_a_file():
     assert len(MODULES) == len(blocks(TEXT, "python")) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("test_")])
 def test_the_parts_keep_their_contracts(folder, name):
     module = importlib.import_module(name.removesuffix(".py"))
@@ -49,6 +50,7 @@ def test_the_spec_is_checked_as_written(folder, capsys):
         assert kind in out
 
 
+@pytest.mark.slow
 def test_the_spec_runs_and_resumes_to_the_same_bits(folder, tmp_path, capsys):
     overrides = [word for override in SMALL for word in ("-s", override)]
     run = ["--runs-dir", str(tmp_path), "run", str(folder / SPEC), *overrides, "--json", "--quiet"]

@@ -158,6 +158,7 @@ def skilled(*, max_steps=2, margin=MARGIN):
     return evaluate
 
 
+@pytest.mark.slow
 def test_the_margin_is_the_specs_and_a_score_on_it_is_not_under_it():
     # Levels 4, 8 and 2 against the agent's 4: scores go to half of themselves plus 0, -0.5, 0.25.
     table = table_of(*TABLE)._replace(score=jnp.array([0.5, 0.0, 1.5, 0.0, -0.5]))

@@ -110,6 +110,7 @@ def test_both_networks_play_their_own_moves(old):
     assert float(output.metrics["elo"]) == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_network_is_as_strong_as_itself(tmp_path):
     leave_run(tmp_path, SPEC, 3)
     evaluator = build(tmp_path, run="tiny", num_games=4096)
@@ -123,6 +124,7 @@ def test_a_network_is_as_strong_as_itself(tmp_path):
     assert 0 < found["elo_stderr"] < 695 / 2 / math.sqrt(4096)
 
 
+@pytest.mark.slow
 def test_keeps_the_evaluators_contract(old):
     evaluator = build(old, num_games=4)
     declared = checkpoint_keys(CheckpointEvaluator(every=1, num_games=4, run="old"), "eval_vs_old")

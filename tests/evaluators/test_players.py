@@ -77,6 +77,7 @@ def score(num_simulations, num_games=128):
     return float(games.returns.mean()), float(games.returns.std()) / num_games**0.5
 
 
+@pytest.mark.slow
 def test_more_simulations_never_weaken_a_search():
     """Against random moves, by a network that knows nothing."""
     (fewer, error), (more, other) = score(2), score(48)

@@ -75,6 +75,7 @@ class TakesOne(Memoryless):
         return jnp.tile(jnp.array([[0.2, 0.1, 0.0]]), (len(observation), 1)), None
 
 
+@pytest.mark.slow
 def test_a_greedy_agent_never_samples():
     """A slight preference is always followed; a sampling agent follows it now and then."""
     histograms = {

@@ -1,6 +1,10 @@
 """Damaged files, in short: some of a checkpoint's, and all kinds of the store's."""
 
+import pytest
+
 from tests.faults import damage
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path):

@@ -1,7 +1,11 @@
 """A run whose folder is removed under it; the campaign has full disks, too."""
 
+import pytest
+
 from tests.faults import disks
 from tests.faults.specs import write_specs
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_whose_folder_is_removed_does_not_pass_for_a_whole_one(tmp_path):

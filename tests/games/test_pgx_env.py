@@ -13,6 +13,7 @@ from jaxpot.games import pgx_env, uniform_legal_action
 from jaxpot.games.base import Describing
 from jaxpot.games.pgx_env import build, draw
 from jaxpot.spec import PgxEnv
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -42,7 +43,10 @@ def play_at_random(env, key):
     return jax.device_get(play(key))
 
 
-@pytest.mark.parametrize("game_id", ["tic_tac_toe", "connect_four", "kuhn_poker", "othello"])
+GAMES = ["tic_tac_toe", "connect_four", "kuhn_poker", "othello"]
+
+
+@pytest.mark.parametrize("game_id", slow_except(GAMES, "tic_tac_toe", "kuhn_poker"))
 def test_plays_as_pgx_does(game_id):
     """The same keys and actions, through pgx's own `step` with its own observation."""
     env, game = make(game_id), pgx.make(game_id)
@@ -113,6 +117,7 @@ def test_facts_are_those_of_the_game_and_cost_no_compile(game_id, caplog):
     assert env.observation_dtype == state.observation.dtype
 
 
+@pytest.mark.slow
 def test_backgammon_shows_only_the_movers_view():
     """pgx gives the other player the mover's board, not turned around: no view to learn from."""
     env = make("backgammon")

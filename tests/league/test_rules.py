@@ -25,6 +25,7 @@ from jaxpot.loop.programs import Programs
 from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
 from tests.league.model import LeagueModel, allocation, weights
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -214,7 +215,7 @@ DEEDS = st.lists(
 )
 
 
-@pytest.mark.parametrize("name", SETUPS)
+@pytest.mark.parametrize("name", slow_except(SETUPS, "one entry"))
 @settings(max_examples=10)
 @given(DEEDS)
 def test_a_league_is_played_scored_and_pruned_by_the_rules(name, deeds):

@@ -46,12 +46,15 @@ def test_seeds_beyond_int32_run(tmp_path):
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"runtime": {"profile_every": 1}},
-        {"runtime": {"profile_every": 3}},
+        pytest.param({"runtime": {"profile_every": 1}}, marks=pytest.mark.slow),
+        pytest.param({"runtime": {"profile_every": 3}}, marks=pytest.mark.slow),
         {"checkpoint": {"every": 1}},
         {"checkpoint": {"every": None}},
         {"eval": {"vs_random": {"every": 1}}},
-        {"eval": {"vs_random": {"greedy": False, "num_games": 4}, "tree": None}},
+        pytest.param(
+            {"eval": {"vs_random": {"greedy": False, "num_games": 4}, "tree": None}},
+            marks=pytest.mark.slow,
+        ),
         {"expect": [{"metric": "total_loss", "min": -100}]},
         {"name": "other", "tags": ["a"]},
     ],
@@ -69,6 +72,7 @@ def test_the_length_of_a_chunk_changes_no_bit(plain, tmp_path, monkeypatch, seco
     assert trace(train(tiny_experiment(), tmp_path)) == trace(plain)
 
 
+@pytest.mark.slow
 def test_the_compilation_cache_changes_no_bit(tmp_path):
     less = {"collect": {"random": None}, "eval": {"vs_random": None, "tree": None}}
     plain = train(tiny_experiment(overrides=less), tmp_path)
@@ -80,6 +84,7 @@ def test_the_compilation_cache_changes_no_bit(tmp_path):
         jax.config.update("jax_enable_compilation_cache", cached)
 
 
+@pytest.mark.slow
 def test_a_convolutional_networks_stepped_iterations_have_the_same_bits(tmp_path):
     overrides = {
         "env": {"id": "connect_four"},

@@ -101,6 +101,7 @@ def test_every_dtype_and_shape_by_the_documented_formula() -> None:
     assert to_hex(combined) == state_by_hand(leaves)
 
 
+@pytest.mark.slow
 def test_a_leaf_in_a_kernel_of_its_own() -> None:
     for shape in [(), (0,), (300,)]:
         array = an_array(np.dtype(np.float32), shape)
@@ -241,6 +242,7 @@ def test_no_leaf_at_all() -> None:
     assert state_digest({}) == state_by_hand({})
 
 
+@pytest.mark.slow
 def test_few_kernels_are_traced_for_many_leaves() -> None:
     tree = {f"layer_{i}": jnp.ones((4, i + 1)) for i in range(40)}
     jaxpr = str(jax.make_jaxpr(lambda t: leaf_digests(t)[1])(tree))

@@ -43,6 +43,7 @@ def test_the_gpus_flags_are_set_where_a_plugin_is_and_the_users_own_are_kept(mon
     assert os.environ["XLA_FLAGS"] == mine
 
 
+@pytest.mark.slow
 def test_the_random_numbers_contract_does_not_depend_on_the_users_settings():
     code = """
 from jaxpot.loop import environment

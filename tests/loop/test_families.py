@@ -13,6 +13,7 @@ from jaxpot.spec.registry import REGISTRIES
 from jaxpot.testing.tiny import merged
 from tests.compiled import few_optimisations
 from tests.loop.running import events, rows, trace, train
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -99,7 +100,7 @@ def test_every_kind_is_here():
     assert {each.algorithm.kind for each in made} == kinds["algorithm"]
 
 
-@pytest.mark.parametrize("case", FILES)
+@pytest.mark.parametrize("case", slow_except(FILES, "mlp"))
 @pytest.mark.usefixtures("compiling")
 def test_neither_a_stop_nor_other_timed_iterations_change_a_bit(case, tmp_path):
     whole = train(experiment(case, profile_every=2), tmp_path)

@@ -22,6 +22,7 @@ from tests.games.bits import NUM_VIEWS, Bits, random_values
 from tests.games.long_game import MOVES
 from tests.loop.running import events, train
 from tests.loop.running import rows as rows_of
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -116,9 +117,10 @@ GAMES = {
 }
 CASES = [(game, 3, against) for game in GAMES for against in (None, "random", "network")]
 CASES += [(game, steps, None) for game in ("open", "hidden") for steps in (5, 8)]
+QUICK = [("open", 3, None), ("hidden", 3, "network")]
 
 
-@pytest.mark.parametrize(("game", "num_steps", "against"), CASES)
+@pytest.mark.parametrize(("game", "num_steps", "against"), slow_except(CASES, *QUICK))
 def test_values_of_random_play_converge_to_the_counted_ones_cut_or_not(game, num_steps, against):
     game = GAMES[game]
     table, number = converged(game, num_steps=num_steps, against=against)
@@ -169,7 +171,7 @@ def gae_of_whole_games(rows, num_steps, gae_lambda):
     return found[: steps - num_steps]
 
 
-@pytest.mark.parametrize("num_steps", [1, 3, 7])
+@pytest.mark.parametrize("num_steps", slow_except([1, 3, 7], 3))
 def test_every_rows_target_is_that_of_whole_games(num_steps):
     context = context_of(Bits(), num_steps)
     params = jax.random.normal(jax.random.key(4), NUM_VIEWS)
@@ -211,6 +213,7 @@ def long_game(tmp_path, **collect):
     return result, rows_of(result)
 
 
+@pytest.mark.slow
 def test_a_game_of_forty_moves_is_learned_eight_steps_at_a_time(tmp_path):
     _, rows = long_game(tmp_path)
     # Returns lie within [-1, 1]: so do values, and half of a squared error is at most 2.
@@ -220,6 +223,7 @@ def test_a_game_of_forty_moves_is_learned_eight_steps_at_a_time(tmp_path):
     assert rows[-1]["num_episodes"] == 128 * (150 * 8 // MOVES)
 
 
+@pytest.mark.slow
 def test_games_that_never_end_within_an_iteration_are_spoken_of_once(tmp_path):
     result, rows = long_game(tmp_path, start="fresh")
     assert rows[-1]["num_episodes"] == 0
@@ -228,6 +232,7 @@ def test_games_that_never_end_within_an_iteration_are_spoken_of_once(tmp_path):
     assert 'collect.start = "carried"' in warning["text"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [3, 4, 5, 6, 7, 8])
 def test_tic_tac_toe_is_learned_in_rollouts_shorter_than_a_game(num_steps, tmp_path):
     iterations = 1200 // num_steps  # as many steps of play, however they are cut

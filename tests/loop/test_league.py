@@ -21,6 +21,8 @@ from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import LEAGUE, league_events, league_experiment, standings
 from tests.loop.running import events, rows, trace, train
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):

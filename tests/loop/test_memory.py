@@ -41,6 +41,7 @@ def test_what_cannot_fit_is_refused_before_a_folder_is_made(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_compiles")
 def test_the_lower_bound_is_below_what_the_compiler_says(spec, tmp_path, monkeypatch):
     taken = {}
@@ -58,6 +59,7 @@ def test_the_lower_bound_is_below_what_the_compiler_says(spec, tmp_path, monkeyp
     assert 0 < bounds[0] < taken["iteration[selfplay]"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_compiles")
 def test_a_program_that_takes_too_much_is_not_called_and_the_state_is_saved(
     spec, tmp_path, monkeypatch

@@ -22,6 +22,8 @@ from jaxpot.store import Store
 from jaxpot.store.history import records
 from tests.loop.running import train
 
+pytestmark = pytest.mark.slow
+
 ITERATIONS = 600
 SPEC = f"""
 name = "killed"

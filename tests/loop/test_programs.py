@@ -43,6 +43,7 @@ PLAIN = tiny_experiment(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize(
     ("experiment", "compiled_by"), [(PLAIN, 4), (league_experiment(), 20)], ids=["plain", "league"]
@@ -59,6 +60,7 @@ def test_the_hot_loop_moves_nothing_by_itself(tmp_path, monkeypatch, experiment,
     assert train(experiment, tmp_path).iterations == experiment.iterations
 
 
+@pytest.mark.slow
 def test_no_key_is_consumed_twice(tmp_path):
     with jax.debug_key_reuse(True):
         jax.clear_caches()

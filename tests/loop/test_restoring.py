@@ -217,6 +217,7 @@ def with_league(tmp_path_factory):
     return train(league_experiment(), tmp_path_factory.mktemp("league"))
 
 
+@pytest.mark.slow
 def test_the_files_of_a_league(with_league):
     folder = with_league.run_dir / "checkpoints" / "000012"
     listed = json.loads((folder / "league.json").read_text())["entries"]
@@ -233,6 +234,7 @@ def test_the_files_of_a_league(with_league):
         assert {name: entry[name] for name in row} == row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["4", "8", "12", "20", "best"])
 def test_a_chosen_checkpoint_with_a_league_changes_no_bit(with_league, tmp_path, word):
     folder = shutil.copytree(with_league.run_dir, tmp_path / with_league.uid)
@@ -248,6 +250,7 @@ def test_a_chosen_checkpoint_with_a_league_changes_no_bit(with_league, tmp_path,
         assert found.content_sha256 == checkpoints.verify(there).content_sha256
 
 
+@pytest.mark.slow
 def test_a_league_starts_empty_around_another_runs_network(with_league, tmp_path, monkeypatch):
     runs_dir = tmp_path / "runs"
     parent = shutil.copytree(with_league.run_dir, runs_dir / with_league.uid)

@@ -14,6 +14,7 @@ from jaxpot.store.history import records
 from jaxpot.store.runs import RunLock
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import journal, rows, trace, train
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -30,7 +31,7 @@ def plain(tmp_path_factory):
     return train(tiny_experiment(), tmp_path_factory.mktemp("plain"))
 
 
-@pytest.mark.parametrize("stop", range(1, 8))
+@pytest.mark.parametrize("stop", slow_except(range(1, 8), 3, 4))
 def test_a_stop_after_any_iteration_changes_no_bit(plain, tmp_path, stop):
     result = stopped_and_resumed(tiny_experiment(), tmp_path, stop)
     assert trace(result) == trace(plain)
@@ -50,7 +51,7 @@ def test_many_stops_change_no_bit(plain, tmp_path):
     [
         {"optimizer": {"accumulate_steps": 3}, "algorithm": {"shuffle": "epoch"}},
         {"optimizer": {"kind": "sgd", "momentum": 0.9, "max_grad_norm": None}},
-        {"runtime": {"profile_every": 2}},
+        pytest.param({"runtime": {"profile_every": 2}}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

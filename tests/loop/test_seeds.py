@@ -17,6 +17,8 @@ from jaxpot.store.gates import judge_recorded
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, trace, train
 
+pytestmark = pytest.mark.slow
+
 WIDE = {"metric": "total_loss", "seeds": 3, "min": -1e9, "max": 1e9}
 TINY = {"iterations": 4, "eval": {}, "checkpoint": {"every": None}}
 

@@ -77,6 +77,7 @@ def test_an_unknown_flag_of_a_newer_jax_is_left_alone():
     assert variables.recorded_settings(environ, {}) == {}
 
 
+@pytest.mark.slow
 def test_no_variable_that_is_not_used_changes_a_bit(spec, tmp_path):
     plain = train(load(spec).experiment, tmp_path)
     names = [*variables.PINNED, *variables.UNSET]
@@ -88,6 +89,7 @@ def test_no_variable_that_is_not_used_changes_a_bit(spec, tmp_path):
     assert sorted(said) == sorted(given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -107,6 +109,7 @@ def test_what_jax_cannot_start_with_is_one_line(spec, name, value, said):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["run tiny.toml", "plan tiny.toml", "check --shapes tiny.toml", "verify tiny.toml"],
@@ -138,6 +141,7 @@ def test_a_setting_is_recorded_however_it_was_made():
     }
 
 
+@pytest.mark.slow
 def test_resume_warns_where_a_setting_has_changed(spec, tmp_path):
     from jaxpot.loop.record import read_record
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import click
+import pytest
 
 from jaxpot.cli.main import COMMANDS, cli
 from tests.docs.pages import files, page
@@ -16,6 +17,7 @@ PROJECT = Path(__file__).with_name("project")
 PAGE = page("docs/ci.md")
 
 
+@pytest.mark.slow
 def test_its_tests_pass_and_leave_nothing_behind(tmp_path):
     folder = tmp_path / "race"
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns("__pycache__"))

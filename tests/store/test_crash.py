@@ -107,6 +107,8 @@ def half(connection):
     os.kill(os.getpid(), 9)
 database.define = half
 from jaxpot.store import Store
+
+pytestmark = pytest.mark.slow
 Store(sys.argv[1]).ingest()
 """
 

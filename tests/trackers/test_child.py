@@ -11,6 +11,8 @@ from jaxpot.trackers import child
 from jaxpot.trackers.delivery import Deliverer, read_delivery
 from tests.store.journals import Writer
 
+pytestmark = pytest.mark.slow
+
 HELD = """
 import ctypes, threading
 from jaxpot.trackers import child

@@ -19,6 +19,8 @@ from tests.store.journals import Writer
 from tests.store.test_database import held
 from tests.trackers import readers
 
+pytestmark = pytest.mark.slow
+
 JSONL = {"kind": "jsonl", "folder": "none"}
 BOARD = {"kind": "tensorboard", "folder": "none"}
 OWN = """

@@ -69,6 +69,7 @@ def rewrite(runs_dir, uid, change):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
+@pytest.mark.slow
 def test_a_run_is_identical_in_every_way_that_is_tried(copied, monkeypatch):
     # A kill and a resume are tried with a spec, below.
     monkeypatch.delitem(checks.TRIALS, "resumed")
@@ -98,6 +99,7 @@ def test_a_run_is_identical_in_every_way_that_is_tried(copied, monkeypatch):
     assert (added["kind"], added["name"]) == ("event", "grade")
 
 
+@pytest.mark.slow
 def test_from_a_checkpoint(copied):
     runs_dir, uid = copied
     report = verify_run(Store(runs_dir), uid, checkpoint="2", every=2, tell=quiet)
@@ -108,6 +110,7 @@ def test_from_a_checkpoint(copied):
     assert report.grade["other_process"]["verdict"] == NOT_TRIED
 
 
+@pytest.mark.slow
 def test_the_first_difference_is_named_with_its_bits(copied):
     runs_dir, uid = copied
     given = []
@@ -131,6 +134,7 @@ def test_the_first_difference_is_named_with_its_bits(copied):
     assert "other process       different from iteration 1 on: total_loss" in text
 
 
+@pytest.mark.slow
 def test_another_machine_or_version_is_not_comparable(copied):
     runs_dir, uid = copied
 
@@ -163,6 +167,7 @@ def spec(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_spec_repeats_itself_and_survives_a_kill(spec, tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "workplace", lambda: nullcontext(tmp_path / "work"))
     progress = []
@@ -179,6 +184,7 @@ def test_a_spec_repeats_itself_and_survives_a_kill(spec, tmp_path, monkeypatch):
     assert (starts, payloads) == ([0, 1], [0, 1, 1, 2])
 
 
+@pytest.mark.slow
 def test_against_another_interpreter(spec, tmp_path):
     report = verify_against(
         load(spec), sys.executable, runs_dir=tmp_path / "runs", iterations=1, tell=quiet

@@ -27,6 +27,7 @@ def edited(file, change):
     file.write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_a_golden_file_from_its_making_to_a_difference(loaded, tmp_path):
     file, runs_dir = tmp_path / "golden.json", tmp_path / "runs"
     made = update_golden(loaded, file, runs_dir=runs_dir, iterations=2, tell=quiet)

@@ -15,6 +15,8 @@ from tests.store.journals import complete_run
 from tests.views.runs import uid, write_run
 from tests.views.test_pages import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

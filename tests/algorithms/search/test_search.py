@@ -13,6 +13,7 @@ from jaxpot.evaluators.positions import enumerate_positions
 from jaxpot.games import pgx_env
 from tests.algorithms.search.again import HEAP, Again, at, plain_q
 from tests.algorithms.search.networks import Opinion
+from tests.marks import slow_except
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")
 
@@ -87,6 +88,7 @@ def completing(board, side):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("urgency", "num_simulations", "count"), [("win", 16, 2358), ("block", 128, 976)]
 )
@@ -118,7 +120,7 @@ def test_finds_every_win_and_every_block_in_one_move(urgency, num_simulations, c
     assert missed == []
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", slow_except(POLICIES, "muzero"))
 def test_agrees_with_minimax_where_a_player_moves_twice(policy):
     """The whole game fits in the tree: the best move of every heap, and what it is worth."""
     gamma, heaps = 0.9, [heap for heap in range(2, HEAP + 1) for _ in (0, 1)]
@@ -152,7 +154,7 @@ def after(*num_moves):
     return replayed(np.array([moves[:n] + [-1] * (5 - n) for n in num_moves], np.int32))
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", slow_except(POLICIES, "gumbel_muzero"))
 def test_weights_are_a_distribution_over_legal_actions(policy):
     state = after(0, 1, 2, 3, 4, 0, 1, 5)
     assert state.terminated.tolist() == [False] * 7 + [True]
@@ -168,6 +170,7 @@ def test_weights_are_a_distribution_over_legal_actions(policy):
     assert found.value[7] == 0
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_search_as_each_alone():
     run, state = small("gumbel_muzero"), after(0, 1, 2, 3, 4, 0, 1, 2)
     logits = jax.random.normal(jax.random.key(0), (2, 9))
@@ -191,6 +194,7 @@ def test_options_come_from_a_config_and_lose_their_noise():
     assert (bare.policy, bare.max_num_considered_actions) == ("gumbel_muzero", 4)
 
 
+@pytest.mark.slow
 def test_a_long_search_that_leaves_its_policy_nothing_of_what_it_tried_has_a_value():
     # Every simulation goes to one move, whose weight the others' mixed values drown in float32.
     options = {"num_simulations": 1200, "max_num_considered_actions": 1}
