@@ -6,7 +6,7 @@ default:
 run spec="specs/ttt.toml" *options:
     jaxpot run {{spec}} {{options}}
 
-# Run the tests.
+# Run the fast tests; `just test -m slow` runs the others.
 test *options:
     pytest {{options}}
 
@@ -17,6 +17,7 @@ check:
     basedpyright
     jaxpot check specs/*.toml specs/families/*.toml
     pytest
+    pytest -m slow
 
 # Hold specs to their golden files; `just golden --update` writes this machine's entries anew.
 golden *options:
