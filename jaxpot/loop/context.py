@@ -122,7 +122,8 @@ def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:
     """Returns the configs of every part that may be a user's own."""
     parts = (experiment.env, experiment.model, experiment.algorithm)
-    return (*parts, *experiment.auxiliary.values(), *experiment.eval.values())
+    named = (experiment.auxiliary, experiment.eval, experiment.phases)
+    return (*parts, *(part for table in named for part in table.values()))
 
 
 def resolve(what: Implementation) -> Any:

@@ -32,8 +32,10 @@ def kind_of(value: Mapping[str, Any], registry: Registry) -> str:
 
 
 def _kinds(registry: Registry) -> str:
-    own = ', or "package.module:Name" for a class of your own' if registry.imported else ""
-    return listed(list(registry.by_kind)) + own
+    own = '"package.module:Name" for a class of your own'
+    if not registry.rows:
+        return own
+    return listed(list(registry.by_kind)) + (f", or {own}" if registry.imported else "")
 
 
 def unknown_kind(kind: str, registry: Registry) -> Rejected:

@@ -82,6 +82,11 @@ def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
             raise _unknown(evaluator)
         keys += emitted[:-1]
         timings += emitted[-1:]
+    for name, phase in experiment.phases.items():
+        emitted = phase_keys(name, phase)
+        if emitted is None:
+            raise _unknown(phase)
+        keys += emitted
     return (*keys, *timings)
 
 
@@ -126,6 +131,24 @@ def evaluator_keys(name: str, evaluator: Any, start: int) -> tuple[PayloadKey, .
         return None
     time = evaluation_time(name, evaluator.every)
     return tuple(attrs.evolve(key, start=start) if start else key for key in (*emitted, time))
+
+
+def phase_keys(name: str, phase: Any) -> tuple[PayloadKey, ...] | None:
+    """Return the keys of a phase of the user's own; None where they cannot be known.
+
+    Raises:
+      UserError: a key is not below the phase's name.
+    """
+    emitted = part_keys(phase, name)
+    if emitted is None:
+        return None
+    for key in emitted:
+        if not key.name.startswith(f"{name}/") and key.name != f"timings/{name}":
+            raise UserError(
+                f"phases.{name}: its key {key.name!r} must start with '{name}/', or be its timer "
+                f"'timings/{name}'"
+            )
+    return tuple(attrs.evolve(key, phase=name) for key in emitted)
 
 
 def evaluator_prefix(name: str) -> str:

@@ -64,12 +64,17 @@ _AUXILIARY = """\
 The name of a table is its kind where it says none: `[auxiliary.game_progress]` needs no `kind`. The
 loss is logged as `<name>`. [Auxiliary losses](auxiliary.md) says how they train."""
 
+_PHASES = """\
+A phase of your own: `kind` names its class, and `after` or `before` names the phase next to it, as
+`jaxpot plan` lists them. The other keys are the class's. [Architecture](architecture.md) shows
+one."""
+
 _OWN = """\
-For an environment, a model, an algorithm, an auxiliary loss, an evaluator or a sink,
+For an environment, a model, an algorithm, an auxiliary loss, an evaluator, a sink or a phase,
 `kind = "package.module:Name"` names an attrs class of your own with a method `build(...)`. The
 class's fields are the table's keys, taken as strictly as jaxpot's own. It is imported by `run`,
 `resume`, `plan`, `keys` and `check --import` only. [Parts of your own](user-parts.md) shows
-one of each, [sinks](sinks.md) a sink."""
+one of each, [sinks](sinks.md) a sink, [architecture](architecture.md) a phase."""
 
 _SECTIONS: tuple[tuple[str, type[Any]], ...] = (
     ("Top level", Experiment),
@@ -97,9 +102,15 @@ _TITLES = {
     "schedule": "Schedules",
     "evaluator": "`[eval.<name>]`",
     "sink": "`[sinks.<name>]`",
+    "phase": "`[phases.<name>]`",
 }
 
-_TEXTS = {"auxiliary loss": _AUXILIARY, "schedule": _SCHEDULES, "sink": _SINKS}
+_TEXTS = {
+    "auxiliary loss": _AUXILIARY,
+    "schedule": _SCHEDULES,
+    "sink": _SINKS,
+    "phase": _PHASES,
+}
 
 
 def reference() -> str:

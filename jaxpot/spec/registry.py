@@ -36,7 +36,7 @@ from jaxpot.spec.configs.models import (
     model_streams,
 )
 from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW
-from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart, ImportedPhase
 from jaxpot.spec.configs.schedules import Constant, Cosine, Linear
 from jaxpot.spec.configs.sinks import JsonLines, TensorBoard, WandB
 from jaxpot.spec.keys import PayloadKey
@@ -240,6 +240,7 @@ REGISTRIES = (
         named=True,
         host=True,
     ),
+    Registry("phase", (), imported=ImportedPhase),
 )
 
 

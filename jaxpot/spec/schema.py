@@ -88,7 +88,8 @@ def _value(annotation: Any, rules: Rules) -> Schema:
         return {"type": "string"} | (_named_so(rules.name) if rules.name else {})
     if annotation in (int, float):
         return _number(annotation, rules)
-    return _removable(_table(annotation))
+    registry = registry_of(frozenset({annotation}))
+    return _removable(_parts(registry)[0] if registry is not None else _table(annotation))
 
 
 def _removable(schema: Schema) -> Schema:
@@ -177,9 +178,8 @@ def _complete_value(annotation: Any) -> Schema:
         item = get_args(annotation)[1]
         named = {row.kind: _complete(row.config) for row in _named_kinds(item)}
         return {**_properties(named), "additionalProperties": _complete_value(item)}
-    if not is_union(annotation):
-        return _complete(annotation) if attrs.has(annotation) else {}
-    tables = frozenset(member for member in get_args(annotation) if attrs.has(member))
+    members = get_args(annotation) if is_union(annotation) else (annotation,)
+    tables = frozenset(member for member in members if attrs.has(member))
     registry = registry_of(tables)
     if registry is None:
         return _complete(next(iter(tables))) if tables else {}

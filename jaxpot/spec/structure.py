@@ -14,7 +14,14 @@ import attrs
 
 from jaxpot.spec.blame import accept, distrusted, limited, under, unknown_keys
 from jaxpot.spec.configs.experiment import Experiment
-from jaxpot.spec.configs.parts import Cadence, ImportedEvaluator
+from jaxpot.spec.configs.parts import (
+    PLACES,
+    Cadence,
+    ImportedEvaluator,
+    ImportedPart,
+    ImportedPhase,
+    Place,
+)
 from jaxpot.spec.faults import Fault, SpecError, nearest
 from jaxpot.spec.fields import broken, derived_faults, rules_of
 from jaxpot.spec.frozen import FrozenMap
@@ -93,6 +100,9 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
     on_host: list[str] = []  # the part that is being made, where the program has no use for it
 
     def take_table(value: Any, cls: Any) -> Any:
+        only_imported = registry_of(frozenset({cls})) if issubclass(cls, ImportedPart) else None
+        if only_imported is not None:
+            return take_part(_table(value), only_imported)
         values, faults = _take_fields(_table(value), cls, converter, host=bool(on_host))
         if not faults:
             config = cls(**values)
@@ -154,6 +164,12 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             raise Rejected(faults)
         if issubclass(registry.imported, ImportedEvaluator):
             converter.structure({k: v for k, v in table.items() if k == "every"}, Cadence)
+        if issubclass(registry.imported, ImportedPhase):
+            placed = {key: name for key, name in table.items() if key in PLACES}
+            converter.structure(placed, Place)
+            if len(placed) != 1:
+                raise Rejected([_misplaced(placed)])
+            table = {key: item for key, item in table.items() if key not in PLACES}
         on_host[:] = [kind] if registry.host else []
         try:
             config = take_imported(kind, table) if import_user_code else None
@@ -257,6 +273,11 @@ def _named_part(annotation: Any) -> Callable[[str, Any], Any]:
         return table
 
     return named
+
+
+def _misplaced(placed: Mapping[str, Any]) -> Fault:
+    message = "both `after` and `before`" if placed else "neither `after` nor `before`"
+    return Fault("phase-place", (), message, 'one of them, such as after = "training"')
 
 
 def _item_type(annotation: Any) -> Any:

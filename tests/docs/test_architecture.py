@@ -2,53 +2,65 @@
 
 from __future__ import annotations
 
-import importlib
+import json
 import re
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 
+from jaxpot.cli.main import invoke
 from jaxpot.loop import plan
 from jaxpot.loop.clock import SPENT
 from jaxpot.loop.phases import compile_graph
-from jaxpot.spec import resolved, to_toml
-from jaxpot.store import records
 from jaxpot.testing.tiny import tiny_experiment
-from tests.docs.pages import blocks, files, page, write_files
+from tests.docs.pages import ROOT, blocks, files, page, write_files
 
 TEXT = page("docs/architecture.md")
 MODULES = files(TEXT, "python")
+THREE = ["--iterations", "3"]
 
 
-@pytest.fixture(scope="module")
-def train(tmp_path_factory):
-    """Imports the page's modules as they stand there."""
-    folder = tmp_path_factory.mktemp("architecture")
-    write_files(MODULES, folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        yield importlib.import_module("train_average").train
-    for name in MODULES:
-        sys.modules.pop(name.removesuffix(".py"), None)
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The page's files, in the current folder, with the shipped spec that they extend."""
+    write_files({**MODULES, **files(TEXT, "toml")}, tmp_path)
+    (tmp_path / "specs").mkdir()
+    shutil.copy(ROOT / "specs" / "smoke.toml", tmp_path / "specs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    sys.modules.pop("average", None)
 
 
 def test_every_block_of_code_is_a_file():
-    assert list(MODULES) == ["average.py", "train_average.py"]
+    assert list(MODULES) == ["average.py"]
     assert len(blocks(TEXT, "python")) == len(MODULES)
 
 
-@pytest.mark.slow
-def test_the_phase_runs_and_is_recorded(train, tmp_path):
-    only = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
-    experiment = tiny_experiment(iterations=2, overrides=only)
-    spec = tmp_path / "tiny.toml"
-    spec.write_text(to_toml(resolved(experiment)), encoding="utf-8")
-    result = train(spec, tmp_path / "runs")
-    assert (result.status, result.iterations) == ("completed", 2)
-    payloads = records(result.run_dir / "journal.jsonl", kinds=("payload",))
-    behind = [row["values"]["average/behind"] for row in payloads]
-    assert all(value > 0 for value in behind)
-    saved = result.run_dir.parent / result.checkpoint / "metadata.json"
+def test_the_phase_is_checked_and_planned(folder, capsys):
+    assert invoke(["check", "average.toml", "--import", "--shapes"]) == 0
+    assert "average:Average" in capsys.readouterr().out
+    assert invoke(["plan", "average.toml", "--json"]) == 0
+    planned = json.loads(capsys.readouterr().out)
+    names = [phase["name"] for phase in planned["phases"]]
+    assert names[names.index("training") + 1] == "average"
+    assert "average" in [field["name"] for field in planned["fields"]]
+
+
+def test_the_phase_runs_is_recorded_and_resumed(folder, capsys):
+    """The rate of the spec reaches the phase, and a stopped run goes on to the same bits."""
+    run = ["run", "average.toml", "--quiet", "--json", "-s", "expect=[]"]
+    assert invoke(["--runs-dir", "whole", *run, "--iterations", "3"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert invoke(["--runs-dir", "cut", *run, "--iterations", "2"]) == 0
+    capsys.readouterr()
+    assert invoke(["--runs-dir", "cut", "resume", "latest", "--quiet", "--json", *THREE]) == 0
+    resumed = json.loads(capsys.readouterr().out)
+    assert whole["metrics"]["average/behind"] == resumed["metrics"]["average/behind"] > 0
+    assert whole["digest"] == resumed["digest"]
+    (saved,) = Path("whole").glob("*/checkpoints/*3/metadata.json")
     assert '"average/' in saved.read_text(encoding="utf-8")
 
 

@@ -5,6 +5,8 @@ on the device `(context, phase) -> (values) -> (writes, metrics)`, on the host
 `(attempt, phase) -> (row) -> None`.
 """
 
+from collections.abc import Mapping
+
 import attrs
 
 from jaxpot.errors import UserError
@@ -31,6 +33,7 @@ from jaxpot.loop.phases import (
     transfer_metrics,
 )
 from jaxpot.spec import Experiment, PayloadKey, payload_keys
+from jaxpot.spec.registry import implementation
 
 ORDER = (
     samples,
@@ -82,11 +85,6 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
 
     fields = tuple(field for module in FIELD_ORDER for field in module.fields(experiment))
     phases = [with_keys(phase) for module in ORDER for phase in module.phases(experiment)]
-    for name, keys in declared.items():
-        raise UserError(
-            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
-            f"{', '.join(each.name for each in phases)}"
-        )
     graph = PhaseGraph(
         iterations=experiment.iterations,
         fields=fields,
@@ -95,4 +93,21 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         sample_every=experiment.debug.every if experiment.debug is not None else 0,
     )
     check(graph)
+    for name, part in experiment.phases.items():
+        phase = implementation(part)(part, name=name)
+        graph = graph.with_phase(
+            with_keys(attrs.evolve(phase, name=name)),
+            fields=tuple(getattr(part.config, "state_fields", ())),
+            **part.place,
+        )
+    _require_declared(declared, graph)
     return graph
+
+
+def _require_declared(declared: Mapping[str, list[PayloadKey]], graph: PhaseGraph) -> None:
+    """Refuse payload keys of phases that the graph does not have."""
+    for name, keys in declared.items():
+        raise UserError(
+            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
+            f"{', '.join(each.name for each in graph.phases)}"
+        )

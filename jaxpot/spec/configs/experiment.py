@@ -15,6 +15,7 @@ from jaxpot.spec.configs.expect import Expect
 from jaxpot.spec.configs.league import League, Target
 from jaxpot.spec.configs.models import ModelConfig
 from jaxpot.spec.configs.optimizers import AdamW, OptimizerConfig
+from jaxpot.spec.configs.parts import ImportedPhase
 from jaxpot.spec.configs.runtime import Runtime
 from jaxpot.spec.configs.sinks import SinkConfig
 from jaxpot.spec.fields import IDENTIFIER, LABEL, option
@@ -79,4 +80,11 @@ class Experiment:
     )
     debug: Debug | None = option(
         default=None, later=True, doc="Samples of what is trained on; absent is off."
+    )
+    phases: Mapping[str, ImportedPhase] = option(
+        default=FrozenMap(),
+        converter=FrozenMap,
+        keys=IDENTIFIER,
+        later=True,
+        doc="Phases of your own by name; each runs after or before another phase.",
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.fields import IDENTIFIER, INT32_MAX, option
 from jaxpot.spec.frozen import FrozenMap
 
 
@@ -43,3 +43,24 @@ class ImportedEvaluator(ImportedPart):
     def every(self) -> int:
         """Iterations from one evaluation to the next."""
         return self.table["every"]
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """The place of a phase in an iteration: directly after or before another phase."""
+
+    after: str | None = option(default=None, name=IDENTIFIER, doc="The phase that it follows.")
+    before: str | None = option(default=None, name=IDENTIFIER, doc="The phase that it precedes.")
+
+
+@attrs.frozen(kw_only=True)
+class ImportedPhase(ImportedPart):
+    """A phase of the user's own; its table has a `Place`, and the rest is the class's."""
+
+    @property
+    def place(self) -> dict[str, str]:
+        """`after` or `before`, with the name of the other phase."""
+        return {key: name for key, name in self.table.items() if key in PLACES}
+
+
+PLACES = ("after", "before")

@@ -18,6 +18,7 @@ from jaxpot.spec.payload import (
     evaluator_prefix,
     league_keys,
     loop_keys,
+    phase_keys,
     timing_keys,
 )
 from jaxpot.spec.registry import part_keys
@@ -90,6 +91,13 @@ def _emitted(draft: Draft) -> Emitted:
         unsure += _refused_names(draft, "auxiliary") or [""]
     emitted, more = _evaluator_keys(draft)
     keys += [*(algorithm or ()), *emitted]
+    try:
+        for name, phase in draft.sound("phases").items():
+            known = phase_keys(name, phase)
+            unsure += [f"{name}/", f"timings/{name}"] if known is None else []
+            keys += known or ()
+    except Unknown:
+        unsure.append("")
     return Emitted({key.name: key for key in keys}, (*unsure, *more))
 
 
