@@ -206,7 +206,7 @@ def is_recurrent(config: Any) -> bool | None:
     if isinstance(config, ImportedPart):
         own = config.config
         return None if own is None else bool(getattr(own, "recurrent", False))
-    return config.memory is not None
+    return getattr(config, "memory", None) is not None
 
 
 def needs_board(config: Any) -> bool:
