@@ -311,7 +311,7 @@ def test_what_is_not_there_is_the_users_error(done, asked, capsys, word):
 
 def test_a_word_that_means_nothing_is_explained(done, asked, capsys):
     assert resumed(done, "--from", "newest") == 2
-    assert "allowed are latest, best, milestone:N and a number of" in capsys.readouterr().err
+    assert "write latest, best, milestone:N or a number of" in capsys.readouterr().err
 
 
 def test_an_older_one_is_started_from_and_says_what_it_supersedes(done, asked, capsys):

@@ -9,7 +9,7 @@ import pytest
 
 from jaxpot.spec import AlphaZero, Search, load
 from jaxpot.spec.codes import CODES
-from jaxpot.spec.configs.models import is_recurrent, needs_board
+from jaxpot.spec.configs.models import needs_board
 from jaxpot.spec.registry import MODELS
 from tests.docs.pages import ROOT, blocks, page
 
@@ -45,18 +45,15 @@ def test_alphazeros_options_are_there_with_their_defaults():
 
 
 def test_every_model_is_in_the_table():
-    table = re.findall(r"^\| `(\w+)` \| (any|`\[H, W, C\]`) \| (yes)? ?\|", NETWORKS, re.MULTILINE)
-    found = {kind: (observation != "any", bool(memory)) for kind, observation, memory in table}
-    models = {row.kind: row.config for row in MODELS.rows}
-    assert found == {
-        kind: (needs_board(config), is_recurrent(config)) for kind, config in models.items()
-    }
+    table = re.findall(r"^\| `(\w+)` \| (any|`\[H, W, C\]`) \| ", NETWORKS, re.MULTILINE)
+    found = {kind: observation != "any" for kind, observation in table}
+    assert found == {row.kind: needs_board(row.config) for row in MODELS.rows}
 
 
 def test_shared_options_are_of_the_models_that_are_named():
     models = {row.kind: {field.name for field in attrs.fields(row.config)} for row in MODELS.rows}
     rows = re.findall(r"^\| `(\w+)` \| (all|`[`\w, ]+`) \| ", NETWORKS, re.MULTILINE)
-    assert {key for key, _ in rows} == {"activation", "value_head", "dropout", "dtype"}
+    assert {key for key, _ in rows} == {"activation", "value_head", "dropout", "dtype", "memory"}
     for key, named in rows:
         having = {kind for kind, fields in models.items() if key in fields}
         assert having == (set(models) if named == "all" else set(re.findall(r"\w+", named)))

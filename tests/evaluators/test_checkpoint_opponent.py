@@ -273,7 +273,7 @@ def test_a_recorded_opponent_stays_the_same(tmp_path):
 def test_a_recorded_opponent_that_is_gone_is_refused(old, change):
     source = {**build(old).source, **change}
     text = refusal(old, recorded=source)
-    assert text.startswith(f"this run has played {source['checkpoint']}, which is not")
+    assert text.startswith(f"this run has played {source['checkpoint']}, which is gone or ")
 
 
 def test_paths_of_a_recorded_opponent_do_not_lead_out(old):

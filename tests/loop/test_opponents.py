@@ -73,7 +73,7 @@ def test_a_resumed_run_plays_the_opponent_that_it_began_with(tmp_path):
     assert events(fresh, "opponent")[0]["run"] == later.uid
     for path in (first.run_dir / "checkpoints").iterdir():
         path.rename(tmp_path / f"gone-{path.name}")
-    with pytest.raises(UserError, match="which is not there any more"):
+    with pytest.raises(UserError, match="which is gone or holds other"):
         resume(tmp_path, whole.uid, iterations=8, ingest=False)
 
 

@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import re
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import numpy as np
@@ -226,19 +227,20 @@ def test_the_page_says_what_a_row_has(result):
     assert [sorted(row) for row in whole] == [sorted(told)] * len(whole)
 
 
-def test_a_description_that_fails_costs_a_warning(tmp_path):
+def test_a_description_that_fails_costs_a_warning():
     class Game:
         def describe(self, observation):
             raise ValueError("no board")
 
-    class Told:
+    class Warnings:
         def __init__(self):
             self.texts = []
 
         def warn(self, text):
             self.texts.append(text)
 
-    told, game = Told(), Game()
-    sampler = samples.Sampler(Debug(every=1), game, None, told, tmp_path)  # pyright: ignore
+    warnings = Warnings()
+    attempt = SimpleNamespace(context=SimpleNamespace(env=Game()), recorder=warnings)
+    sampler = samples.Sampler(Debug(every=1), attempt)  # pyright: ignore
     assert [sampler._describe(np.zeros(3)) for _ in range(2)] == [None, None]
-    assert told.texts == ["an observation is not described: ValueError: no board"]
+    assert warnings.texts == ["an observation is not described: ValueError: no board"]

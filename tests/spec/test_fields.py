@@ -16,6 +16,7 @@ from jaxpot.spec import (
     Experiment,
     League,
     LeagueCollector,
+    Memory,
     PgxEnv,
     RandomCollector,
     Runtime,
@@ -28,7 +29,7 @@ from jaxpot.spec.registry import REGISTRIES
 CLASSES = [
     *(row.config for registry in REGISTRIES for row in registry.rows),
     *(Collect, SelfplayCollector, RandomCollector, LeagueCollector, ArchiveCollector),
-    *(Best, Checkpoint, Debug, Expect, Experiment, League, Runtime, Target),
+    *(Best, Checkpoint, Debug, Expect, Experiment, League, Memory, Runtime, Target),
 ]
 
 

@@ -25,7 +25,7 @@ import pytest
 
 import jaxpot
 from jaxpot.algorithms.search.search import SearchOptions
-from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
+from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart, ImportedPhase
 from tests.spec.test_fields import CLASSES
 
 pytestmark = pytest.mark.slow
@@ -72,6 +72,7 @@ OWNERS = {
     if attrs.has(base)
 }
 RENAMED = {field.name for _, field in FIELDS if not is_table(field)}
+TABLES = {field.name for _, field in FIELDS if is_table(field)}
 
 
 def is_protocol(node: ast.ClassDef) -> bool:
@@ -111,7 +112,8 @@ def instrument(path: Path) -> dict[str, set[str]]:
         if node.name == PLANTED[0]:
             added += [f"    renamed_{PLANTED[1]}: int = 0"]
         lines[node.end_lineno : node.end_lineno] = added
-        for name in members(node).keys() & RENAMED - tables.keys():
+        renamed = RENAMED | TABLES if is_protocol(node) else RENAMED - tables.keys()
+        for name in members(node).keys() & renamed:
             member = members(node)[name]
             at, column = member.lineno - 1, member.col_offset
             column += len("def ") * isinstance(member, ast.FunctionDef)
@@ -185,5 +187,5 @@ def test_a_field_that_nothing_reads_is_found(reads):
 
 def test_every_class_within_a_spec_is_looked_at():
     inner = {cls for _, field in FIELDS for cls in config_classes(field.type)}
-    users = {ImportedPart, ImportedEvaluator}
+    users = {ImportedPart, ImportedEvaluator, ImportedPhase}
     assert inner - {*OWNERS.values()} - users == set()
