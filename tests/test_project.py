@@ -43,7 +43,9 @@ def test_every_dependency_is_pinned_and_earns_its_line(name):
 
 
 def test_versions_agree():
-    assert PROJECT["version"] == jaxpot.__version__
+    assert "version" in PROJECT["dynamic"], "`jaxpot.__version__` is the one place"
+    dynamic = PYPROJECT["tool"]["setuptools"]["dynamic"]
+    assert dynamic["version"] == {"attr": "jaxpot.__version__"}
     assert f"\nversion: {jaxpot.__version__}\n" in read("CITATION.cff")
     assert f"\n## {jaxpot.__version__} " in read("HISTORY.md")
 
