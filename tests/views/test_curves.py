@@ -189,8 +189,8 @@ def test_a_million_points_are_thinned_by_the_database_and_no_spike_is_lost():
     )
     connection.execute("INSERT INTO keys (run_id, key_id, name) VALUES (1, 0, 'loss')")
     connection.execute(
-        "INSERT INTO metrics (run_id, attempt, iter, key_id, value) "
-        "SELECT 1, 1, i, 0, CASE WHEN i = 123456 THEN 9.0 ELSE sin(i / 1e5) END "
+        "INSERT INTO metrics (run_id, attempt, iter, key_id, value64, part) "
+        "SELECT 1, 1, i, 0, CASE WHEN i = 123456 THEN 9.0 ELSE sin(i / 1e5) END, 0 "
         "FROM range(1000000) AS t(i)"
     )
     (group,), _ = grouped(read_runs(connection, ["u"]))
