@@ -39,7 +39,7 @@ _CHOSEN = "WHERE r.uid = $uid AND x.iter >= $start AND x.iter < $stop AND (x.ite
 _DIGESTS = "SELECT x.iter, x.digest" + _LIVE.format(table="iters") + _CHOSEN + " ORDER BY x.iter"
 _VALUES = (
     "SELECT x.iter, k.name, k.dtype, x.value"
-    + _LIVE.format(table="points")
+    + _LIVE.format(table="metrics")
     + "JOIN keys AS k ON k.run_id = x.run_id AND k.key_id = x.key_id "
     + _CHOSEN
     + " AND k.wall_clock IS NOT TRUE ORDER BY x.iter, k.key_id"
