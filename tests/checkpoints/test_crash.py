@@ -6,11 +6,15 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from jaxpot.checkpoints import list_checkpoints, newest_whole, verify
 from jaxpot.checkpoints.select import read_manifest
 from jaxpot.spec import Best
 
 from .conftest import Run
+
+pytestmark = pytest.mark.slow
 
 SAVING = """
 import sys
@@ -18,8 +22,6 @@ import numpy as np
 from pathlib import Path
 from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.spec import Best, Checkpoint
-
-pytestmark = pytest.mark.slow
 
 run_dir, first = Path(sys.argv[1]), int(sys.argv[2])
 policy = Checkpoint(keep_last=2, best=Best(metric="win", keep=2))

@@ -6,8 +6,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from jaxpot.store import Store, database
 from tests.store.journals import Writer
+
+pytestmark = pytest.mark.slow
 
 WRITERS = 3
 ITERATIONS = 400
@@ -108,7 +112,6 @@ def half(connection):
 database.define = half
 from jaxpot.store import Store
 
-pytestmark = pytest.mark.slow
 Store(sys.argv[1]).ingest()
 """
 
