@@ -75,8 +75,8 @@ class PhaseGraph:
     @property
     def after(self) -> tuple[Phase, ...]:
         """What the host runs, in this order, once it has an iteration's metrics."""
-        behind = self.phases[self.phases.index(self.traced[-1]) + 1 :]
-        return tuple(phase for phase in behind if phase.program != "between")
+        rest = self.phases[self.phases.index(self.traced[-1]) + 1 :]
+        return tuple(phase for phase in rest if phase.program != "between")
 
     @property
     def between(self) -> tuple[Phase, ...]:

@@ -16,7 +16,6 @@ from jaxpot.loop.environment import collector_paused, ignored, prepare
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer, Observers, RunInfo, RunResult
-from jaxpot.loop.phase import State
 from jaxpot.loop.provenance import changed_spec, environment_changes, header, surroundings
 from jaxpot.loop.record import RunRecord, read_record
 from jaxpot.loop.restoring import (
@@ -31,7 +30,6 @@ from jaxpot.loop.restoring import (
 from jaxpot.signals import StopRequest
 from jaxpot.spec import (
     Experiment,
-    ImportedPart,
     Loaded,
     SpecError,
     from_resolved,
@@ -43,23 +41,6 @@ from jaxpot.spec.resolve import plain
 from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 from jaxpot.store.runs import RunLock, create_run, find
 from jaxpot.trackers.process import SideProcess
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Built:
-    """An experiment with its parts built and its state's shapes traced.
-
-    Attributes:
-        experiment: The experiment.
-        graph: Its phase graph.
-        context: Its parts, a `jaxpot.loop.context.Context`.
-        shapes: The state, as shapes and dtypes.
-    """
-
-    experiment: Experiment
-    graph: PhaseGraph
-    context: Any
-    shapes: State
 
 
 def run(
@@ -99,6 +80,8 @@ def run(
     with collector_paused(), StopRequest() as stop:
         prepare(experiment.runtime)
         with nullcontext() if isinstance(what, Experiment) else what.placing():
+            from jaxpot.loop.shapes import build
+
             built = build(experiment, graph, runs_dir=runs_dir, opponents=opponents)
         restored, heading = START, header(experiment)
         if found is not None:
@@ -158,6 +141,8 @@ def resume(
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.
         imported = from_resolved(resolved(experiment), import_user_code=True)
+        from jaxpot.loop.shapes import build
+
         built = build(imported, graph, runs_dir=runs_dir, opponents=record.opponents)
         if chosen is not None:
             restored = restore_chosen(found.path, chosen, built.shapes)
@@ -175,41 +160,8 @@ def resume(
         )
 
 
-def build(
-    experiment: Experiment,
-    graph: PhaseGraph | None = None,
-    *,
-    runs_dir: Path,
-    opponents: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Built:
-    """Build every part and trace the state's shapes; compile and write nothing.
-
-    With a part of the user's own, every program is traced, so that a part that does not keep to its
-    declaration is refused before anything is written.
-
-    Raises:
-        UserError: A part refuses its config, parts do not fit one another, or the memory is too
-            small.
-    """
-    from jaxpot.loop.context import build_context, parts_of
-    from jaxpot.loop.memory import check_fits
-    from jaxpot.loop.phases import compile_graph
-    from jaxpot.loop.shapes import abstract_state, trace_programs
-
-    if graph is None:
-        graph = compile_graph(experiment)
-    else:
-        graph = attrs.evolve(graph, iterations=experiment.iterations)
-    context = build_context(experiment, runs_dir, opponents or {})
-    if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
-        trace_programs(graph, context)
-    shapes = abstract_state(graph, context)
-    check_fits(graph, context, shapes)
-    return Built(experiment=experiment, graph=graph, context=context, shapes=shapes)
-
-
 def _attempt(
-    built: Built,
+    built: Any,
     folder: Path,
     restored: Restored,
     record: RunRecord | None = None,
@@ -272,7 +224,7 @@ def _attempt(
 
 
 def _open(
-    built: Built,
+    built: Any,
     folder: Path,
     journal: Journal,
     restored: Restored,

@@ -1,12 +1,14 @@
-"""Shapes without arrays: the state's, the programs', and what `plan` tells of them."""
+"""Build an experiment and trace its shapes: the state's, the programs', and what `plan` shows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import jax
 import numpy as np
 
-from jaxpot.loop.context import Context, build_context
+from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.lower import (
     evaluation_inputs,
@@ -17,12 +19,30 @@ from jaxpot.loop.lower import (
     split_state,
     start_values,
 )
+from jaxpot.loop.memory import check_fits
 from jaxpot.loop.phase import State
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.streams import IMPLEMENTATION
-from jaxpot.spec import Experiment
+from jaxpot.spec import Experiment, ImportedPart
 
 _ROOT_KEY = jax.ShapeDtypeStruct((2,), np.uint32)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Built:
+    """An experiment with its parts built and its state's shapes traced.
+
+    Attributes:
+        experiment: The experiment.
+        graph: Its phase graph.
+        context: Its parts.
+        shapes: The state, as shapes and dtypes.
+    """
+
+    experiment: Experiment
+    graph: PhaseGraph
+    context: Context
+    shapes: State
 
 
 def abstract_state(graph: PhaseGraph, context: Context) -> State:
@@ -32,6 +52,34 @@ def abstract_state(graph: PhaseGraph, context: Context) -> State:
         return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
 
     return jax.eval_shape(init, _ROOT_KEY)
+
+
+def build(
+    experiment: Experiment,
+    graph: PhaseGraph | None = None,
+    *,
+    runs_dir: Path,
+    opponents: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Built:
+    """Build every part and trace the state's shapes; compile and write nothing.
+
+    With a part of the user's own, every program is traced, so that a part that does not keep to its
+    declaration is refused before anything is written.
+
+    Raises:
+        UserError: A part refuses its config, parts do not fit one another, or the memory is too
+            small.
+    """
+    if graph is None:
+        graph = compile_graph(experiment)
+    else:
+        graph = attrs.evolve(graph, iterations=experiment.iterations)
+    context = build_context(experiment, runs_dir, opponents or {})
+    if any(isinstance(part, ImportedPart) for part in parts_of(experiment)):
+        trace_programs(graph, context)
+    shapes = abstract_state(graph, context)
+    check_fits(graph, context, shapes)
+    return Built(experiment=experiment, graph=graph, context=context, shapes=shapes)
 
 
 def check_shapes(experiment: Experiment, runs_dir: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.spec.fields import LABEL
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, line_of
-from jaxpot.store.runs import JournalFile, RunLock, RunLockedError, RunRef, is_running
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, JournalFile, line_of
+from jaxpot.store.runs import RunLock, RunLockedError, RunRef, is_running
 from jaxpot.store.tags import tags_of
 
 MAX_NOTE = 1 << 20

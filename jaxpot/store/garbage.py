@@ -150,8 +150,8 @@ def _of_run(ref: RunRef, rule: Rule, needed: Collection[Path]) -> list[Finding]:
 def _collectable(ref: RunRef, rule: Rule, needed: Collection[Path]) -> list[Collectable]:
     if not _has_checkpoints(ref.path):
         return []
-    told = _told(ref.path / JOURNAL_NAME)
-    found = partial(collectable, ref.path, rule, told, needed=needed)
+    states = _recorded_states(ref.path / JOURNAL_NAME)
+    found = partial(collectable, ref.path, rule, states, needed=needed)
     # Read the whole journal only if there is something to decide.
     return found(limit=read_record(ref.path).limit) if found() else []
 
@@ -162,21 +162,21 @@ def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -
         (row["attempt"] for row in records(ref.path / JOURNAL_NAME, kinds=("attempt",))), default=1
     )
     with Journal(ref.path / JOURNAL_NAME) as journal:
-        told = Records(runs_dir, lambda record: journal.append({**record, "attempt": attempt}))
-        retention = Retention(ref.path, Checkpoint(), told)
+        written = Records(runs_dir, lambda record: journal.append({**record, "attempt": attempt}))
+        retention = Retention(ref.path, Checkpoint(), written)
         retention.settle()
         for item in _collectable(ref, rule, needed):
             retention.delete(item.info, f"jaxpot gc: {item.reason}")
         journal.sync()
 
 
-def _told(path: Path) -> JournalStates:
-    told: dict[tuple[Place, int], str] = {}
+def _recorded_states(path: Path) -> JournalStates:
+    states: dict[tuple[Place, int], str] = {}
     for row in records(path, kinds=("checkpoint",)):
         place = PLACE_OF.get(row["type"])
         if place is not None:
-            told[place, row["iteration"]] = row["state"]
-    return told
+            states[place, row["iteration"]] = row["state"]
+    return states
 
 
 def _needed(runs_dir: Path) -> set[Path]:

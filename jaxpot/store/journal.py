@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.paths import sync
@@ -30,6 +30,14 @@ _TAIL_BLOCK = 1 << 16
 _LOCK_SECONDS = 0.2  # training does not wait longer for whoever annotates the run
 _POLL_SECONDS = 0.001
 _SURROGATE = b"\\ud"  # how half of a character outside the first 65,536 begins
+
+
+class JournalFile(NamedTuple):
+    """A run's journal: its path and size."""
+
+    uid: str
+    path: Path
+    size: int
 
 
 class JournalError(UserError):

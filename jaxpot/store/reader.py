@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from jaxpot.store import copying, database, errors
 from jaxpot.store.describe import SHOWN, RunRow, describe
 from jaxpot.store.history import read_header
+from jaxpot.store.journal import JournalFile
 from jaxpot.store.locking import FileLock
-from jaxpot.store.runs import JournalFile, RunRef, find, is_running, journals, positions_in, stale
+from jaxpot.store.runs import RunRef, find, is_running, journals, positions_in, stale
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jaxpot.errors import UserError
 from jaxpot.store import database
 from jaxpot.store.history import read_header
-from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalFile
 from jaxpot.store.locking import FileLock, is_locked
 from jaxpot.store.tags import tags_of
 
@@ -40,14 +40,6 @@ class RunRef(NamedTuple):
     uid: str
     name: str
     path: Path
-
-
-class JournalFile(NamedTuple):
-    """A run's journal: its path and size."""
-
-    uid: str
-    path: Path
-    size: int
 
 
 class RunLockedError(UserError):

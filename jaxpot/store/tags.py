@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jaxpot.store import database, errors
 from jaxpot.store.history import records
+from jaxpot.store.journal import JournalFile
 from jaxpot.store.locking import FileLock
-
-if TYPE_CHECKING:
-    from jaxpot.store.runs import JournalFile
 
 _WAIT_SECONDS = 3.0  # less than it takes to read every journal
 _KNOWN = (

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
 from jaxpot.store.history import read_header, records
-from jaxpot.store.journal import JOURNAL_NAME
-from jaxpot.store.runs import JournalFile, RunLock, RunRef, journals, run_dir
+from jaxpot.store.journal import JOURNAL_NAME, JournalFile
+from jaxpot.store.runs import RunLock, RunRef, journals, run_dir
 
 TRASH_NAME = ".trash"
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from jaxpot.store.batch import Batch
 from jaxpot.store.history import MAX_LINE_BYTES
+from jaxpot.store.journal import JournalFile
 from jaxpot.store.lines import take_line
-from jaxpot.store.runs import JournalFile, is_running
+from jaxpot.store.runs import is_running
 from jaxpot.store.state import RunState
 
 _TAIL_BYTES = 64

@@ -97,9 +97,9 @@ def _set_chunk(request: Mapping[str, Any]) -> None:
         from jaxpot.spec import from_resolved
 
         prepare(from_resolved(request["spec"]).runtime, nproc=request["nproc"])
-        from jaxpot.loop import train
+        from jaxpot.loop import attempt
 
-        train._MAX_CHUNK = request["chunk"]
+        attempt._MAX_CHUNK = request["chunk"]
 
 
 def _observer(kill_at: int | None) -> Observer | None:

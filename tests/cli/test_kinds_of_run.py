@@ -144,7 +144,7 @@ def test_every_command_answers(tmp_path, capsys, monkeypatch, kind):
     def built(*_args: object, **_options: object) -> None:
         raise UserError("it would train now")
 
-    monkeypatch.setattr("jaxpot.loop.run.build", built)
+    monkeypatch.setattr("jaxpot.loop.shapes.build", built)
     monkeypatch.setattr("jaxpot.verify.rerun.rerun", built, raising=False)
     made = tmp_path / "made" / "runs"
     uid = KINDS[kind](made)

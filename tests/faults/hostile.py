@@ -212,7 +212,7 @@ def _resumes(outside: Outside, work: Path) -> tuple[Any, Callable[[Any], None], 
     def case(data: bytes) -> None:
         (folder / "journal.jsonl").write_bytes(data)
         # What the run's own spec names is named by who resumes the run.
-        with mock.patch("jaxpot.loop.run.build", built):
+        with mock.patch("jaxpot.loop.shapes.build", built):
             for extra in ([], ["--from", "latest"], ["--iterations", "99"]):
                 answers("--runs-dir", str(runs_dir), "resume", folder.name, *extra)
 

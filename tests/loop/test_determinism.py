@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from jaxpot.loop import train as attempt
+from jaxpot.loop import attempt
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train
 

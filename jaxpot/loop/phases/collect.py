@@ -56,7 +56,7 @@ def _kind(experiment: Experiment, name: str) -> Kind:
             remembers=True,
         ),
         "archive": Kind(
-            "The agent plays the archive's active entries, likewise.",
+            "The agent plays the archive's active entries in the same way.",
             reads=("league", "pool"),
             writes=("league",),
             remembers=True,

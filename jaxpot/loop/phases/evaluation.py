@@ -5,10 +5,10 @@ import time
 import jax
 import numpy as np
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
 from jaxpot.loop.lower import evaluation_inputs
 from jaxpot.loop.phase import Cadence, Phase, stream_value
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import Experiment
 from jaxpot.spec.payload import evaluator_prefix
 from jaxpot.spec.registry import part_row

@@ -5,10 +5,10 @@ from typing import Any
 from jax import Array
 
 from jaxpot.league import Table, empty_pool, empty_table, freeze
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, league_of
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.phase import Field, Phase
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import AddSchedule, Experiment
 
 
@@ -33,7 +33,7 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, likewise."""
+    """Declare the phase, for an experiment with a league."""
     if experiment.league is None:
         return ()
     return (

@@ -1,8 +1,8 @@
 """Complete the iteration's payload, and append it to the journal with its digests."""
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.lower import digest_paths
 from jaxpot.loop.phase import Phase
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import Experiment
 
 

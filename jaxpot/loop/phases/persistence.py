@@ -1,7 +1,7 @@
 """Save the checkpoints that are due: periodic, milestone and best."""
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.phase import Phase
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import Experiment
 
 

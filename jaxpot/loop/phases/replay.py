@@ -33,7 +33,7 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, likewise."""
+    """Declare the phase, for such an algorithm."""
     if replay_iterations(experiment.algorithm) == 1:
         return ()
     carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()

@@ -1,7 +1,7 @@
 """Record the score of every entry of the league."""
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.phase import Cadence, Phase
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import Experiment
 
 

@@ -21,7 +21,7 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, likewise."""
+    """Declare the phase, for an experiment with a target network."""
     if experiment.target is None:
         return ()
     return (

@@ -1,7 +1,7 @@
 """Go on to the next iteration."""
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.phase import Phase
-from jaxpot.loop.train import Attempt, HostFunction, Row
 from jaxpot.spec import Experiment
 
 

@@ -2,9 +2,9 @@
 
 from functools import cache
 
+from jaxpot.loop.attempt import Attempt, HostFunction, NonFiniteUpdateError, Row
 from jaxpot.loop.lower import metric_names, unpack
 from jaxpot.loop.phase import Phase
-from jaxpot.loop.train import Attempt, HostFunction, NonFiniteUpdateError, Row
 from jaxpot.spec import Experiment
 
 

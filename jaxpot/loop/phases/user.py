@@ -5,10 +5,10 @@ import time
 import jax
 import numpy as np
 
+from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.lower import Given, build_phase, require_same
 from jaxpot.loop.phase import Phase, stream_value
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key
-from jaxpot.loop.train import Attempt, HostFunction, Row
 
 
 def run_on_host(attempt: Attempt, phase: Phase) -> HostFunction:

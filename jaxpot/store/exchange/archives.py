@@ -33,9 +33,11 @@ _ENCRYPTED = 1
 _GZIP = b"\x1f\x8b"
 # Other methods need as much memory as the archive claims.
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
-# zipfile raises these for an unknown compression and for a senseless header.
-_BROKEN += (NotImplementedError, ValueError)
+_BROKEN = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError),
+    NotImplementedError,  # zipfile, for a compression that it does not know
+    ValueError,  # zipfile and tarfile, for a header whose fields make no sense
+)
 
 
 def is_archive(path: Path) -> bool:
