@@ -108,7 +108,10 @@ def test_a_wrong_table_is_refused(phase, code):
 @pytest.mark.parametrize(
     ("phase", "message"),
     [
-        ('{ kind = "clocked:Best", after = "nowhere" }', "no phase is called 'nowhere'"),
+        (
+            '{ kind = "clocked:Best", after = "nowhere" }',
+            'spec.toml:8: phases.best.after: no phase is called "nowhere"',
+        ),
         ('{ kind = "clocked:Best", after = "training" }', "stands within the iteration's program"),
         ('{ kind = "clocked:Best", after = "persistence" }', "which completes the payload"),
         (

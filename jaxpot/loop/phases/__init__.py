@@ -32,8 +32,11 @@ from jaxpot.loop.phases import (
     training,
     transfer_metrics,
 )
-from jaxpot.spec import Experiment, PayloadKey, payload_keys
+from jaxpot.spec import Experiment, Fault, PayloadKey, SpecError, payload_keys
+from jaxpot.spec.configs.parts import ImportedPhase
+from jaxpot.spec.faults import nearest
 from jaxpot.spec.registry import implementation
+from jaxpot.spec.wording import listed, shown
 
 ORDER = (
     samples,
@@ -94,6 +97,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     )
     check(graph)
     for name, part in experiment.phases.items():
+        _require_neighbour(graph, name, part)
         phase = implementation(part)(part, name=name)
         graph = graph.with_phase(
             with_keys(attrs.evolve(phase, name=name)),
@@ -102,6 +106,16 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
         )
     _require_declared(declared, graph)
     return graph
+
+
+def _require_neighbour(graph: PhaseGraph, name: str, part: ImportedPhase) -> None:
+    """Refuse a phase of the user's own that is placed next to a phase that there is not."""
+    names = [phase.name for phase in graph.phases]
+    for key, neighbour in part.place.items():
+        if neighbour not in names:
+            path, message = ("phases", name, key), f"no phase is called {shown(neighbour)}"
+            near = nearest(neighbour, names)
+            raise SpecError([Fault("phase-place", path, message, listed(names), near)])
 
 
 def _require_declared(declared: Mapping[str, list[PayloadKey]], graph: PhaseGraph) -> None:
