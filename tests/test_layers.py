@@ -22,32 +22,46 @@ MAY_IMPORT = {
     "paths": {"errors"},
     "signals": set(),
     "spec": {"errors", "paths"},
+    "journal": {"errors", "paths"},
     "games": {"errors", "spec"},
     "models": {"errors", "spec"},
     "algorithms": {"errors", "games", "models", "spec"},
     "checkpoints": {"errors", "paths", "spec"},
-    "store": {"errors", "paths", "signals", "spec"},
+    "store": {"errors", "journal", "paths", "signals", "spec"},
     "league": {"errors", "spec"},
     "evaluators": {
-        *("algorithms", "checkpoints", "errors", "games", "league", "models", "spec", "store"),
+        *("algorithms", "checkpoints", "errors", "games", "journal", "league", "models", "spec"),
+        "store",
     },
     "loop": {
-        *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "league"),
-        *("models", "paths", "signals", "spec", "statistics", "store"),
+        *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "journal"),
+        *("league", "models", "paths", "signals", "spec", "statistics", "store"),
     },
-    "verify": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
+    "verify": {"checkpoints", "errors", "journal", "loop", "paths", "spec", "store"},
     "testing": {
-        *("algorithms", "errors", "evaluators", "games", "models", "spec", "store", "verify"),
+        *("algorithms", "errors", "evaluators", "games", "journal", "models", "spec", "store"),
+        "verify",
     },
-    "trackers": {"errors", "formatting", "loop", "paths", "signals", "spec", "store"},
+    "trackers": {"errors", "formatting", "journal", "loop", "paths", "signals", "spec", "store"},
     "views": {
-        *("errors", "formatting", "loop", "paths", "signals", "spec", "statistics", "store"),
+        *("errors", "formatting", "journal", "loop", "paths", "signals", "spec", "statistics"),
+        "store",
         *("trackers", "verify"),
     },
-    "exchange": {"checkpoints", "errors", "paths", "spec", "store", "trackers"},
-    "upkeep": {"checkpoints", "errors", "loop", "spec", "store"},
+    "exchange": {"checkpoints", "errors", "journal", "paths", "spec", "store", "trackers"},
+    "upkeep": {"checkpoints", "errors", "journal", "loop", "spec", "store"},
     "cli": {
-        *("errors", "exchange", "formatting", "loop", "paths", "signals", "spec", "store"),
+        *(
+            "errors",
+            "exchange",
+            "formatting",
+            "journal",
+            "loop",
+            "paths",
+            "signals",
+            "spec",
+            "store",
+        ),
         *("trackers", "upkeep", "verify", "views"),
     },
     "__main__": {"cli"},
@@ -56,7 +70,8 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "formatting", "statistics", "paths", "signals", "spec", "store", "checkpoints"),
+    *("errors", "formatting", "journal", "statistics", "paths", "signals", "spec", "store"),
+    "checkpoints",
     *("trackers", "views", "exchange", "upkeep", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""

@@ -55,18 +55,18 @@ def starting(incomplete: str, words: Iterable[tuple[str, str | None]]) -> Iterat
 
 def _words(runs_dir: Path) -> Iterator[tuple[str, str | None]]:
     """Yields words for runs from the journals alone: the database may be anybody's now."""
-    from jaxpot.store.history import read_header
+    from jaxpot.journal import read_header
     from jaxpot.store.runs import journals
 
     yield "latest", "the newest run"
     newest = sorted(journals(runs_dir), key=lambda file: file.uid, reverse=True)
     for file in newest:
-        header = read_header(file.path) or {}
-        name = str(header.get("name", file.uid))
+        header = read_header(file.path)
+        name = file.uid if header is None or header.name is None else header.name
         yield name, "the newest run of this name"
         yield file.uid, name
-        for tag in header.get("tags") or ():
-            yield str(tag), "the newest run with this tag"
+        for tag in (header.tags if header is not None else None) or ():
+            yield tag, "the newest run with this tag"
 
 
 def _runs_dir(ctx: click.Context) -> Path:

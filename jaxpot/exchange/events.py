@@ -17,7 +17,7 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.exchange.tfrecord import read_records
-from jaxpot.store.fields import LAST_ITERATION
+from jaxpot.journal.records import LAST_ITERATION
 
 _HPARAMS = "hparams"
 _SCALARS = ("", "scalars")

@@ -18,13 +18,19 @@ from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
 from jaxpot.exchange.copying import copy_tree
 from jaxpot.exchange.lines import common_lines, copy_whole_lines, whole_size
+from jaxpot.journal import (
+    ANNOTATIONS,
+    JOURNAL_NAME,
+    JOURNAL_VERSION,
+    encode,
+    line_of,
+    parse,
+    read_first,
+    records,
+)
 from jaxpot.paths import sync
 from jaxpot.store import delivery
-from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
-from jaxpot.store.forms import completed
-from jaxpot.store.history import read_first, records
-from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import LOCK_NAME, RunLock, run_dir
 from jaxpot.store.state import RunState
@@ -93,7 +99,7 @@ def identify(folder: Path) -> tuple[str, str]:
         raise UserError(f"{path}: its header says no uid")
     run_dir(folder, uid)  # refuses what is no uid
     try:
-        completed(header)
+        parse(encode(header))
     except ValueError as error:
         raise UserError(f"{path}: its header is refused: {error}") from error
     return uid, name if isinstance(name, str) else uid
@@ -163,8 +169,8 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
     draft = room / JOURNAL_NAME
     copy_whole_lines(there, draft)
     with draft.open("ab") as file:
-        for record in records(here, kinds=ANNOTATIONS, start=same):
-            file.write(encode(record))
+        for record in records(here, *ANNOTATIONS, start=same):
+            file.write(line_of(record, here))
     sync(draft)
     draft.replace(here)
     sync(here.parent)
@@ -172,7 +178,7 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
 
 def only_annotated(path: Path, start: int) -> bool:
     """Say whether all that a journal has from byte `start` on are tags and notes."""
-    return all(record.get("kind") in ANNOTATIONS for record in records(path, start=start))
+    return all(isinstance(record, ANNOTATIONS) for record in records(path, start=start))
 
 
 def _add_checkpoints(folder: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store.journal import JOURNAL_NAME
+from jaxpot.journal import JOURNAL_NAME
 
 EVENTS = ".tfevents."
 """What the names of TensorBoard's event files have in them."""

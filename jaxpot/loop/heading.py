@@ -6,12 +6,12 @@ from typing import Any
 
 import jax
 
+from jaxpot.journal import JOURNAL_VERSION, RunRecord
 from jaxpot.loop.provenance import provenance
-from jaxpot.loop.record import ROWS, RunRecord
+from jaxpot.loop.record import ROWS
 from jaxpot.loop.streams import CONTRACT
 from jaxpot.loop.variables import recorded_settings
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
-from jaxpot.store.journal import JOURNAL_VERSION
 
 
 def header(experiment: Experiment) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def moved(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
         for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
         if before.get(what) not in (None, here[what])
     ]
-    then, now = before.get("environ", here["environ"]), here["environ"]
+    now = here["environ"]
+    then = now if before.get("environ") is None else before["environ"]
     texts += [
         f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
         "differ from here on"

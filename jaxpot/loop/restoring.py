@@ -10,7 +10,7 @@ from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.checkpoints.selector import checkpoint_at
 from jaxpot.errors import UserError
-from jaxpot.loop.record import RunRecord
+from jaxpot.journal import RunRecord
 from jaxpot.store.runs import find
 
 if TYPE_CHECKING:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import RunRecord, read_record
 from jaxpot.loop import PhaseGraph
 from jaxpot.loop.environment import collector_paused, prepare
 from jaxpot.loop.gates import judge, status_of, too_few
 from jaxpot.loop.observer import Observer, Observers, RunResult
-from jaxpot.loop.record import RunRecord, read_record
+from jaxpot.loop.record import require_rows
 from jaxpot.loop.restoring import START, Restored, choose, find_parent, restore_parent
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, SpecError, from_resolved, missing_extras, resolved, validate
@@ -117,7 +118,7 @@ def resume(
         chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
         if chosen is None and record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
-        record.require_rows()
+        require_rows(record)
         _require_extras(experiment, ingest=ingest)
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import jax
 
+from jaxpot import journal
 from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
 from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
 from jaxpot.loop import Cadence, PhaseGraph
@@ -18,8 +19,8 @@ from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
 
 
 def settle(
-    unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
-) -> list[Mapping[str, Any]]:
+    unsettled: Sequence[journal.Checkpoint], folder: Path, recorder: Recorder, *, final: bool
+) -> list[journal.Checkpoint]:
     """Records how saves ended that a killed process had begun, and gives back those still open.
 
     Args:
@@ -29,12 +30,13 @@ def settle(
         final: Whether the writer has finished what it can: one that is not whole has failed then,
             and stays open before.
     """
-    left: list[Mapping[str, Any]] = []
+    left: list[journal.Checkpoint] = []
     for row in unsettled:
-        if row["type"] not in PLACE_OF:
+        if row.type not in PLACE_OF:
             continue
-        path = checkpoint_path(folder, PLACE_OF[row["type"]], row["iteration"])
-        ending = {key: x for key, x in row.items() if key not in ("time", "attempt")}
+        path = checkpoint_path(folder, PLACE_OF[row.type], row.iteration)
+        ending = journal.as_dict(row)
+        del ending["time"]
         try:
             metadata = verify(path)
         except DamagedCheckpoint as damage:

@@ -9,6 +9,15 @@ import attrs
 
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    Journal,
+    JournalError,
+    Key,
+    Keys,
+    RunRecord,
+)
 from jaxpot.loop import PhaseGraph, compile_graph
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, build_context, parts_of
@@ -18,7 +27,6 @@ from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.heading import changed_spec, header, moved, surroundings
 from jaxpot.loop.memory import check_fits
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
-from jaxpot.loop.record import RunRecord
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import START, Restored, restore_chosen, restore_newest
 from jaxpot.loop.shapes import abstract_state, trace_programs
@@ -28,7 +36,6 @@ from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, ImportedPart
 from jaxpot.spec.resolve import plain
 from jaxpot.store import start_child
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -138,18 +145,17 @@ class Session:
         here = surroundings()
         changed = {} if record is None else changed_spec(record, self.experiment)
         journal.append(
-            {
-                "kind": "attempt",
-                "attempt": number,
-                "start_iter": restored.iteration,
-                "iterations": goal,
-                **({"from": restored.path} if restored.chosen else {}),
+            Attempt(
+                attempt=number,
+                start_iter=restored.iteration,
+                iterations=goal,
+                chosen=restored.path if restored.chosen else None,
                 **changed,
                 **here,
-            }
+            )
         )
-        keys = [attrs.asdict(key) for key in self.graph.keys]
-        journal.append({"kind": "keys", "attempt": number, "keys": keys})
+        keys = [Key(**attrs.asdict(key)) for key in self.graph.keys]
+        journal.append(Keys(attempt=number, keys=keys))
         recorder = Recorder(
             self.graph,
             journal,

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import jax
 import numpy as np
 
 from jaxpot.checkpoints import CheckpointError, CheckpointWriter
+from jaxpot.journal import JOURNAL_NAME, Checkpoint, Journal, JournalError
+from jaxpot.journal.run import SUPERSEDED
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
 from jaxpot.loop.memory import FAILURES, failure_text
 from jaxpot.loop.programs import OnCompile, Programs
-from jaxpot.loop.record import ROWS, SUPERSEDED
+from jaxpot.loop.record import ROWS
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
 from jaxpot.loop.samples import Sampler
@@ -22,7 +24,6 @@ from jaxpot.loop.saving import Saver, settle
 from jaxpot.loop.shapes import digest_paths
 from jaxpot.loop.streams import CONTRACT, root_key_data
 from jaxpot.spec import spec_digest
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
 if TYPE_CHECKING:
     from jaxpot.loop.session import Session
@@ -48,7 +49,7 @@ def train(
     goal: int,
     *,
     versions: Mapping[str, str],
-    unsettled: Sequence[Mapping[str, Any]] = (),
+    unsettled: Sequence[Checkpoint] = (),
 ) -> Outcome:
     """Runs the iterations up to `goal`, saves the state that they end with, and says how.
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxpot.journal import FutureJournalError
 from jaxpot.store import database, errors
 from jaxpot.store.batch import Batch
 from jaxpot.store.freshness import Position, positions_in, stale, unsorted
-from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import JournalFile, journals
 from jaxpot.store.seal import seal

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from jaxpot.store.history import records
+from jaxpot.journal import End, Event, Header, Payload, records
 from jaxpot.store.runs import JournalFile, journals
 
 _SHOWN = 5
@@ -64,13 +64,12 @@ def _references(file: JournalFile) -> Iterator[Reference]:
     try:
         for record in records(file.path):
             match record:
-                case {"kind": "header"}:
-                    if isinstance(record.get("name"), str):
-                        name = record["name"]
-                    yield from _reference(file.uid, name, record.get("parent"), "start")
-                case {"kind": "event", "name": "opponent", "payload": {"checkpoint": path}}:
+                case Header():
+                    name = record.name or file.uid
+                    yield from _reference(file.uid, name, record.parent, "start")
+                case Event(name="opponent", payload={"checkpoint": path}):
                     yield from _reference(file.uid, name, path, "opponent")
-                case {"kind": "payload" | "end"}:
+                case Payload() | End():
                     return  # an attempt names its opponents before it trains
                 case _:
                     pass

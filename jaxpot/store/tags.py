@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxpot.journal import Header, Tag, Untag, records
 from jaxpot.store import database, errors
-from jaxpot.store.history import records
 from jaxpot.store.locking import FileLock
 
 if TYPE_CHECKING:
@@ -65,15 +65,13 @@ def _known(runs_dir: Path) -> Mapping[str, tuple[int, frozenset[str]]]:
 def _follow(tags: set[str], path: Path, position: int) -> None:
     """Bring a run's tags up to its journal, from the line that begins at `position`."""
     try:
-        for record in records(path, kinds=("header", "tag", "untag"), start=position):
+        for record in records(path, Header, Tag, Untag, start=position):
             match record:
-                case {"kind": "tag", "tag": str(tag)}:
+                case Tag(tag=tag):
                     tags.add(tag)
-                case {"kind": "untag", "tag": str(tag)}:
+                case Untag(tag=tag):
                     tags.discard(tag)
-                case {"kind": "header", "tags": list(named)}:
-                    tags.update(tag for tag in named if isinstance(tag, str))
-                case _:
-                    pass
+                case Header():
+                    tags.update(record.tags or ())
     except OSError:
         return  # removed meanwhile

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, read_header
 from jaxpot.store.disk import freed_bytes
-from jaxpot.store.history import read_header
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import RunLock, RunRef, run_dir
 
 TRASH_NAME = ".trash"
@@ -142,6 +141,7 @@ def _all_trashed(runs_dir: Path) -> Iterator[Trashed]:
 
 def _trashed(path: Path) -> Trashed:
     uid = path.name.partition(_AGAIN)[0]
-    name = (read_header(path / JOURNAL_NAME) or {}).get("name")
+    header = read_header(path / JOURNAL_NAME)
+    name = uid if header is None or header.name is None else header.name
     # A rename changes the folder's own record in the file system, and nothing in it.
-    return Trashed(uid, name if isinstance(name, str) else uid, path, path.stat().st_ctime)
+    return Trashed(uid, name, path, path.stat().st_ctime)

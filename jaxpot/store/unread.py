@@ -6,8 +6,8 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxpot.journal.read import MAX_LINE_BYTES
 from jaxpot.store.batch import FEW_POINTS, Batch
-from jaxpot.store.history import MAX_LINE_BYTES
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import JournalFile, is_running
 from jaxpot.store.state import RunState

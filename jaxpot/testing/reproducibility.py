@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import Keys, records
 from jaxpot.spec import Experiment, load, resolved
-from jaxpot.store.history import records
 from jaxpot.verify.compare import Comparison, compare
 from jaxpot.verify.rerun import Child, Settings
 from jaxpot.verify.trace import journal_rows
@@ -122,8 +122,8 @@ def assert_payload_keys(
     trial = _Trial.of(spec, overrides, iterations, nproc)
     with TemporaryDirectory(prefix="jaxpot-test-") as scratch:
         journal = trial.run(Path(scratch) / "run")
-        (declared,) = records(journal, kinds=("keys",))
-    keys = {key["name"]: key["dtype"] for key in declared["keys"]}
+        (declared,) = records(journal, Keys)
+    keys = {key.name: key.dtype for key in declared.keys}
     if keys != snapshot:
         told = _diff(keys, snapshot)
         raise AssertionError(f"the payload has other keys than the snapshot:\n{told}")

@@ -17,11 +17,18 @@ from jaxpot.checkpoints.layout import PLACE_OF, PLACES, Place, place_dir
 from jaxpot.checkpoints.records import Records
 from jaxpot.checkpoints.retention import Retention
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    Journal,
+    read_record,
+    records,
+)
+from jaxpot.journal import (
+    Checkpoint as CheckpointRecord,
+)
 from jaxpot.spec import Checkpoint
 from jaxpot.store.disk import freed_bytes
-from jaxpot.store.history import records
-from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.references import references
 from jaxpot.store.runs import RunLock, RunRef, is_running
 from jaxpot.upkeep.strays import delete_stray, strays
@@ -150,11 +157,11 @@ def _collectable(ref: RunRef, rule: Rule, needed: Collection[Path]) -> list[Coll
 
 def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -> None:
     """Deletes what can go of a run whose lock the caller holds, each thing recorded."""
-    attempt = max(
-        (row["attempt"] for row in records(ref.path / JOURNAL_NAME, kinds=("attempt",))), default=1
-    )
+    attempt = max((row.attempt for row in records(ref.path / JOURNAL_NAME, Attempt)), default=1)
     with Journal(ref.path / JOURNAL_NAME) as journal:
-        told = Records(runs_dir, lambda record: journal.append({**record, "attempt": attempt}))
+        told = Records(
+            runs_dir, lambda stage: journal.append(CheckpointRecord.of(stage, attempt=attempt))
+        )
         retention = Retention(ref.path, Checkpoint(), told.deleted)
         retention.settle()
         for item in _collectable(ref, rule, needed):
@@ -164,10 +171,10 @@ def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -
 
 def _told(path: Path) -> Told:
     told: dict[tuple[Place, int], str] = {}
-    for row in records(path, kinds=("checkpoint",)):
-        place = PLACE_OF.get(row["type"])
+    for row in records(path, CheckpointRecord):
+        place = PLACE_OF.get(row.type)
         if place is not None:
-            told[place, row["iteration"]] = row["state"]
+            told[place, row.iteration] = row.state
     return told
 
 

@@ -12,9 +12,8 @@ import attrs
 from jaxpot.checkpoints import CheckpointError, newest_whole
 from jaxpot.checkpoints.layout import checkpoint_path
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, read_record
 from jaxpot.loop.provenance import instruction_set
-from jaxpot.loop.record import read_record
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import RunRef, find
 from jaxpot.verify.divergence import Divergence, Located, compare_records, first_mismatch, locate
 from jaxpot.verify.rerun import MAX_ISA, Child, Settings

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, RunRecord, read_record
 from jaxpot.loop.provenance import effective_nproc
-from jaxpot.loop.record import RunRecord, read_record
 from jaxpot.loop.restoring import choose
 from jaxpot.spec import Loaded
-from jaxpot.store import JOURNAL_NAME, Store
+from jaxpot.store import Store
 from jaxpot.verify import grade as grades
 from jaxpot.verify import trials
 from jaxpot.verify.compare import compare

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.store.history import live_payloads, records
+from jaxpot.journal import Attempt, Digests, Keys, Payload, live_payloads, records
 from jaxpot.verify.trace import wall_clock_keys
 
 
@@ -80,12 +80,12 @@ def compare_records(a: Path, b: Path) -> Divergence:
     payload: int | None = None
     keys: tuple[KeyDifference, ...] = ()
     for x, y in _shared_rows(a, b):
-        shared, last, attempts = shared + 1, x["iter"], (x["attempt"], y["attempt"])
+        shared, last, attempts = shared + 1, x.iter, (x.attempt, y.attempt)
         if payload is None:
-            keys = tuple(_key_differences(x["values"], y["values"], times))
+            keys = tuple(_key_differences(x.values, y.values, times))
             payload = last if keys else None
-        if x["digest"] != y["digest"]:
-            iteration, digests = last, (x["digest"], y["digest"])
+        if x.digest != y.digest:
+            iteration, digests = last, (x.digest or "", y.digest or "")
             break
     if not shared:
         raise UserError(
@@ -140,20 +140,20 @@ def first_mismatch(record: Path, again: Path, last: int) -> int | None:
         last: The last iteration to compare.
     """
     for x, y in _shared_rows(record, again):
-        if x["iter"] <= last and x["digest"] != y["digest"]:
-            return x["iter"]
+        if x.iter <= last and x.digest != y.digest:
+            return x.iter
     return None
 
 
-def _shared_rows(a: Path, b: Path) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _shared_rows(a: Path, b: Path) -> Iterator[tuple[Payload, Payload]]:
     """Yields the live rows of each iteration that both have; damaged lines leave gaps."""
     left, right = live_payloads(a), live_payloads(b)
     x, y = next(left, None), next(right, None)
     while x is not None and y is not None:
-        if x["iter"] == y["iter"]:
+        if x.iter == y.iter:
             yield x, y
             x, y = next(left, None), next(right, None)
-        elif x["iter"] < y["iter"]:
+        elif x.iter < y.iter:
             x = next(left, None)
         else:
             y = next(right, None)
@@ -169,24 +169,22 @@ def _key_differences(a: Any, b: Any, times: frozenset[str]) -> Iterator[KeyDiffe
 def _phase_order(path: Path) -> list[str]:
     """Returns the timed phases in the order in which they run, which is that of their keys."""
     found = {
-        key["phase"]: None
-        for record in records(path, kinds=("keys",))
-        for key in record["keys"]
-        if key["name"].startswith("timings/")
+        key.phase or "": None
+        for record in records(path, Keys)
+        for key in record.keys
+        if key.name.startswith("timings/")
     }
     return list(found)
 
 
 def _single_digests(path: Path, start: int) -> dict[int, dict[str, dict[str, str]]]:
     """Returns the live digests of leaves and phases by iteration and scope."""
-    starts = [
-        (record["attempt"], record["start_iter"]) for record in records(path, kinds=("attempt",))
-    ]
+    starts = [(record.attempt, record.start_iter) for record in records(path, Attempt)]
     found: dict[int, dict[str, dict[str, str]]] = {}
-    for record in records(path, kinds=("digests",)):
-        at, attempt = record["iter"], record["attempt"]
+    for record in records(path, Digests):
+        at, attempt = record.iter, record.attempt
         if at >= start and all(at < begun for later, begun in starts if later > attempt):
-            found.setdefault(at, {})[record["scope"]] = record["values"]
+            found.setdefault(at, {})[record.scope] = record.values
     return found
 
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxpot.store.history import records
-from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.journal import JOURNAL_NAME, Event, Journal, records
 from jaxpot.store.runs import RunLock
 from jaxpot.verify.compare import Comparison
 
@@ -49,9 +48,9 @@ def complete(found: Mapping[str, Any]) -> Grade:
 def stored(folder: Path) -> Grade:
     """Returns the newest grade in a run's journal."""
     newest: dict[str, Any] = {}
-    for record in records(folder / JOURNAL_NAME, kinds=("event",)):
-        if record.get("name") == GRADE and isinstance(record.get("payload"), dict):
-            newest = record["payload"]
+    for record in records(folder / JOURNAL_NAME, Event):
+        if record.name == GRADE:
+            newest = record.payload or {}
     return complete({k: v for k, v in newest.items() if isinstance(v, dict)})
 
 
@@ -65,7 +64,7 @@ def store(folder: Path, found: Mapping[str, Any], *, attempt: int) -> Grade:
     with RunLock(folder):
         grade = complete(stored(folder) | dict(found))
         with Journal(folder / JOURNAL_NAME) as journal:
-            journal.append({"kind": "event", "name": GRADE, "attempt": attempt, "payload": grade})
+            journal.append(Event(name=GRADE, attempt=attempt, payload=grade))
             journal.sync()
     return grade
 

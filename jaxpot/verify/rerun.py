@@ -15,10 +15,10 @@ from typing import IO, Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, Attempt, Keys, Payload, Record, as_dict, parse
 from jaxpot.loop.variables import with_settings
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.verify import child as child_module
-from jaxpot.verify.trace import Row, parsed, row_of, times_in
+from jaxpot.verify.trace import Row, row_of, times_in
 
 MAX_ISA = "--xla_cpu_max_isa"
 
@@ -112,7 +112,7 @@ class Child:
             if stream is not None:
                 stream.close()
 
-    def records(self) -> Iterator[dict[str, Any]]:
+    def records(self) -> Iterator[Record]:
         """Yields what this process appends to its first run's journal, as it comes.
 
         Only records of an attempt, of the declared keys and of payloads.
@@ -126,19 +126,19 @@ class Child:
                 yield from self._own(lines)
         self.finish()
 
-    def attempt(self, records: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    def attempt(self, records: Iterator[Record]) -> dict[str, Any]:
         """Waits for the record that says where this process trains."""
         for record in records:
-            if record["kind"] == "attempt":
-                return record
+            if isinstance(record, Attempt):
+                return as_dict(record)
         raise RerunError("the re-run ended before it began")
 
-    def rows(self, records: Iterator[dict[str, Any]]) -> Iterator[Row]:
+    def rows(self, records: Iterator[Record]) -> Iterator[Row]:
         """Yields the payload rows among `records`."""
         for record in records:
-            if record["kind"] == "keys":
+            if isinstance(record, Keys):
                 self._times = times_in(record)
-            elif record["kind"] == "payload":
+            elif isinstance(record, Payload):
                 yield row_of(record, self._times)
 
     def finish(self) -> dict[str, Any]:
@@ -178,7 +178,7 @@ class Child:
             stdout = self._process.stdout
             out = b"" if stdout is None else stdout.read()
             code = self._process.wait()
-            answer = parsed(out)
+            answer = _table(out)
             if answer is None:
                 self._errors.seek(0)
                 lines = self._errors.read().decode(errors="replace").strip().splitlines()
@@ -196,7 +196,7 @@ class Child:
                 return path
             time.sleep(_POLL_SECONDS)
 
-    def _own(self, lines: IO[bytes]) -> Iterator[dict[str, Any]]:
+    def _own(self, lines: IO[bytes]) -> Iterator[Record]:
         started = False
         while True:
             over = self._process.poll() is not None
@@ -211,13 +211,24 @@ class Child:
             head = line[:_HEAD_BYTES]
             if not any(kind in head for kind in (b'"attempt"', b'"keys"', b'"payload"')):
                 continue
-            record = parsed(line)
-            if record is None:
+            try:
+                record = parse(line)
+            except ValueError:
                 continue
             # A copy of a run begins with an attempt that another process made.
-            started = started or record.get("pid") == self._process.pid
-            if started and record["kind"] in ("attempt", "keys", "payload"):
+            if isinstance(record, Attempt) and record.pid == self._process.pid:
+                started = True
+            if started and isinstance(record, Attempt | Keys | Payload):
                 yield record
+
+
+def _table(text: bytes) -> dict[str, Any] | None:
+    """Returns the JSON object that a process wrote, None where it wrote something else."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def own_journal(runs_dir: Path) -> Path | None:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from jaxpot.journal import Attempt, as_dict, records
 from jaxpot.loop.provenance import instruction_set, provenance
 from jaxpot.loop.record import ROWS, rows_of
-from jaxpot.store.history import records
 from jaxpot.verify.rerun import Settings
 
 MACHINE = ("os", "arch", "platform", "device_kind", "device_count", "isa", "contract", "rows")
@@ -18,11 +18,7 @@ _STARTED_WITH = ("nproc", "xla_flags", "environ")
 
 def attempts_between(path: Path, start: int, stop: int) -> list[dict[str, Any]]:
     """Returns the attempts whose rows count for iterations `start` to `stop`, oldest first."""
-    attempts = [
-        attempt
-        for attempt in records(path, kinds=("attempt",))
-        if isinstance(attempt.get("start_iter"), int)
-    ]
+    attempts = [as_dict(attempt) for attempt in records(path, Attempt)]
     found = []
     for index, attempt in enumerate(attempts):
         later = [each["start_iter"] for each in attempts[index + 1 :]]

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
+from jaxpot.journal import Attempt, Header, as_dict, records
 from jaxpot.loop.record import rows_of
 from jaxpot.spec import diff
-from jaxpot.store.history import records
 
 BY_DESIGN = "trains something else"
 LAST_BITS = "can change bits"
@@ -67,14 +67,14 @@ def read_origin(journal: Path, attempt: int) -> Origin:
     header: dict[str, Any] = {}
     found: dict[str, Any] = {}
     spec: dict[str, Any] = {}
-    for record in records(journal, kinds=("header", "attempt")):
-        if record["kind"] == "attempt" and record["attempt"] > attempt:
+    for record in records(journal, Header, Attempt):
+        if isinstance(record, Attempt) and record.attempt > attempt:
             break
-        spec = record.get("spec") or spec
-        if record["kind"] == "header":
-            header = record
+        spec = record.spec or spec
+        if isinstance(record, Header):
+            header = as_dict(record)
         else:
-            found = record
+            found = as_dict(record)
     return Origin(spec=spec, header=header, attempt=found)
 
 

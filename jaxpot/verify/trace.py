@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxpot.store.history import live_payloads, records
+from jaxpot.journal import Keys, Payload, live_payloads, records
 
 if TYPE_CHECKING:
     from jaxpot.store import Store
@@ -89,28 +88,19 @@ def journal_rows(path: Path) -> Iterator[Row]:
 
 def wall_clock_keys(path: Path) -> frozenset[str]:
     """Returns the payload keys that a journal declares as times."""
-    return frozenset(name for record in records(path, kinds=("keys",)) for name in times_in(record))
+    return frozenset(name for record in records(path, Keys) for name in times_in(record))
 
 
-def times_in(record: Mapping[str, Any]) -> frozenset[str]:
+def times_in(record: Keys) -> frozenset[str]:
     """Returns the payload keys that a record of the kind `keys` declares as times."""
-    return frozenset(key["name"] for key in record["keys"] if key["wall_clock"])
+    return frozenset(key.name for key in record.keys if key.wall_clock)
 
 
-def row_of(record: Mapping[str, Any], times: frozenset[str]) -> Row:
+def row_of(record: Payload, times: frozenset[str]) -> Row:
     """Returns what a journal's payload record says, without its times."""
     values = {
         key: _NOT_JSON.get(value, math.nan) if isinstance(value, str) else value
-        for key, value in record["values"].items()
+        for key, value in record.values.items()
         if key not in times
     }
-    return Row(record["iter"], record.get("digest"), values)
-
-
-def parsed(line: bytes) -> dict[str, Any] | None:
-    """Returns the record of a journal's line, None where it is damaged."""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return record if isinstance(record, dict) else None
+    return Row(record.iter, record.digest, values)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 
+from jaxpot.journal import Attempt, Header, Key, Standings
 from jaxpot.loop.observer import RunInfo
 
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
     from jaxpot.spec.payload import PayloadKey
-
-_ENTRY = {"name": str, "place": str, "score": int | float, "rollouts": int, "active": bool}
 
 
 @attrs.frozen
@@ -26,9 +26,9 @@ class _Expected:
 
 def info_of(
     folder: Path,
-    header: Mapping[str, Any],
-    attempt: Mapping[str, Any],
-    keys: list[Any],
+    header: Header | None,
+    attempt: Attempt,
+    keys: list[Key],
     spec: Mapping[str, Any],
 ) -> RunInfo:
     """Give the facts of an attempt.
@@ -40,31 +40,31 @@ def info_of(
         keys: The keys that it declared.
         spec: Its spec, resolved.
     """
-    planned = attempt["iterations"]
-    target = header.get("iterations") if planned is None else planned
+    target = attempt.iterations
+    if target is None and header is not None:
+        target = header.iterations
     return RunInfo(
         uid=folder.name,
-        name=str(header.get("name", folder.name)),
+        name=folder.name if header is None or header.name is None else header.name,
         run_dir=folder,
-        attempt=attempt["attempt"],
-        start_iter=attempt["start_iter"],
-        target_iterations=max(1, attempt["start_iter"] if target is None else target),
+        attempt=attempt.attempt,
+        start_iter=attempt.start_iter,
+        target_iterations=max(1, attempt.start_iter if target is None else target),
         keys=tuple(_keys(keys)),
-        device=str(attempt.get("device_kind") or "an unknown device"),
-        nproc=attempt["nproc"],
+        device=attempt.device_kind or "an unknown device",
+        nproc=attempt.nproc,
         experiment=_Expected(_gates(spec)),
     )
 
 
-def _keys(listed: list[Any]) -> Iterator[PayloadKey]:
+def _keys(listed: list[Key]) -> Iterator[PayloadKey]:
     from jaxpot.spec.payload import PayloadKey
 
-    names = {field.name for field in attrs.fields(PayloadKey)}
-    for item in listed:
+    for key in listed:
         try:
-            yield PayloadKey(**{name: item[name] for name in names & item.keys()})
-        except (TypeError, AttributeError):
-            continue  # of another jaxpot, or damaged: what it says is not shown
+            yield PayloadKey(**msgspec.to_builtins(key))
+        except TypeError:
+            continue  # an older jaxpot declared fewer fields
 
 
 def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
@@ -76,10 +76,6 @@ def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
         return ()  # of another jaxpot: its gates are told when the run ends
 
 
-def is_standings(entries: Any) -> bool:
-    """Say whether a record's standings have the form that a display relies on."""
-    return isinstance(entries, list) and all(
-        isinstance(entry, dict)
-        and all(isinstance(entry.get(name), kind) for name, kind in _ENTRY.items())
-        for entry in entries
-    )
+def is_whole(record: Standings) -> bool:
+    """Return whether a display can show the standings: every field of every entry is known."""
+    return all(None not in (x.place, x.score, x.rollouts, x.active) for x in record.standings)

@@ -11,9 +11,9 @@ import pytest
 from jaxpot.loop import compile_graph, plan
 from jaxpot.loop.clock import SPENT
 from jaxpot.spec import resolved, to_toml
-from jaxpot.store import records
 from jaxpot.testing.tiny import tiny_experiment
 from tests.docs.pages import blocks, files, page, write_files
+from tests.journal.reading import records
 
 TEXT = page("docs/architecture.md")
 MODULES = files(TEXT, "python")

@@ -9,8 +9,8 @@ from jaxpot.loop import delivery, runner, session
 from jaxpot.loop.delivery import SinkState
 from jaxpot.loop.observer import Observers
 from jaxpot.spec import SpecError
-from jaxpot.store.history import live_payloads
 from jaxpot.testing.tiny import tiny_experiment
+from tests.journal.reading import live_payloads
 from tests.loop.running import events, journal, trace, train
 from tests.trackers import readers
 

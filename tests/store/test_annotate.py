@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
-from jaxpot.store import Journal, JournalError, RunLock, Store, find, live_payloads, read_header
+from jaxpot.journal import Journal, JournalError, read_record
+from jaxpot.store import RunLock, Store, find
 from jaxpot.store.annotate import MAX_NOTE, check_tag, note, tag, tags_on
+from tests.journal.reading import live_payloads, read_header
 from tests.store.journals import complete_run
 
 

@@ -16,7 +16,8 @@ KILLS = 12
 WRITE = """
 import sys, time
 from pathlib import Path
-from jaxpot.store import Journal, RunLock
+from jaxpot.journal import Journal
+from jaxpot.store import RunLock
 folder, iterations = Path(sys.argv[1]), int(sys.argv[2])
 with RunLock(folder), Journal(folder / "journal.jsonl") as journal:
     for t in range(iterations):

@@ -13,9 +13,9 @@ import pytest
 from jaxpot.loop import delivery
 from jaxpot.loop.delivery import Deliveries
 from jaxpot.store.delivery import delivery_lock, read_delivery
-from jaxpot.store.history import live_payloads
 from jaxpot.trackers import child
 from jaxpot.trackers.delivery import Deliverer
+from tests.journal.reading import live_payloads
 from tests.store.journals import Writer
 from tests.trackers import readers
 
