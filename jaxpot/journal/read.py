@@ -31,6 +31,7 @@ MAX_DEPTH = 100
 
 _HEAD_BYTES = 64  # a journal writes the kind first
 _CHUNK_BYTES = 1 << 20
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 _decode = msgspec.json.Decoder(Union[tuple(KINDS.values())]).decode  # noqa: UP007 (made from a list)
 _decode_any = msgspec.json.Decoder().decode
@@ -181,8 +182,17 @@ def _unknown(line: bytes, error: msgspec.ValidationError) -> Unknown:
     if not isinstance(kind, str):
         raise ValueError("no kind") from None
     if kind in KINDS:
-        raise ValueError(str(error)) from None
+        raise ValueError(_reason(error)) from None
     return Unknown(time=_time(fields), fields=fields)
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    """Say which field is wrong and what it should be."""
+    text, _, place = str(error).partition(" - at `$")
+    if missing := _MISSING.match(text):
+        return f"no {missing[1]}"
+    field = place.strip("`.")
+    return f"{field}: {text[0].lower()}{text[1:]}" if field else text
 
 
 def _dated(record: Record) -> Record:

@@ -47,8 +47,8 @@ def test_numpy_scalars_keep_their_bits():
 
 
 def test_what_json_cannot_hold_is_refused():
-    with pytest.raises(TypeError, match="cannot hold a set"):
-        encode({"a": {1}})
+    with pytest.raises(TypeError, match="cannot hold a object"):
+        encode({"a": object()})
 
 
 @settings(max_examples=30)

@@ -160,5 +160,5 @@ def test_an_import_names_what_is_left_out(tmp_path):
     found = import_journal(tmp_path / "runs", run.folder)
     assert found.action == "imported"
     assert found.detail == (
-        f"left out the line at byte {offset}: Expected `int` <= {INT32_MAX - 1} - at `$.iter`"
+        f"left out the line at byte {offset}: iter: expected `int` <= {INT32_MAX - 1}"
     )
