@@ -175,7 +175,10 @@ def _record(line: bytes) -> Record | None:
 
 def _unknown(line: bytes, error: msgspec.ValidationError) -> Unknown:
     """Return a record of an unknown kind; a known kind with a wrong field is damage."""
-    fields = _decode_any(line)
+    try:
+        fields = _decode_any(line)
+    except msgspec.DecodeError as damage:  # behind the field that `error` names
+        raise ValueError(f"not JSON: {damage}") from None
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object") from None
     kind = fields.get("kind")

@@ -261,5 +261,7 @@ ANNOTATIONS = (Tag, Untag, Note)
 
 def as_dict(record: Record) -> dict[str, Any]:
     """Return a record as the journal's JSON has it, with None for what is not known."""
+    if isinstance(record, Unknown):
+        return dict(record.fields)
     fields = dict.fromkeys(record.__struct_encode_fields__)
     return {"kind": record.kind, **fields, **msgspec.to_builtins(record)}

@@ -52,7 +52,8 @@ def take_line(state: RunState, batch: Batch, line: bytes, offset: int) -> str | 
         time = _micros(record)
         taken(state, batch, record, time)
     except ValueError as error:
-        _refuse_newer(state, line)
+        if offset == 0:
+            _refuse_newer(line)
         payload = dump({"offset": offset, "bytes": len(line), "reason": str(error)})
         row = (_attempt_of(state), None, state.run["heartbeat"], SKIPPED, payload)
         batch.add("events", state.run_id, *row)
@@ -61,10 +62,8 @@ def take_line(state: RunState, batch: Batch, line: bytes, offset: int) -> str | 
     return None
 
 
-def _refuse_newer(state: RunState, line: bytes) -> None:
+def _refuse_newer(line: bytes) -> None:
     """Raise where a damaged first line is the header of a newer journal."""
-    if state.position:
-        return
     try:
         first = msgspec.json.decode(line)
     except (ValueError, RecursionError):
