@@ -214,11 +214,11 @@ def run_runner(experiment: Experiment, segment: int, *, recorded: bool) -> None:
 
 def _record_nothing() -> None:
     """Puts a recorder and a journal that drop everything in the place of the real ones."""
+    from jaxpot.journal import Journal, Record
     from jaxpot.loop import recorder, run
-    from jaxpot.store.journal import Journal
 
     class SilentJournal(Journal):
-        def append(self, record: Mapping[str, Any]) -> None:
+        def append(self, record: Record) -> None:
             """Drops the record."""
 
         def sync(self) -> None:

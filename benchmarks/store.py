@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
-import orjson
 
 from jaxpot.store import RunLock, Store
 
@@ -94,14 +94,14 @@ def lines(uid: str, number: int, iterations: int) -> Iterator[bytes]:
         for key in KEYS
     ]
     keys = {"kind": "keys", "time": START, "keys": declared}
-    yield b"".join(orjson.dumps(record) + b"\n" for record in (head, attempt, keys))
+    yield b"".join(msgspec.json.encode(record) + b"\n" for record in (head, attempt, keys))
     draw = np.random.default_rng(number)
     whole = len(COUNTS)
     for first in range(0, iterations, BLOCK):
         rows = values(draw, first, min(BLOCK, iterations - first))
         counted = rows[:, :whole].astype(np.int64).tolist()
         yield b"".join(
-            orjson.dumps(
+            msgspec.json.encode(
                 {
                     "kind": "payload",
                     "time": START + 0.02 * (first + t),
@@ -115,7 +115,7 @@ def lines(uid: str, number: int, iterations: int) -> Iterator[bytes]:
             for t, row in enumerate(rows.tolist())
         )
     end = {"kind": "end", "time": START + 0.02 * iterations, "attempt": 1, "status": "completed"}
-    yield orjson.dumps({**end, "iterations": iterations}) + b"\n"
+    yield msgspec.json.encode({**end, "iterations": iterations}) + b"\n"
 
 
 def generate(runs_dir: Path, size: Size) -> None:

@@ -61,8 +61,10 @@ class Jaxpot:
     """The journal, and the child that ingests it, as every run has them."""
 
     def __init__(self, folder: Path) -> None:
+        from jaxpot.journal import Payload
         from jaxpot.store import Store
 
+        self.payload = Payload
         self.runs_dir = folder / "runs"
         self.store = Store(self.runs_dir)
         self.uids: dict[str, str] = {}
@@ -70,7 +72,8 @@ class Jaxpot:
     def begin(self, name: str) -> None:
         from contextlib import ExitStack
 
-        from jaxpot.store import JOURNAL_VERSION, Journal, create_run
+        from jaxpot.journal import JOURNAL_VERSION, Attempt, Journal
+        from jaxpot.store import create_run
         from jaxpot.trackers.process import SideProcess
 
         self.stack = ExitStack()
@@ -79,14 +82,15 @@ class Jaxpot:
         self.uids[name] = uid
         self.journal = self.stack.enter_context(Journal(folder / "journal.jsonl"))
         self.process = SideProcess(folder) if name == "long" else None
-        self.journal.append({"kind": "attempt", "attempt": 1, "start_iter": 0})
+        self.journal.append(Attempt(attempt=1, start_iter=0))
 
     def record(self, iteration: int, values: Values) -> None:
-        record = {"kind": "payload", "attempt": 1, "iter": iteration, "values": values}
-        self.journal.append(record)
+        self.journal.append(self.payload(attempt=1, iter=iteration, values=values))
 
     def end(self) -> None:
-        self.journal.append({"kind": "end", "attempt": 1, "status": "completed"})
+        from jaxpot.journal import End
+
+        self.journal.append(End(attempt=1, status="completed"))
         self.journal.sync()
         self.stack.close()
         if self.process is not None:

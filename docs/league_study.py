@@ -15,8 +15,8 @@ import jax
 from jaxpot.checkpoints import restore_network, select_checkpoint
 from jaxpot.evaluators.play import play_games
 from jaxpot.evaluators.players import policy_player
+from jaxpot.journal import read_record
 from jaxpot.loop.context import build_context
-from jaxpot.loop.record import read_record
 from jaxpot.spec import from_resolved
 from jaxpot.store.runs import find
 

@@ -22,33 +22,37 @@ MAY_IMPORT = {
     "paths": {"errors"},
     "signals": set(),
     "spec": {"errors", "paths"},
+    "journal": {"errors", "paths"},
     "games": {"errors", "spec"},
     "models": {"errors", "spec"},
     "algorithms": {"errors", "games", "models", "spec"},
     "checkpoints": {"errors", "paths", "spec"},
-    "store": {"errors", "paths", "spec"},
-    "trackers": {"errors", "paths", "signals", "spec", "store"},
+    "store": {"errors", "journal", "paths", "spec"},
+    "trackers": {"errors", "journal", "paths", "signals", "spec", "store"},
     "league": {"errors", "spec"},
     "evaluators": {
-        *("algorithms", "checkpoints", "errors", "games", "league", "models", "spec", "store"),
+        *("algorithms", "checkpoints", "errors", "games", "journal", "league", "models", "spec"),
+        "store",
     },
     "loop": {
-        *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "league"),
-        *("models", "paths", "signals", "spec", "statistics", "store", "trackers"),
+        *("algorithms", "checkpoints", "errors", "evaluators", "formatting", "games", "journal"),
+        *("league", "models", "paths", "signals", "spec", "statistics", "store", "trackers"),
     },
-    "verify": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
+    "verify": {"checkpoints", "errors", "journal", "loop", "paths", "spec", "store"},
     "testing": {
-        *("algorithms", "errors", "evaluators", "games", "models", "spec", "store", "verify"),
+        *("algorithms", "errors", "evaluators", "games", "journal", "models", "spec", "store"),
+        "verify",
     },
     "views": {
-        *("errors", "formatting", "loop", "paths", "signals", "spec", "statistics", "store"),
+        *("errors", "formatting", "journal", "loop", "paths", "signals", "spec", "statistics"),
+        "store",
         *("trackers", "verify"),
     },
-    "store.exchange": {"checkpoints", "errors", "paths", "spec", "store", "trackers"},
-    "store.garbage": {"checkpoints", "errors", "loop", "paths", "spec", "store"},
+    "store.exchange": {"checkpoints", "errors", "journal", "paths", "spec", "store", "trackers"},
+    "store.garbage": {"checkpoints", "errors", "journal", "loop", "paths", "spec", "store"},
     "cli": {
-        *("errors", "formatting", "loop", "paths", "signals", "spec", "store", "store.exchange"),
-        *("store.garbage", "trackers", "verify", "views"),
+        *("errors", "formatting", "journal", "loop", "paths", "signals", "spec", "store"),
+        *("store.exchange", "store.garbage", "trackers", "verify", "views"),
     },
     "__main__": {"cli"},
 }
@@ -56,8 +60,8 @@ MAY_IMPORT = {
 
 HEAVY = {"duckdb", "flax", "jax", "jinja2", "mctx", "numpy", "optax", "orbax", "pgx"}
 LIGHT = (
-    *("errors", "formatting", "statistics", "paths", "signals", "spec", "store", "checkpoints"),
-    *("store.exchange", "store.garbage", "trackers", "views", "cli"),
+    *("errors", "formatting", "journal", "statistics", "paths", "signals", "spec", "store"),
+    *("checkpoints", "store.exchange", "store.garbage", "trackers", "views", "cli"),
 )
 """Parts that import nothing of `HEAVY` before it is needed."""
 

@@ -76,14 +76,14 @@ RUN_OR_SPEC = RunOrSpec()
 
 def _words(runs_dir: Path) -> Iterator[tuple[str, str]]:
     """Yield words for runs, each explained. Read journals: the database may be held elsewhere."""
-    from jaxpot.store.history import read_header
+    from jaxpot.journal import read_header
     from jaxpot.store.runs import journals
 
     yield "latest", "the newest run"
     for file in sorted(journals(runs_dir), key=lambda file: file.uid, reverse=True):
-        header = read_header(file.path) or {}
-        name = str(header.get("name", file.uid))
+        header = read_header(file.path)
+        name = file.uid if header is None or header.name is None else header.name
         yield name, "the newest run with this name"
         yield file.uid, name
-        for tag in header.get("tags") or ():
-            yield str(tag), "the newest run with this tag"
+        for tag in (header.tags if header is not None else None) or ():
+            yield tag, "the newest run with this tag"

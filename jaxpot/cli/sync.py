@@ -83,7 +83,7 @@ def _tables(
     Raises:
         UserError: A sink does not exist, its table is wrong, or its package is missing.
     """
-    from jaxpot.loop.record import read_record
+    from jaxpot.journal import read_record
     from jaxpot.spec import SpecError, from_resolved, missing_extras
     from jaxpot.spec.resolve import plain
     from jaxpot.spec.source.overrides import read_override

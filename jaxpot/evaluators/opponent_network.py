@@ -8,11 +8,10 @@ from jaxpot.algorithms.auxiliary import build_losses
 from jaxpot.algorithms.auxiliary.network import build_network
 from jaxpot.evaluators.base import OpponentError
 from jaxpot.games.base import Environment
+from jaxpot.journal import JOURNAL_NAME, read_header
 from jaxpot.models.base import Network
 from jaxpot.spec import Experiment, ImportedPart, SpecError, diff, from_resolved, resolved
 from jaxpot.spec.resolve import plain
-from jaxpot.store.history import read_header
-from jaxpot.store.journal import JOURNAL_NAME
 
 _LEAST = {
     "name": "opponent",
@@ -34,9 +33,9 @@ def network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> N
     Raises:
         OpponentError: The run plays another game, or its model cannot be built here.
     """
-    header = read_header(folder / JOURNAL_NAME) or {}
-    spec = header.get("spec")
-    if not isinstance(spec, Mapping) or not isinstance(spec.get("model"), Mapping):
+    header = read_header(folder / JOURNAL_NAME)
+    spec = None if header is None else header.spec
+    if spec is None or not isinstance(spec.get("model"), Mapping):
         raise mismatch(
             f"run {folder.name}: its journal does not say what model it trained", "another run"
         )

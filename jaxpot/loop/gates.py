@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxpot.journal import JOURNAL_NAME
 from jaxpot.spec import Expect, Experiment
-from jaxpot.store.journal import JOURNAL_NAME
 
 
 def judge(experiment: Experiment, folder: Path, *, complete: bool) -> list[dict[str, Any]]:

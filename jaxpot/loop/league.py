@@ -1,12 +1,12 @@
 """The league as the host sees it: when it grows, what changed, and whether it is what it was."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxpot.journal import Attempt, Event, records
 from jaxpot.league.table import EMPTY
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.digest import to_hex
@@ -16,7 +16,6 @@ from jaxpot.loop.phase import Phase, State
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.spec.windows import ARCHIVE_ACTIVE
-from jaxpot.store.history import records
 
 
 class AlteredEntryError(Exception):
@@ -117,11 +116,10 @@ def _fetched(table: Any) -> Any:
 def recorded_at(journal: Path, iteration: int) -> frozenset[tuple[str, str]]:
     """Returns the live events of the league at `iteration` in a journal, as (event, entry)."""
     found: dict[tuple[str, str], int] = {}
-    for row in records(journal, kinds=("attempt", "event")):
-        if row["kind"] == "attempt":
-            start = row["start_iter"]
+    for row in records(journal, Attempt, Event):
+        if isinstance(row, Attempt):
+            start = row.start_iter
             found = {key: at for key, at in found.items() if at < start}
-        elif row["name"].startswith("league_") and row.get("iter") is not None:
-            payload: Mapping[str, Any] = row["payload"]
-            found[row["name"], payload["name"]] = row["iter"]
+        elif row.name.startswith("league_") and row.iter is not None and row.payload is not None:
+            found[row.name, row.payload["name"]] = row.iter
     return frozenset(key for key, at in found.items() if at == iteration)

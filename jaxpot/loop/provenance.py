@@ -12,10 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxpot.loop.record import ROWS, RunRecord
+from jaxpot.journal import JOURNAL_VERSION, RunRecord
+from jaxpot.loop.record import ROWS
 from jaxpot.loop.variables import recorded_settings
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
-from jaxpot.store.journal import JOURNAL_VERSION
 
 PACKAGES = (
     "attrs",
@@ -282,7 +282,8 @@ def environment_changes(record: RunRecord | None, here: Mapping[str, Any]) -> li
         for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
         if before.get(what) not in (None, here[what])
     ]
-    then, now = before.get("environ", here["environ"]), here["environ"]
+    now = here["environ"]
+    then = now if before.get("environ") is None else before["environ"]
     texts += [
         f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
         "differ from here on"

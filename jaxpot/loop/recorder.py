@@ -1,23 +1,17 @@
 """Completes payloads, appends them to the journal and shows them to the observer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from jaxpot.journal import Checkpoint, Digests, End, Event, Histogram, Journal, Payload, Standings
+from jaxpot.journal.records import Standing
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer
 
 CUMULATIVE = {"num_rollouts": "iteration/rollouts", "num_episodes": "iteration/episodes"}
-
-
-class Sink(Protocol):
-    """Where records go: the run's journal."""
-
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Appends one record."""
-        ...
 
 
 class Recorder:
@@ -26,7 +20,7 @@ class Recorder:
     def __init__(
         self,
         graph: PhaseGraph,
-        journal: Sink,
+        journal: Journal,
         observer: Observer,
         *,
         attempt: int,
@@ -117,7 +111,9 @@ class Recorder:
             wrong = sorted(values.keys() ^ expected)
             raise RuntimeError(f"iteration {iteration}: undeclared or missing keys: {wrong}")
         text = to_hex(digest)
-        self._append("payload", iter=iteration, values=values, digest=text)
+        self._journal.append(
+            Payload(attempt=self.attempt, iter=iteration, values=values, digest=text)
+        )
         self.digest, self.counters = text, counters
         self.newest = values
         self.last.update(values)
@@ -140,15 +136,20 @@ class Recorder:
     def digests(self, iteration: int, scope: str, values: Mapping[str, np.ndarray]) -> None:
         """Appends the digests of the state's leaves or of the phases' outputs."""
         written = {name: to_hex(digest) for name, digest in values.items()}
-        self._append("digests", iter=iteration, scope=scope, values=written)
+        self._journal.append(
+            Digests(attempt=self.attempt, iter=iteration, scope=scope, values=written)
+        )
 
     def histogram(self, iteration: int, name: str, counts: np.ndarray) -> None:
         """Appends a histogram."""
-        self._append("histogram", iter=iteration, name=name, counts=counts.tolist())
+        self._journal.append(
+            Histogram(attempt=self.attempt, iter=iteration, name=name, counts=counts.tolist())
+        )
 
     def standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """Appends the league's standings and shows them."""
-        self._append("standings", iter=iteration, standings=list(rows))
+        entries = [Standing(**row) for row in rows]
+        self._journal.append(Standings(attempt=self.attempt, iter=iteration, standings=entries))
         self.show_standings(iteration, rows)
 
     def show_standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -157,11 +158,13 @@ class Recorder:
 
     def event(self, name: str, payload: Mapping[str, Any], *, iteration: int | None = None) -> None:
         """Appends an event."""
-        self._append("event", iter=iteration, name=name, payload=dict(payload))
+        self._journal.append(
+            Event(attempt=self.attempt, iter=iteration, name=name, payload=dict(payload))
+        )
 
     def saved(self, record: Mapping[str, Any]) -> None:
         """Records a stage of a save; called from the writer's thread."""
-        self._journal.append({**record, "attempt": self.attempt})
+        self._journal.append(Checkpoint.of(record, attempt=self.attempt))
         if record["state"] == "committed" and record["type"] != "best":
             self.checkpoint = record["path"]
         self._observer.checkpoint(record)
@@ -185,9 +188,12 @@ class Recorder:
 
     def end(self, *, status: str, reason: str, iterations: int) -> None:
         """Appends the end of the attempt."""
-        self._append(
-            "end", status=status, exit_reason=reason, iterations=iterations, digest=self.digest
+        self._journal.append(
+            End(
+                attempt=self.attempt,
+                status=status,
+                exit_reason=reason,
+                iterations=iterations,
+                digest=self.digest,
+            )
         )
-
-    def _append(self, kind: str, **fields: Any) -> None:
-        self._journal.append({"kind": kind, "attempt": self.attempt, **fields})

@@ -10,8 +10,8 @@ from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.checkpoints.select import checkpoint_at
 from jaxpot.errors import UserError
+from jaxpot.journal import RunRecord
 from jaxpot.loop.phase import State
-from jaxpot.loop.record import RunRecord
 from jaxpot.store.runs import find
 
 _CHANGED = (

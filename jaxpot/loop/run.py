@@ -11,13 +11,23 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    Journal,
+    JournalError,
+    Key,
+    Keys,
+    RunRecord,
+    read_record,
+)
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.environment import collector_paused, ignored, prepare
 from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer, Observers, RunInfo, RunResult
 from jaxpot.loop.provenance import changed_spec, environment_changes, header, surroundings
-from jaxpot.loop.record import RunRecord, read_record
+from jaxpot.loop.record import require_rows
 from jaxpot.loop.restoring import (
     START,
     Restored,
@@ -38,7 +48,6 @@ from jaxpot.spec import (
     validate,
 )
 from jaxpot.spec.resolve import plain
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 from jaxpot.store.runs import RunLock, create_run, find
 from jaxpot.trackers.process import SideProcess
 
@@ -136,7 +145,7 @@ def resume(
         chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
         if chosen is None and record.finished and record.done >= target:
             return recorded_result(found.uid, found.path, experiment, record, target)
-        record.require_rows()
+        require_rows(record)
         _require_extras(experiment, ingest=ingest)
         prepare(experiment.runtime, nproc=record.nproc)
         # Users' own parts may import jax, so they wait until it is prepared.
@@ -243,18 +252,17 @@ def _open(
     experiment, graph = built.experiment, built.graph
     number = record.attempt + 1 if record else 1
     journal.append(
-        {
-            "kind": "attempt",
-            "attempt": number,
-            "start_iter": restored.iteration,
-            "iterations": goal,
-            **({"from": restored.path} if restored.chosen else {}),
+        Attempt(
+            attempt=number,
+            start_iter=restored.iteration,
+            iterations=goal,
+            chosen=restored.path if restored.chosen else None,
             **(changed_spec(record, experiment) if record else {}),
             **here,
-        }
+        )
     )
-    keys = [attrs.asdict(key) for key in graph.keys]
-    journal.append({"kind": "keys", "attempt": number, "keys": keys})
+    keys = [Key(**attrs.asdict(key)) for key in graph.keys]
+    journal.append(Keys(attempt=number, keys=keys))
     recorder = Recorder(
         graph,
         journal,

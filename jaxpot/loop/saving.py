@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from jaxpot import journal
 from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
 from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
 from jaxpot.loop.clock import Clock
@@ -16,12 +17,11 @@ from jaxpot.loop.league import LeagueKeeper
 from jaxpot.loop.phase import Cadence, State
 from jaxpot.loop.recorder import Recorder
 from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
-from jaxpot.store.journal import Journal
 
 
 def settle(
-    unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
-) -> list[Mapping[str, Any]]:
+    unsettled: Sequence[journal.Checkpoint], folder: Path, recorder: Recorder, *, final: bool
+) -> list[journal.Checkpoint]:
     """Records how saves ended that a killed process had begun, and gives back those still open.
 
     Args:
@@ -31,12 +31,13 @@ def settle(
         final: Whether the writer has finished what it can: one that is not whole has failed then,
             and stays open before.
     """
-    left: list[Mapping[str, Any]] = []
+    left: list[journal.Checkpoint] = []
     for row in unsettled:
-        if row["type"] not in PLACE_OF:
+        if row.type not in PLACE_OF:
             continue
-        path = checkpoint_path(folder, PLACE_OF[row["type"]], row["iteration"])
-        ending = {key: x for key, x in row.items() if key not in ("time", "attempt")}
+        path = checkpoint_path(folder, PLACE_OF[row.type], row.iteration)
+        ending = journal.as_dict(row)
+        del ending["time"]
         try:
             metadata = verify(path)
         except DamagedCheckpoint as damage:
@@ -60,7 +61,7 @@ class Saver:
         policy: Checkpoint,
         graph: PhaseGraph,
         writer: CheckpointWriter,
-        journal: Journal,
+        journal: journal.Journal,
         clock: Clock,
         *,
         metadata: Mapping[str, Any],

@@ -10,16 +10,15 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, Event, Journal, read_record
 from jaxpot.loop import run as runner
 from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
-from jaxpot.loop.record import read_record
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, Loaded
 from jaxpot.spec.configs.experiment import MAX_SEED
 from jaxpot.statistics import Spread, spread_of
 from jaxpot.store.gates import SEEDS
-from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.runs import RunLock
 
 _COMPLETE = ("completed", "gate_missed")
@@ -147,9 +146,8 @@ def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) ->
         return []
     try:
         with RunLock(result.run_dir), Journal(result.run_dir / JOURNAL_NAME) as journal:
-            event = {"kind": "event", "attempt": result.attempt, "iter": None, "name": name}
             for payload in payloads:
-                journal.append({**event, "payload": payload})
+                journal.append(Event(attempt=result.attempt, name=name, payload=payload))
             journal.sync()
     except (UserError, OSError) as error:
         return [f"run {result.uid}: its event `{name}` is not recorded: {error}"]

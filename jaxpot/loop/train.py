@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import jax
 import numpy as np
 
 from jaxpot.checkpoints import CheckpointError, CheckpointWriter
+from jaxpot.journal import JOURNAL_NAME, SUPERSEDED, Checkpoint, Journal, JournalError
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context
@@ -18,14 +18,13 @@ from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
 from jaxpot.loop.memory import FAILURES, failure_text
 from jaxpot.loop.programs import Programs
-from jaxpot.loop.record import ROWS, SUPERSEDED
+from jaxpot.loop.record import ROWS
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
 from jaxpot.loop.saving import Saver, settle
 from jaxpot.loop.streams import CONTRACT, root_key_data
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, spec_digest
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError
 
 
 def train(attempt: Attempt, goal: int) -> None:
@@ -86,7 +85,7 @@ def run_attempt(
     clock: Clock,
     stop: StopRequest,
     versions: Mapping[str, str],
-    unsettled: Sequence[Mapping[str, Any]] = (),
+    unsettled: Sequence[Checkpoint] = (),
 ) -> Outcome:
     """Train up to `goal` iterations, save the state at the end, and return how it ended.
 

@@ -12,8 +12,6 @@ from jaxpot.store.errors import (
     SchemaMismatchError,
     StoreError,
 )
-from jaxpot.store.history import live_payloads, read_header, records
-from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, Journal, JournalError
 from jaxpot.store.query import QueryError
 from jaxpot.store.reader import RunRow, Store
 from jaxpot.store.runs import (
@@ -28,13 +26,9 @@ from jaxpot.store.runs import (
 )
 
 __all__ = [
-    "JOURNAL_NAME",
-    "JOURNAL_VERSION",
     "DatabaseDamagedError",
     "DatabaseFullError",
     "DatabaseHeldError",
-    "Journal",
-    "JournalError",
     "LockKeptError",
     "QueryError",
     "RunLock",
@@ -47,9 +41,6 @@ __all__ = [
     "create_run",
     "find",
     "is_running",
-    "live_payloads",
     "new_uid",
-    "read_header",
-    "records",
     "run_dir",
 ]

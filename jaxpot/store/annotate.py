@@ -5,21 +5,28 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Journal,
+    JournalError,
+    JournalFile,
+    Note,
+    Record,
+    Tag,
+    Untag,
+    line_of,
+)
 from jaxpot.spec.fields import LABEL
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalError, JournalFile, line_of
 from jaxpot.store.runs import RunLock, RunLockedError, RunRef, is_running
 from jaxpot.store.tags import tags_of
 
 MAX_NOTE = 1 << 20
 """Greatest number of characters in a note."""
-
-ANNOTATIONS = frozenset({"tag", "untag", "note"})
-"""Kinds of records that users add to a journal."""
 
 
 class Tagged(NamedTuple):
@@ -65,8 +72,8 @@ def tag(ref: RunRef, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> 
     before = tags_on(ref)
     added = tuple(dict.fromkeys(one for one in add if one not in before))
     removed = tuple(dict.fromkeys(one for one in remove if one in before))
-    changes = [{"kind": "untag", "tag": one} for one in removed]
-    changes += [{"kind": "tag", "tag": one} for one in added]
+    changes: list[Record] = [Untag(tag=one) for one in removed]
+    changes += [Tag(tag=one) for one in added]
     append(ref.path, changes)
     return Tagged(added, removed, tuple(sorted((before - set(removed)) | set(added))))
 
@@ -87,11 +94,11 @@ def note(ref: RunRef, text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise UserError("the note is not text in UTF-8") from None
-    append(ref.path, [{"kind": "note", "text": text}])
+    append(ref.path, [Note(text=text)])
     return text
 
 
-def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+def append(path: Path, records: Sequence[Record]) -> None:
     """Append records to the journal of the run in folder `path` and sync them to disk.
 
     The run may be running.
@@ -113,7 +120,7 @@ def append(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     _append_beside(path / JOURNAL_NAME, records)
 
 
-def _append_beside(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+def _append_beside(path: Path, records: Sequence[Record]) -> None:
     """Append to a journal that another process is writing, between two of its lines."""
     data = b"".join(line_of(record, path) for record in records)
     try:

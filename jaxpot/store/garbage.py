@@ -25,12 +25,19 @@ from jaxpot.checkpoints.retention import (
     left_behind,
 )
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    Journal,
+    read_record,
+    records,
+)
+from jaxpot.journal import (
+    Checkpoint as CheckpointRecord,
+)
 from jaxpot.spec import Checkpoint
 from jaxpot.store import database, errors
-from jaxpot.store.history import records
 from jaxpot.store.ingest import exclusive
-from jaxpot.store.journal import JOURNAL_NAME, Journal
 from jaxpot.store.runs import RunLock, RunRef, is_running
 from jaxpot.store.trash import freed_bytes, leftovers, references
 
@@ -158,11 +165,11 @@ def _collectable(ref: RunRef, rule: Rule, needed: Collection[Path]) -> list[Coll
 
 def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -> None:
     """Delete what can be deleted of a run, and record it; the caller holds the run's lock."""
-    attempt = max(
-        (row["attempt"] for row in records(ref.path / JOURNAL_NAME, kinds=("attempt",))), default=1
-    )
+    attempt = max((row.attempt for row in records(ref.path / JOURNAL_NAME, Attempt)), default=1)
     with Journal(ref.path / JOURNAL_NAME) as journal:
-        written = Records(runs_dir, lambda record: journal.append({**record, "attempt": attempt}))
+        written = Records(
+            runs_dir, lambda stage: journal.append(CheckpointRecord.of(stage, attempt=attempt))
+        )
         retention = Retention(ref.path, Checkpoint(), written)
         retention.settle()
         for item in _collectable(ref, rule, needed):
@@ -172,10 +179,10 @@ def _delete(runs_dir: Path, ref: RunRef, rule: Rule, needed: Collection[Path]) -
 
 def _recorded_states(path: Path) -> JournalStates:
     states: dict[tuple[Place, int], str] = {}
-    for row in records(path, kinds=("checkpoint",)):
-        place = PLACE_OF.get(row["type"])
+    for row in records(path, CheckpointRecord):
+        place = PLACE_OF.get(row.type)
         if place is not None:
-            states[place, row["iteration"]] = row["state"]
+            states[place, row.iteration] = row.state
     return states
 
 

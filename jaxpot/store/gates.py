@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
-from jaxpot.store import database, fields
+from jaxpot.journal import FutureJournalError, Payload, parse
+from jaxpot.journal.records import INT32_MAX, INT64_MAX
+from jaxpot.store import database
 from jaxpot.store.batch import Batch
-from jaxpot.store.lines import FutureJournalError, take_line
-from jaxpot.store.series import take_payload
+from jaxpot.store.lines import take_line, take_payload
 from jaxpot.store.state import RunState, store
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def judge(
     *,
     iterations: int,
     complete: bool,
-    seeds: tuple[int, int] = (0, fields.INT64_MAX),
+    seeds: tuple[int, int] = (0, INT64_MAX),
 ) -> list[dict[str, Any]]:
     """Judge gates over a run and, for gates over several seeds, over runs with the same training.
 
@@ -112,7 +113,7 @@ def judge_recorded(
     own = _gates_of(uid, spec) if gates is None else gates
     grouped = connection.execute(_SEEDS, [uid]).fetchone()
     limits = {"seeds": (grouped[0], sum(grouped) - 1)} if grouped and None not in grouped else {}
-    iterations = fields.INT32_MAX if target is None else target
+    iterations = INT32_MAX if target is None else target
     return judge(connection, uid, own, iterations=iterations, complete=done >= iterations, **limits)
 
 
@@ -164,12 +165,12 @@ def _load(connection: duckdb.DuckDBPyConnection, path: Path, metrics: Collection
 def _take_values(state: RunState, batch: Batch, line: bytes, metrics: Collection[str]) -> None:
     """Add a payload's values of `metrics`; skip a damaged line, like the ingest."""
     try:
-        record = json.loads(line)
-        values = fields.mapping(record, "values")
-        kept = {name: fields.number(values[name]) for name in metrics if name in values}
-        take_payload(state, batch, {**record, "values": kept}, fields.micros(record))
-    except (ValueError, AttributeError, RecursionError):
+        record = parse(line)
+    except ValueError:
         return
+    if isinstance(record, Payload):
+        record.values = {name: record.values[name] for name in metrics if name in record.values}
+        take_payload(state, batch, record, round(record.time * 1e6))
 
 
 def _gates_of(uid: str, spec: str | None) -> tuple[Expect, ...]:

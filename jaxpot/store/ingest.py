@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jaxpot.journal import FutureJournalError, JournalFile
 from jaxpot.store import database, errors
 from jaxpot.store.batch import Batch
-from jaxpot.store.journal import JournalFile
-from jaxpot.store.lines import FutureJournalError
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import Position, journals, positions_in, stale
 from jaxpot.store.state import RunState, forget, load, run_id_of, store

@@ -7,10 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxpot.journal import Header, JournalFile, read_header
 from jaxpot.store import copying, database, errors
 from jaxpot.store.describe import SHOWN, RunRow, describe
-from jaxpot.store.history import read_header
-from jaxpot.store.journal import JournalFile
 from jaxpot.store.locking import FileLock
 from jaxpot.store.runs import RunRef, find, is_running, journals, positions_in, stale
 
@@ -215,28 +214,26 @@ class Store:
 
 def _unread(file: JournalFile) -> RunRow:
     """Return the row of a run that is not in the database yet, from its journal's first line."""
-    header = read_header(file.path) or {}
-    tags = header.get("tags")
+    header = read_header(file.path)
+    known = header or Header(journal_version=0, uid=file.uid)
     return RunRow(
         uid=file.uid,
-        name=str(header.get("name", file.uid)),
+        name=known.name or file.uid,
         status="running" if is_running(file.path.parent) else "interrupted",
         iterations=0,
         attempts=0,
-        seed=header.get("seed"),
-        spec_digest=header.get("spec_digest"),
-        training_digest=header.get("training_digest"),
-        started=_iso(header.get("time")),
+        seed=known.seed,
+        spec_digest=known.spec_digest,
+        training_digest=known.training_digest,
+        started=None if header is None else _iso(header.time),
         ended=None,
         lag_bytes=file.size,
-        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        tags=tuple(known.tags or ()),
     )
 
 
-def _iso(seconds: object) -> str | None:
+def _iso(seconds: float) -> str:
     from datetime import UTC, datetime
 
-    if not isinstance(seconds, int | float):
-        return None
     moment = datetime.fromtimestamp(seconds, tz=UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, Header, Journal, JournalFile, read_header
 from jaxpot.store import database
-from jaxpot.store.history import read_header
-from jaxpot.store.journal import JOURNAL_NAME, Journal, JournalFile
 from jaxpot.store.locking import FileLock, is_locked
 from jaxpot.store.tags import tags_of
 
@@ -117,7 +116,7 @@ def create_run(runs_dir: Path, header: Mapping[str, Any]) -> Iterator[tuple[str,
     making.mkdir()
     with RunLock(making):
         with Journal(making / JOURNAL_NAME) as journal:
-            journal.append({"kind": "header", "uid": uid, **header})
+            journal.append(Header(uid=uid, **header))
             journal.sync()
         folder = run_dir(runs_dir, uid)
         making.rename(folder)
@@ -235,11 +234,10 @@ class _Known:
 
 
 def _dated(file: JournalFile) -> tuple[tuple[float, str], RunRef]:
-    header = read_header(file.path) or {}
-    started, name = header.get("time"), header.get("name")
-    when = float(started) if isinstance(started, int | float) else 0.0
-    ref = RunRef(file.uid, name if isinstance(name, str) else file.uid, file.path.parent)
-    return (when, file.uid), ref
+    header = read_header(file.path)
+    name = file.uid if header is None or header.name is None else header.name
+    when = 0.0 if header is None else header.time
+    return (when, file.uid), RunRef(file.uid, name, file.path.parent)
 
 
 def _list(refs: Sequence[RunRef]) -> str:

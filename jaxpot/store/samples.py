@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import encode
 from jaxpot.paths import write_file
-from jaxpot.store.journal import encode
 
 FOLDER = "samples"
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from jaxpot.journal import Header, JournalFile, Tag, Untag, records
 from jaxpot.store import database, errors
-from jaxpot.store.history import records
-from jaxpot.store.journal import JournalFile
 from jaxpot.store.locking import FileLock
 
 _WAIT_SECONDS = 3.0  # less than it takes to read every journal
@@ -61,15 +60,13 @@ def _known(runs_dir: Path) -> Mapping[str, tuple[int, frozenset[str]]]:
 def _follow(tags: set[str], path: Path, position: int) -> None:
     """Update a run's tags from its journal, starting at byte `position`."""
     try:
-        for record in records(path, kinds=("header", "tag", "untag"), start=position):
+        for record in records(path, Header, Tag, Untag, start=position):
             match record:
-                case {"kind": "tag", "tag": str(tag)}:
+                case Tag(tag=tag):
                     tags.add(tag)
-                case {"kind": "untag", "tag": str(tag)}:
+                case Untag(tag=tag):
                     tags.discard(tag)
-                case {"kind": "header", "tags": list(named)}:
-                    tags.update(tag for tag in named if isinstance(tag, str))
-                case _:
-                    pass
+                case Header():
+                    tags.update(record.tags or ())
     except OSError:
         return  # removed in the meantime

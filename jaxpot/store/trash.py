@@ -16,8 +16,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from jaxpot.errors import UserError
-from jaxpot.store.history import read_header, records
-from jaxpot.store.journal import JOURNAL_NAME, JournalFile
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    End,
+    Event,
+    Header,
+    JournalFile,
+    Payload,
+    read_header,
+    records,
+)
 from jaxpot.store.runs import RunLock, RunRef, journals, run_dir
 
 TRASH_NAME = ".trash"
@@ -142,9 +150,10 @@ def _all_trashed(runs_dir: Path) -> Iterator[Trashed]:
 
 def _trashed(path: Path) -> Trashed:
     uid = path.name.partition(_AGAIN)[0]
-    name = (read_header(path / JOURNAL_NAME) or {}).get("name")
+    header = read_header(path / JOURNAL_NAME)
+    name = uid if header is None or header.name is None else header.name
     # The rename set the ctime of the folder, and changed nothing in it.
-    return Trashed(uid, name if isinstance(name, str) else uid, path, path.stat().st_ctime)
+    return Trashed(uid, name, path, path.stat().st_ctime)
 
 
 def freed_bytes(paths: Iterable[Path]) -> int:
@@ -239,13 +248,12 @@ def _references(file: JournalFile) -> Iterator[Reference]:
     try:
         for record in records(file.path):
             match record:
-                case {"kind": "header"}:
-                    if isinstance(record.get("name"), str):
-                        name = record["name"]
-                    yield from _reference(file.uid, name, record.get("parent"), "start")
-                case {"kind": "event", "name": "opponent", "payload": {"checkpoint": path}}:
+                case Header():
+                    name = record.name or file.uid
+                    yield from _reference(file.uid, name, record.parent, "start")
+                case Event(name="opponent", payload={"checkpoint": path}):
                     yield from _reference(file.uid, name, path, "opponent")
-                case {"kind": "payload" | "end"}:
+                case Payload() | End():
                     return  # an attempt names its opponents before it trains
                 case _:
                     pass

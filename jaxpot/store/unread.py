@@ -6,9 +6,8 @@ import errno
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxpot.journal import MAX_LINE_BYTES, JournalFile
 from jaxpot.store.batch import Batch
-from jaxpot.store.history import MAX_LINE_BYTES
-from jaxpot.store.journal import JournalFile
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import is_running
 from jaxpot.store.state import RunState

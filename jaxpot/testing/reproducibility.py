@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import Keys, records
 from jaxpot.spec import Experiment, load, resolved
-from jaxpot.store.history import records
 from jaxpot.verify.compare import Comparison, compare, decimal, hexadecimal, journal_rows
 from jaxpot.verify.rerun import Settings, journal_in
 from jaxpot.verify.trials import FreshSpec, resume, start
@@ -119,8 +119,8 @@ def assert_payload_keys(
     subject = _subject(spec, overrides, iterations, nproc)
     with TemporaryDirectory(prefix="jaxpot-test-") as scratch:
         journal = _run(subject, Path(scratch) / "run")
-        (declared,) = records(journal, kinds=("keys",))
-    keys = {key["name"]: key["dtype"] for key in declared["keys"]}
+        (declared,) = records(journal, Keys)
+    keys = {key.name: key.dtype or "" for key in declared.keys}
     if keys != snapshot:
         differences = _differences(keys, snapshot)
         raise AssertionError(f"the payload has other keys than the snapshot:\n{differences}")

@@ -17,11 +17,23 @@ from typing import Any, Literal
 
 import attrs
 
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    End,
+    Histogram,
+    Payload,
+    Record,
+    Standings,
+    as_dict,
+    is_live,
+    read_header,
+    records,
+    records_between,
+)
 from jaxpot.paths import write_file
-from jaxpot.store.history import read_header, records, records_between
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.locking import FileLock
-from jaxpot.trackers.base import NOT_FINITE, Sink, SinkRun
+from jaxpot.trackers.base import Sink, SinkRun
 
 FOLDER = "sinks"
 """Folder in the run's folder."""
@@ -31,7 +43,7 @@ BUSY = 75
 
 _VERSION = 1
 _KEEP_SECONDS = 2.0
-_DELIVERED = ("payload", "histogram", "standings", "end")
+_DELIVERED = (Payload, Histogram, Standings, End)
 _OF_THE_SPEC = ("spec", "spec_toml", "spec_digest", "training_digest")
 
 
@@ -123,7 +135,7 @@ class Deliverer:
     def is_done(self) -> bool:
         """Whether the sink has everything that the journal has."""
         return self.now.state == "delivered" and not any(
-            record["kind"] in _DELIVERED or record["kind"] == "attempt"
+            isinstance(record, (*_DELIVERED, Attempt))
             for _, _, record in records_between(self._journal, self.now.end)
         )
 
@@ -169,13 +181,15 @@ class Deliverer:
         header = read_header(self._journal)
         if header is None:
             raise ValueError(f"{self._journal} has no header")
-        attempts = list(records(self._journal, kinds=("attempt",)))
-        self._starts = {each["attempt"]: each["start_iter"] for each in attempts}
+        attempts = list(records(self._journal, Attempt))
+        self._starts = {each.attempt: each.start_iter for each in attempts}
         for each in attempts:
-            header |= {key: each[key] for key in _OF_THE_SPEC if each.get(key) is not None}
+            for name in _OF_THE_SPEC:
+                if (changed := getattr(each, name)) is not None:
+                    setattr(header, name, changed)
         run = SinkRun(
-            uid=str(header["uid"]),
-            name=str(header.get("name", header["uid"])),
+            uid=header.uid,
+            name=header.name or header.uid,
             folder=self._run_dir / FOLDER / self._name,
         )
         sink = self._sink = self._build(run)
@@ -185,13 +199,13 @@ class Deliverer:
         iteration = min([self.now.iteration, *later])
         self.now = attrs.evolve(self.now, iteration=iteration, done=iteration, end=self.now.offset)
         sink.restart(iteration)
-        sink.header(header)
+        sink.header(as_dict(header))
         self._kept_at = time.monotonic()
 
     def _deliver(self) -> bool:
         """Deliver to the journal's end; False at an attempt that voids earlier records."""
         for start, end, record in records_between(self._journal, self.now.end):
-            if record["kind"] == "attempt" and record["attempt"] not in self._starts:
+            if isinstance(record, Attempt) and record.attempt not in self._starts:
                 self._keep("following")
                 return False
             self._take(record, start, end)
@@ -200,33 +214,30 @@ class Deliverer:
                 self._keep("following")
         return True
 
-    def _take(self, record: dict[str, Any], start: int, end: int) -> None:
-        sink, kind = self._sink, record["kind"]
-        if sink is None or kind not in _DELIVERED:
+    def _take(self, record: Record, start: int, end: int) -> None:
+        sink = self._sink
+        if sink is None:
             return
-        if kind == "end":
-            self._place(end, record["attempt"], self.now.done)
-        elif not self._is_live(record):
-            return
-        elif kind == "payload":
-            if not _is_readable(record["values"]):
-                return
-            self._place(start, record["attempt"], record["iter"])
-            sink.payload(record)
-            self.now = attrs.evolve(self.now, done=record["iter"] + 1)
-        elif kind == "histogram":
-            sink.histogram(record)
-        else:
-            sink.standings(record)
+        match record:
+            case End():
+                attempt = self.now.attempt if record.attempt is None else record.attempt
+                self._place(end, attempt, self.now.done)
+            case Payload() if self._is_due(record):
+                self._place(start, record.attempt, record.iter)
+                sink.payload(as_dict(record))
+                self.now = attrs.evolve(self.now, done=record.iter + 1)
+            case Histogram() if self._is_due(record):
+                sink.histogram(as_dict(record))
+            case Standings() if self._is_due(record):
+                sink.standings(as_dict(record))
+            case _:
+                pass
 
     def _place(self, offset: int, attempt: int, iteration: int) -> None:
         self.now = attrs.evolve(self.now, offset=offset, attempt=attempt, iteration=iteration)
 
-    def _is_live(self, record: Mapping[str, Any]) -> bool:
-        number, iteration = record["attempt"], record["iter"]
-        return iteration >= self.now.iteration and all(
-            iteration < start for later, start in self._starts.items() if later > number
-        )
+    def _is_due(self, record: Payload | Histogram | Standings) -> bool:
+        return record.iter >= self.now.iteration and is_live(record, self._starts)
 
     def _keep(self, state: Literal["following", "delivered"]) -> None:
         if self._sink is not None:
@@ -241,11 +252,6 @@ class Deliverer:
         with suppress(Exception):
             if sink is not None:
                 sink.close()
-
-
-def _is_readable(values: Mapping[str, Any]) -> bool:
-    """Say whether every text is a number that JSON lacks; a damaged line may have any text."""
-    return all(value in NOT_FINITE for value in values.values() if isinstance(value, str))
 
 
 def _path(run_dir: Path, name: str) -> Path:

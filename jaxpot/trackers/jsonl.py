@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from jaxpot.journal import encode
 from jaxpot.paths import expanded
-from jaxpot.store.journal import encode
 from jaxpot.trackers.base import FileSink
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ import attrs
 from jaxpot.checkpoints import CheckpointError, newest_whole
 from jaxpot.checkpoints.layout import checkpoint_path
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
-from jaxpot.store.journal import JOURNAL_NAME
+from jaxpot.journal import JOURNAL_NAME, read_record
 from jaxpot.store.runs import RunRef, find
 from jaxpot.verify.divergence import (
     Divergence,

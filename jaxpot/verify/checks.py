@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, read_record
 from jaxpot.loop.provenance import effective_nproc
-from jaxpot.loop.record import read_record
 from jaxpot.loop.restoring import choose
 from jaxpot.spec import Loaded
-from jaxpot.store import JOURNAL_NAME, Store
+from jaxpot.store import Store
 from jaxpot.verify import trials
 from jaxpot.verify.compare import Row, compare, journal_rows, recorded_iterations, recorded_rows
 from jaxpot.verify.origins import (

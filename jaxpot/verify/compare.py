@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import attrs
 
+from jaxpot.journal import Keys, Payload, live_payloads, records
 from jaxpot.store import Store
-from jaxpot.store.history import live_payloads, records
 
 Verdict = Literal["identical", "within", "different"]
 Value = int | float | str | None
@@ -89,25 +89,25 @@ def recorded_rows(
 
 def journal_rows(path: Path) -> Iterator[Row]:
     """Yield the live rows of a journal, in order."""
-    keys = records(path, kinds=("keys",))
+    keys = records(path, Keys)
     times = frozenset(name for record in keys for name in times_in(record))
     for record in live_payloads(path):
         yield row_of(record, times)
 
 
-def times_in(record: Mapping[str, Any]) -> frozenset[str]:
+def times_in(record: Keys) -> frozenset[str]:
     """Return the payload keys that a record of the kind `keys` declares as times."""
-    return frozenset(key["name"] for key in record["keys"] if key["wall_clock"])
+    return frozenset(key.name for key in record.keys if key.wall_clock)
 
 
-def row_of(record: Mapping[str, Any], times: frozenset[str]) -> Row:
+def row_of(record: Payload, times: frozenset[str]) -> Row:
     """Return the row of a journal's payload record, without the keys in `times`."""
     values = {
         key: _NOT_JSON.get(value, math.nan) if isinstance(value, str) else value
-        for key, value in record["values"].items()
+        for key, value in record.values.items()
         if key not in times
     }
-    return Row(record["iter"], record.get("digest"), values)
+    return Row(record.iter, record.digest, values)
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from jaxpot.checkpoints import verify
 from jaxpot.checkpoints.arrays import read_arrays
 from jaxpot.checkpoints.metadata import Leaf
 from jaxpot.errors import UserError
-from jaxpot.store.history import live_records, records
+from jaxpot.journal import Digests, Keys, live_records, records
 from jaxpot.verify.compare import Value, differing_keys, journal_rows, paired
 
 if TYPE_CHECKING:
@@ -132,10 +132,10 @@ def locate(a: Path, b: Path, iteration: int) -> Located | None:
         return None
     at = min(both)
     order = [
-        key["phase"]
-        for record in records(a, kinds=("keys",))
-        for key in record["keys"]
-        if key["name"].startswith("timings/")
+        key.phase or ""
+        for record in records(a, Keys)
+        for key in record.keys
+        if key.name.startswith("timings/")
     ]
     phases = sorted(
         _differing(in_a[at].get("phase", {}), in_b[at].get("phase", {})),
@@ -185,9 +185,9 @@ def compare_leaf(path: str, a: np.ndarray | None, b: np.ndarray | None) -> LeafD
 def _single_digests(path: Path, start: int) -> dict[int, dict[str, dict[str, str]]]:
     """Return the live digests of leaves and phases by iteration and scope, from `start` on."""
     found: dict[int, dict[str, dict[str, str]]] = {}
-    for record in live_records(path, kinds=("digests",)):
-        if record["iter"] >= start:
-            found.setdefault(record["iter"], {})[record["scope"]] = record["values"]
+    for record in live_records(path, Digests):
+        if record.iter >= start:
+            found.setdefault(record.iter, {})[record.scope] = record.values
     return found
 
 

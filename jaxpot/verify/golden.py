@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import encode
 from jaxpot.paths import write_output
 from jaxpot.spec import Loaded, spec_digest
-from jaxpot.store.journal import encode
 from jaxpot.verify import trials
 from jaxpot.verify.compare import compare, row_of
 from jaxpot.verify.origins import differing_versions

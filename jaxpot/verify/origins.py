@@ -13,10 +13,10 @@ from typing import Any
 
 import attrs
 
+from jaxpot.journal import Attempt, Header, as_dict, records
 from jaxpot.loop.provenance import instruction_set, provenance
 from jaxpot.loop.record import ROWS, rows_of
 from jaxpot.spec import diff
-from jaxpot.store.history import records
 from jaxpot.verify.rerun import MAX_ISA, Settings
 
 BY_DESIGN = "trains something else"
@@ -62,11 +62,7 @@ class Suspect:
 
 def attempts_between(journal: Path, start: int, stop: int) -> list[dict[str, Any]]:
     """Return the attempts that the live rows of iterations `start` to `stop` are from, in order."""
-    attempts = [
-        attempt
-        for attempt in records(journal, kinds=("attempt",))
-        if isinstance(attempt.get("start_iter"), int)
-    ]
+    attempts = [as_dict(attempt) for attempt in records(journal, Attempt)]
     found = []
     for index, attempt in enumerate(attempts):
         later = [each["start_iter"] for each in attempts[index + 1 :]]
@@ -80,12 +76,12 @@ def read_origin(journal: Path, iteration: int) -> Origin:
     attempt = next(iter(attempts_between(journal, iteration, iteration + 1)), {})
     header: dict[str, Any] = {}
     spec: dict[str, Any] = {}
-    for record in records(journal, kinds=("header", "attempt")):
-        if record["kind"] == "header":
-            header = record
-        elif record["attempt"] > attempt.get("attempt", 0):
+    for record in records(journal, Header, Attempt):
+        if isinstance(record, Header):
+            header = as_dict(record)
+        elif record.attempt > attempt.get("attempt", 0):
             break
-        spec = record.get("spec") or spec
+        spec = record.spec or spec
     return Origin(spec=spec, header=header, attempt=attempt)
 
 

@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import attrs
 
-from jaxpot.store.history import records
-from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.journal import JOURNAL_NAME, Event, Journal, records
 from jaxpot.store.runs import RunLock
 from jaxpot.verify.compare import Comparison, decimal, hexadecimal
 
@@ -65,9 +64,9 @@ def complete_grade(found: Mapping[str, Any]) -> Grade:
 def read_grade(folder: Path) -> Grade:
     """Read the newest grade from a run's journal."""
     newest: dict[str, Any] = {}
-    for record in records(folder / JOURNAL_NAME, kinds=("event",)):
-        if record.get("name") == GRADE and isinstance(record.get("payload"), dict):
-            newest = record["payload"]
+    for record in records(folder / JOURNAL_NAME, Event):
+        if record.name == GRADE:
+            newest = record.payload or {}
     return complete_grade({k: v for k, v in newest.items() if isinstance(v, dict)})
 
 
@@ -81,7 +80,7 @@ def add_to_grade(folder: Path, found: Mapping[str, Any], *, attempt: int) -> Gra
     with RunLock(folder):
         grade = complete_grade(read_grade(folder) | dict(found))
         with Journal(folder / JOURNAL_NAME) as journal:
-            journal.append({"kind": "event", "name": GRADE, "attempt": attempt, "payload": grade})
+            journal.append(Event(name=GRADE, attempt=attempt, payload=grade))
             journal.sync()
     return grade
 

@@ -16,8 +16,8 @@ from typing import IO, Any
 import attrs
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME, Attempt, Keys, Payload, Record, as_dict, parse
 from jaxpot.loop.variables import with_settings
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.verify import child as child_module
 from jaxpot.verify.compare import Row, row_of, times_in
 
@@ -26,7 +26,6 @@ MAX_ISA = "--xla_cpu_max_isa"
 Tell = Callable[[str], None]
 """Called with a line of progress."""
 
-_KINDS = ("attempt", "keys", "payload")
 _POLL_SECONDS = 0.05
 _HEAD_BYTES = 64
 _SHOWN_LINES = 8
@@ -133,8 +132,8 @@ class Child:
             UserError: The run cannot be made, or the process died.
         """
         for record in self._records:
-            if record["kind"] == "attempt":
-                return record
+            if isinstance(record, Attempt):
+                return as_dict(record)
         raise RerunError("the re-run ended before it began")
 
     def rows(self) -> Iterator[Row]:
@@ -145,10 +144,10 @@ class Child:
         """
         times: frozenset[str] = frozenset()
         for record in self._records:
-            if record["kind"] == "keys":
+            if isinstance(record, Keys):
                 times = times_in(record)
-            elif record["kind"] == "payload":
-                self._tell(f"iteration {record['iter'] + 1} of {self._iterations}")
+            elif isinstance(record, Payload):
+                self._tell(f"iteration {record.iter + 1} of {self._iterations}")
                 yield row_of(record, times)
 
     def finish(self) -> dict[str, Any]:
@@ -192,8 +191,8 @@ class Child:
         except BrokenPipeError:
             return  # it ended at once; `finish` says why
 
-    def _read_records(self) -> Iterator[dict[str, Any]]:
-        """Yield the records of `_KINDS` that this process appends to its first run's journal."""
+    def _read_records(self) -> Iterator[Record]:
+        """Yield attempts, keys and payloads that this process appends to its first run's journal."""
         journal: IO[bytes] | None = None
         started = False
         with ExitStack() as stack:
@@ -211,14 +210,18 @@ class Child:
                     time.sleep(_POLL_SECONDS)
                     continue
                 # Parsing a long line takes far longer than looking for its kind.
-                if not any(f'"{kind}"'.encode() in line[:_HEAD_BYTES] for kind in _KINDS):
+                head = line[:_HEAD_BYTES]
+                if not any(kind in head for kind in (b'"attempt"', b'"keys"', b'"payload"')):
                     continue
-                record = _parsed(line)
-                if record is not None:
-                    # A copy of a run begins with an attempt that another process made.
-                    started = started or record.get("pid") == self._process.pid
-                    if started and record["kind"] in _KINDS:
-                        yield record
+                try:
+                    record = parse(line)
+                except ValueError:
+                    continue
+                # A copy of a run begins with an attempt that another process made.
+                if isinstance(record, Attempt) and record.pid == self._process.pid:
+                    started = True
+                if started and isinstance(record, Attempt | Keys | Payload):
+                    yield record
         self.finish()
 
 

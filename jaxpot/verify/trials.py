@@ -20,9 +20,7 @@ import attrs
 from jaxpot.checkpoints import CheckpointInfo
 from jaxpot.checkpoints.layout import checkpoint_path
 from jaxpot.errors import UserError
-from jaxpot.loop.record import RunRecord
-from jaxpot.store.history import read_header, records
-from jaxpot.store.journal import JOURNAL_NAME, Journal
+from jaxpot.journal import JOURNAL_NAME, Attempt, Event, Journal, RunRecord, read_header, records
 from jaxpot.store.runs import journals, run_dir
 from jaxpot.verify.rerun import Child, Settings, Tell, journal_in, silent
 
@@ -63,16 +61,18 @@ class RecordedRun:
         header = read_header(source)
         if header is None:
             raise UserError(f"{source}: this journal has no header; the run cannot be re-run")
-        if header.get("parent") is not None:
-            parent = (self.folder.parent / header["parent"]).resolve()
-            header["parent"] = os.path.relpath(parent, runs_dir.resolve())
-        first = next(records(source, kinds=("attempt",)))
-        kept = {k: v for k, v in first.items() if k not in ("from", "spec", "spec_toml")}
+        if header.parent is not None:
+            parent = (self.folder.parent / header.parent).resolve()
+            header.parent = os.path.relpath(parent, runs_dir.resolve())
+        header.spec = spec
+        first = next(records(source, Attempt))
+        first.chosen = first.spec = first.spec_toml = None
+        first.start_iter, first.nproc = 0, nproc or first.nproc
         with Journal(folder / JOURNAL_NAME) as journal:
-            journal.append({**header, "spec": spec})
-            journal.append({**kept, "start_iter": 0, "nproc": nproc or first.get("nproc")})
+            journal.append(header)
+            journal.append(first)
             for opponent in self.record.opponents.values():
-                journal.append({"kind": "event", "name": "opponent", "payload": opponent})
+                journal.append(Event(name="opponent", payload=opponent))
                 _link(run_dir(self.folder.parent, opponent["run"]), runs_dir)
         asked: dict[str, Any] = {"action": "resume", "uid": self.folder.name}
         if self.checkpoint is not None:

@@ -8,11 +8,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Attempt,
+    Checkpoint,
+    End,
+    Event,
+    Header,
+    Key,
+    Keys,
+    Payload,
+    Record,
+    Standings,
+    as_dict,
+    is_live,
+    read_header,
+    records,
+    records_between,
+)
 from jaxpot.loop.observer import Observer, RunInfo, RunResult
-from jaxpot.store.history import read_header, records, records_between
-from jaxpot.store.journal import JOURNAL_NAME
-from jaxpot.trackers.base import NOT_FINITE
 
 if TYPE_CHECKING:
     from jaxpot.spec import Expect
@@ -61,19 +77,19 @@ class Replay:
 
     def begin(self) -> bool:
         """Replay the newest attempt so far; False where none has begun."""
-        header = read_header(self._path) or {}
-        heads = list(records(self._path, kinds=("attempt", "keys")))
-        attempts = [each for each in heads if each["kind"] == "attempt"]
+        header = read_header(self._path)
+        heads = list(records(self._path, Attempt, Keys))
+        attempts = [each for each in heads if isinstance(each, Attempt)]
         if not attempts:
             return False
         newest, last = attempts[-1], heads[-1]
-        keys = last["keys"] if last["kind"] == "keys" else []
-        self._starts = {each["attempt"]: each["start_iter"] for each in attempts}
-        changed = [each["spec"] for each in attempts if isinstance(each.get("spec"), dict)]
-        spec = (changed or [header.get("spec") or {}])[-1]
+        keys = last.keys if isinstance(last, Keys) else []
+        self._starts = {each.attempt: each.start_iter for each in attempts}
+        specs = [each.spec for each in (header, *attempts) if each is not None and each.spec]
+        spec = specs[-1] if specs else {}
         self._info = info_of(self._folder, header, newest, keys, spec)
-        self._done = newest["start_iter"]
-        self._clock.moment = _moment(newest)
+        self._done = newest.start_iter
+        self._clock.moment = newest.time
         self._observer.started(self._info)
         self._position = max(0, self._path.stat().st_size - _SHOWN_BYTES)
         if self._position:
@@ -84,10 +100,10 @@ class Replay:
     def follow(self) -> bool:
         """Replay new records; stop with False where a further attempt begins."""
         for _, end, record in records_between(self._path, self._position):
-            if record["kind"] == "attempt" and record["attempt"] not in self._starts:
+            if isinstance(record, Attempt) and record.attempt not in self._starts:
                 return False
             self._position = end
-            self._clock.moment = _moment(record)
+            self._clock.moment = record.time
             self._take(record)
         self._clock.moment = None
         return True
@@ -101,44 +117,36 @@ class Replay:
         """Whether the journal shrank, so that it is another one than was read so far."""
         return self._path.stat().st_size < self._position
 
-    def _take(self, record: Mapping[str, Any]) -> None:
-        match record["kind"]:
-            case "payload":
+    def _take(self, record: Record) -> None:
+        match record:
+            case Payload() if is_live(record, self._starts):
                 self._payload(record)
-            case "checkpoint":
+            case Checkpoint():
                 self._saved(record)
-            case "standings" if self._counts(record) and is_standings(record.get("standings")):
-                self._observer.standings(record["iter"], record["standings"])
-            case "event" if self._is_newest(record):
-                self._event(record["name"], record.get("payload"))
-            case "end" if self._is_newest(record):
-                iterations = record["iterations"]
-                done = self._done if iterations is None else iterations
-                reason = str(record.get("exit_reason") or "")
-                self._digest = record["digest"] or self._digest
-                self._conclude(record["status"] or "failed", reason, done)
+            case Standings() if is_live(record, self._starts) and is_whole(record):
+                self._observer.standings(record.iter, as_dict(record)["standings"])
+            case Event() if self._is_newest(record):
+                self._event(record.name, record.payload or {})
+            case End() if self._is_newest(record):
+                done = self._done if record.iterations is None else record.iterations
+                self._digest = record.digest or self._digest
+                self._conclude(record.status, record.exit_reason or "", done)
             case _:
                 pass
 
-    def _payload(self, record: Mapping[str, Any]) -> None:
-        values = record["values"]
-        words = [value for value in values.values() if isinstance(value, str)]
-        if not self._counts(record) or any(word not in NOT_FINITE for word in words):
-            return
-        numbers = {key: float(x) if isinstance(x, str) else x for key, x in values.items()}
-        self._done = record["iter"] + 1
-        self._digest = str(record.get("digest") or "")
+    def _payload(self, record: Payload) -> None:
+        numbers = {key: float(x) if isinstance(x, str) else x for key, x in record.values.items()}
+        self._done = record.iter + 1
+        self._digest = record.digest or ""
         self._metrics |= numbers
-        self._observer.payload({**numbers, "iter": record["iter"]})
+        self._observer.payload({**numbers, "iter": record.iter})
 
-    def _saved(self, record: Mapping[str, Any]) -> None:
-        if record["state"] == "committed" and record["type"] != "best":
-            self._checkpoint = record["path"]
-        self._observer.checkpoint(record)
+    def _saved(self, record: Checkpoint) -> None:
+        if record.state == "committed" and record.type != "best":
+            self._checkpoint = record.path
+        self._observer.checkpoint(as_dict(record))
 
-    def _event(self, name: str, payload: Any) -> None:
-        if not isinstance(payload, dict):
-            return
+    def _event(self, name: str, payload: dict[str, Any]) -> None:
         match name:
             case "compile":
                 seconds = payload.get("seconds")
@@ -153,15 +161,8 @@ class Replay:
             case _:
                 pass
 
-    def _counts(self, record: Mapping[str, Any]) -> bool:
-        """Check that no later attempt did the iteration again."""
-        number, iteration = record.get("attempt"), record.get("iter")
-        if not isinstance(number, int) or not isinstance(iteration, int):
-            return False
-        return all(iteration < start for later, start in self._starts.items() if later > number)
-
-    def _is_newest(self, record: Mapping[str, Any]) -> bool:
-        return self._info is not None and record.get("attempt") == self._info.attempt
+    def _is_newest(self, record: Event | End) -> bool:
+        return self._info is not None and record.attempt == self._info.attempt
 
     def _conclude(self, status: str, reason: str, iterations: int) -> RunResult:
         info = self._info
@@ -186,19 +187,11 @@ class Replay:
         return self.result
 
 
-def _moment(record: Mapping[str, Any]) -> float | None:
-    moment = record.get("time")
-    return float(moment) if isinstance(moment, int | float) else None
-
-
 def _line_after(path: Path, position: int) -> int:
     with path.open("rb") as file:
         file.seek(position)
         file.readline()
         return file.tell()
-
-
-_ENTRY = {"name": str, "place": str, "score": int | float, "rollouts": int, "active": bool}
 
 
 @attrs.frozen
@@ -210,9 +203,9 @@ class _Expected:
 
 def info_of(
     folder: Path,
-    header: Mapping[str, Any],
-    attempt: Mapping[str, Any],
-    keys: list[Any],
+    header: Header | None,
+    attempt: Attempt,
+    keys: list[Key],
     spec: Mapping[str, Any],
 ) -> RunInfo:
     """Return the facts of an attempt.
@@ -224,31 +217,31 @@ def info_of(
         keys: The keys that it declared.
         spec: Its resolved spec.
     """
-    planned = attempt["iterations"]
-    target = header.get("iterations") if planned is None else planned
+    target = attempt.iterations
+    if target is None and header is not None:
+        target = header.iterations
     return RunInfo(
         uid=folder.name,
-        name=str(header.get("name", folder.name)),
+        name=folder.name if header is None or header.name is None else header.name,
         run_dir=folder,
-        attempt=attempt["attempt"],
-        start_iter=attempt["start_iter"],
-        target_iterations=max(1, attempt["start_iter"] if target is None else target),
+        attempt=attempt.attempt,
+        start_iter=attempt.start_iter,
+        target_iterations=max(1, attempt.start_iter if target is None else target),
         keys=tuple(_keys(keys)),
-        device=str(attempt.get("device_kind") or "an unknown device"),
-        nproc=attempt["nproc"],
+        device=attempt.device_kind or "an unknown device",
+        nproc=attempt.nproc,
         experiment=_Expected(_gates(spec)),
     )
 
 
-def _keys(listed: list[Any]) -> Iterator[PayloadKey]:
+def _keys(listed: list[Key]) -> Iterator[PayloadKey]:
     from jaxpot.spec.payload import PayloadKey
 
-    names = {field.name for field in attrs.fields(PayloadKey)}
-    for item in listed:
+    for key in listed:
         try:
-            yield PayloadKey(**{name: item[name] for name in names & item.keys()})
-        except (TypeError, AttributeError):
-            continue  # from another jaxpot, or damaged: not shown
+            yield PayloadKey(**msgspec.to_builtins(key))
+        except TypeError:
+            continue  # an older jaxpot declared fewer fields
 
 
 def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
@@ -260,10 +253,6 @@ def _gates(spec: Mapping[str, Any]) -> tuple[Expect, ...]:
         return ()  # from another jaxpot: its gates are shown when the run ends
 
 
-def is_standings(entries: Any) -> bool:
-    """Check that a record's standings have the fields that a display needs."""
-    return isinstance(entries, list) and all(
-        isinstance(entry, dict)
-        and all(isinstance(entry.get(name), kind) for name, kind in _ENTRY.items())
-        for entry in entries
-    )
+def is_whole(record: Standings) -> bool:
+    """Return whether a display can show the standings: every field of every entry is known."""
+    return all(None not in (x.place, x.score, x.rollouts, x.active) for x in record.standings)

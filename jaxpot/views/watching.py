@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME
 from jaxpot.loop.observer import Observer, RunResult
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import is_running
 from jaxpot.views.replay import JournalClock, Replay
 

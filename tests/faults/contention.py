@@ -10,11 +10,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from jaxpot.store import Store, database
-from jaxpot.store.history import live_payloads
 from jaxpot.store.runs import journals
 from tests.faults.processes import ROOT, answer, start
 from tests.faults.specs import write_specs
 from tests.faults.tally import Tally
+from tests.journal.reading import live_payloads
 
 READER = """
 import subprocess, sys

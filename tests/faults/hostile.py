@@ -503,9 +503,9 @@ def _saved(work: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _shapes(run_dir: Path) -> tuple[Any, Any]:
+    from jaxpot.journal import read_record
     from jaxpot.loop.context import build_context
     from jaxpot.loop.phases import compile_graph
-    from jaxpot.loop.record import read_record
     from jaxpot.loop.shapes import abstract_state
 
     record = read_record(run_dir)

@@ -6,10 +6,10 @@ from typing import Any
 import attrs
 
 from jaxpot.checkpoints import list_checkpoints, verify
-from jaxpot.loop.record import read_record
+from jaxpot.journal import read_record
 from jaxpot.store import Store
-from jaxpot.store.history import live_payloads, records
 from jaxpot.store.runs import journals
+from tests.journal.reading import live_payloads, records
 
 _POINTS = """
 SELECT m.iter, m.key, m.value::VARCHAR AS value

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxpot.store.history import records
 from jaxpot.store.runs import journals
+from tests.journal.reading import records
 
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_SECONDS = 300

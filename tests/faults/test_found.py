@@ -11,14 +11,14 @@ from jaxpot.checkpoints.layout import MANIFEST
 from jaxpot.checkpoints.metadata import decode
 from jaxpot.checkpoints.select import read_manifest
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
+from jaxpot.journal import Journal, JournalError, Note, read_record
 from jaxpot.spec import Best, Checkpoint
-from jaxpot.store import Journal, RunLock, Store, database, errors, ingest, live_payloads, records
-from jaxpot.store.journal import JournalError
+from jaxpot.store import RunLock, Store, database, errors, ingest
 from jaxpot.store.runs import is_running
 from tests.checkpoints.conftest import a_state
 from tests.faults.hostile import signed
 from tests.faults.quiet import quietly
+from tests.journal.reading import live_payloads, records
 from tests.store.journals import Writer, complete_run
 
 UID = "20261122-101530-aaaaaa"
@@ -63,7 +63,7 @@ def test_a_database_that_had_no_room_does_not_take_the_place_of_one(tmp_path):
 
 def test_a_journal_that_is_removed_is_noticed_when_it_is_synced(tmp_path):
     with Journal(tmp_path / "journal.jsonl") as journal:
-        journal.append({"kind": "note", "text": "x"})
+        journal.append(Note(text="x"))
         journal.path.unlink()
         with pytest.raises(JournalError, match="was removed"):
             journal.sync()
@@ -109,7 +109,7 @@ def test_a_record_of_another_form_is_passed_over(tmp_path, line):
 
 
 def test_a_line_without_an_end_is_neither_read_nor_kept_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxpot.store.history.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("jaxpot.journal.read.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr("jaxpot.store.unread.MAX_LINE_BYTES", 1000)
     monkeypatch.setattr("jaxpot.store.unread._CHUNK_BYTES", 500)
     monkeypatch.setattr(ingest, "BURST_BYTES", 500)

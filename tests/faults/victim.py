@@ -17,7 +17,7 @@ from typing import Any
 
 from jaxpot.checkpoints import durable, retention, writer
 from jaxpot.cli.main import main
-from jaxpot.store import journal
+from jaxpot.journal import write as journal
 
 STEPS: dict[str, tuple[Any, str]] = {
     "copy": (writer, "copy_to_host"),

@@ -4,8 +4,8 @@ from typing import Any
 
 from jaxpot.loop.observer import RunResult
 from jaxpot.spec import Experiment
-from jaxpot.store.history import records
 from jaxpot.testing.tiny import merged, tiny_experiment
+from tests.journal.reading import records
 from tests.loop.running import journal
 
 LEAGUE: dict[str, Any] = {

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from jaxpot.journal import payloads
 from jaxpot.loop import run as runner
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import RunResult
-from jaxpot.loop.record import payloads
 from jaxpot.spec import Experiment
-from jaxpot.store.history import live_payloads, records
+from tests.journal.reading import live_payloads, records
 
 
 def train(experiment: Experiment, runs_dir: Path, **options: Any) -> RunResult:

@@ -10,7 +10,7 @@ import pytest
 from jaxpot.checkpoints import list_checkpoints
 from jaxpot.spec import load
 from jaxpot.store import Store
-from jaxpot.store.history import records
+from tests.journal.reading import records
 from tests.loop.running import train
 from tests.loop.test_processes import (
     ITERATIONS,

@@ -19,7 +19,7 @@ import pytest
 from jaxpot.loop.run import resume
 from jaxpot.spec import load
 from jaxpot.store import Store
-from jaxpot.store.history import records
+from tests.journal.reading import records
 from tests.loop.running import train
 
 pytestmark = pytest.mark.slow

@@ -3,10 +3,10 @@
 import pytest
 
 from jaxpot.errors import UserError
+from jaxpot.journal import Attempt, Header, Journal, read_record
 from jaxpot.loop import run as runner
 from jaxpot.loop.provenance import header
-from jaxpot.loop.record import ROWS, read_record
-from jaxpot.store.journal import Journal
+from jaxpot.loop.record import ROWS, require_rows
 from jaxpot.testing.tiny import tiny_experiment
 
 UID = "20260101-000000-abcdef"
@@ -16,8 +16,8 @@ def recorded(folder, **attempt):
     """Writes the journal of a run that was killed before its first save."""
     folder.mkdir()
     with Journal(folder / "journal.jsonl") as journal:
-        journal.append({"kind": "header", "uid": UID, **header(tiny_experiment())})
-        journal.append({"kind": "attempt", "attempt": 1, "start_iter": 0, **attempt})
+        journal.append(Header(uid=UID, **header(tiny_experiment())))
+        journal.append(Attempt(attempt=1, start_iter=0, **attempt))
 
 
 @pytest.mark.parametrize("attempt", [{}, {"rows": "v1"}, {"rows": "v3"}], ids=str)
@@ -31,4 +31,4 @@ def test_a_run_of_another_rows_contract_is_not_resumed(tmp_path, attempt):
 
 def test_one_of_this_contract_may_be(tmp_path):
     recorded(tmp_path / UID, rows=ROWS)
-    read_record(tmp_path / UID).require_rows()
+    require_rows(read_record(tmp_path / UID))

@@ -11,12 +11,12 @@ from jaxpot import checkpoints
 from jaxpot.checkpoints import CheckpointWriter
 from jaxpot.checkpoints.arrays import read_arrays
 from jaxpot.errors import UserError
+from jaxpot.journal import read_record
 from jaxpot.loop import train as training
 from jaxpot.loop.digest import combine, leaf_digests, to_hex
-from jaxpot.loop.record import read_record
 from jaxpot.loop.run import resume
-from jaxpot.store.history import read_header, records
 from jaxpot.testing.tiny import tiny_experiment
+from tests.journal.reading import read_header, records
 from tests.loop.leagues import league_events, league_experiment, standings
 from tests.loop.running import events, journal, rows, trace, train
 

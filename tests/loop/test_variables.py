@@ -143,7 +143,7 @@ def test_a_setting_is_recorded_however_it_was_made():
 
 @pytest.mark.slow
 def test_resume_warns_where_a_setting_has_changed(spec, tmp_path):
-    from jaxpot.loop.record import read_record
+    from jaxpot.journal import read_record
 
     record = read_record(train(load(spec).experiment, tmp_path).run_dir)
     here = record.provenance

@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from jaxpot.errors import UserError
-from jaxpot.loop.record import read_record
-from jaxpot.store import Journal, JournalError, RunLock, Store, find, live_payloads, read_header
+from jaxpot.journal import Journal, JournalError, Payload, read_record
+from jaxpot.store import RunLock, Store, find
 from jaxpot.store.annotate import MAX_NOTE, check_tag, note, tag, tags_on
+from tests.journal.reading import live_payloads, read_header
 from tests.store.journals import complete_run
 
 
@@ -79,9 +80,7 @@ def test_a_running_run_is_annotated_between_its_lines(run, runs_dir):
 
         def train():
             for iteration in range(20, 320):
-                journal.append(
-                    {"kind": "payload", "attempt": 1, "iter": iteration, "values": {"x": 1.0}}
-                )
+                journal.append(Payload(attempt=1, iter=iteration, values={"x": 1.0}))
 
         training = threading.Thread(target=train)
         training.start()

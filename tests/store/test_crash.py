@@ -20,13 +20,14 @@ KILLS = 12
 WRITE = """
 import sys, time
 from pathlib import Path
-from jaxpot.store import Journal, RunLock
+from jaxpot.journal import Journal, Payload
+from jaxpot.store import RunLock
 folder, iterations = Path(sys.argv[1]), int(sys.argv[2])
 with RunLock(folder), Journal(folder / "journal.jsonl") as journal:
     for t in range(iterations):
         values = {"iter": t, **{f"key/{k}": t + k / 8 for k in range(19)}}
         values["key/nan"] = float("nan")
-        journal.append({"kind": "payload", "attempt": 1, "iter": t, "values": values})
+        journal.append(Payload(attempt=1, iter=t, values=values))
         time.sleep(0.005)
 """
 

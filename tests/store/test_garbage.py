@@ -149,7 +149,7 @@ def test_a_run_that_cannot_be_resumed_is_left_alone(runs_dir):
     run.path.write_bytes(lines[0].replace(b'"spec":{', b'"spex":{') + b"".join(lines[1:]))
     found = plan(runs_dir, [find(runs_dir, UID)], Rule(keep_last=1), everywhere=False)
     assert found.findings == ()
-    assert "this journal says no spec" in found.skipped[0]
+    assert "this journal has no spec" in found.skipped[0]
 
 
 def test_what_a_link_leads_to_is_not_touched(runs_dir, tmp_path):

@@ -110,24 +110,17 @@ def test_a_tag_is_in_force_until_it_is_taken_off(runs_dir, run):
     assert Store(runs_dir).sql(skipped)[1] == [(1,)]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["1e22", "123456789012345678901234567890", "1" + "0" * 308, "-0", "-0.0", "5e-324", "1E+2"],
-)
-def test_numbers_are_parsed_alike_by_both_parsers(text):
+@pytest.mark.parametrize("text", ["1e22", "9007199254740993", "-0", "-0.0", "5e-324", "1E+2"])
+def test_a_number_is_the_double_that_python_reads(text):
     line = b'{"kind":"payload","time":1.0,"attempt":1,"iter":0,"values":{"a":' + text.encode()
-    fast, slow = Batch(), Batch()
-    assert take_line(RunState("r"), fast, line + b"}}", 1) is None
-    assert take_line(RunState("r"), slow, line.replace(b'{"kind"', b'{ "kind"') + b"}}", 1) is None
-    assert [it.hex() for it in fast.value] == [it.hex() for it in slow.value]
+    batch = Batch()
+    assert take_line(RunState("r"), batch, line + b"}}", 1) is None
+    assert [it.hex() for it in batch.value] == [float(json.loads(text)).hex()]
 
 
 @pytest.mark.parametrize("text", ["1e999", "-Infinity", "NaN", "1" + "0" * 400, "nul", '"\\ud800"'])
-def test_what_the_fast_parser_refuses_is_judged_by_the_other(text):
+def test_what_is_no_number_is_a_damaged_line(text):
     line = b'{"kind":"payload","time":1.0,"attempt":1,"iter":0,"values":{"a":' + text.encode()
-    fast, slow = Batch(), Batch()
-    reason = take_line(RunState("r"), fast, line + b"}}", 1)
-    assert reason == take_line(
-        RunState("r"), slow, line.replace(b'{"kind"', b'{ "kind"') + b"}}", 1
-    )
-    assert repr(fast.value) == repr(slow.value)
+    batch = Batch()
+    assert take_line(RunState("r"), batch, line + b"}}", 1)
+    assert not batch.value

@@ -7,15 +7,8 @@ import sys
 import duckdb
 import pytest
 
-from jaxpot.store import (
-    JOURNAL_NAME,
-    DatabaseHeldError,
-    Store,
-    StoreError,
-    annotate,
-    database,
-    errors,
-)
+from jaxpot.journal import JOURNAL_NAME
+from jaxpot.store import DatabaseHeldError, Store, StoreError, annotate, database, errors
 from tests.store.journals import Writer, complete_run
 from tests.store.test_database import held
 from tests.store.test_ingest import everything

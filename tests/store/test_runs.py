@@ -24,7 +24,7 @@ def test_a_uid_cannot_leave_the_runs_directory(runs_dir, uid):
 
 
 def test_create_run_makes_a_folder(runs_dir):
-    with create_run(runs_dir, {"name": "fresh"}) as (uid, folder):
+    with create_run(runs_dir, {"journal_version": 1, "name": "fresh"}) as (uid, folder):
         assert is_running(folder)
         assert find(runs_dir, "fresh").uid == uid
     assert folder == runs_dir / uid

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from jaxpot.spec import WandB
-from jaxpot.store.history import records
 from jaxpot.trackers.base import SinkRun
 from jaxpot.trackers.jsonl import JsonLinesSink
 from jaxpot.trackers.tensorboard import TensorBoardSink
 from jaxpot.trackers.wandb import WandBSink
+from tests.journal.reading import records
 from tests.store.journals import SPEC, complete_run
 from tests.trackers import readers
 

@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from jaxpot.store.history import live_payloads
 from jaxpot.trackers.delivery import Deliverer, Delivery, read_delivery
 from jaxpot.trackers.jsonl import JsonLinesSink
 from jaxpot.trackers.tensorboard import TensorBoardSink
+from tests.journal.reading import live_payloads
 from tests.store.journals import Writer
 from tests.trackers import readers
 

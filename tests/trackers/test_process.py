@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from jaxpot.store import Store, database, errors
-from jaxpot.store.history import live_payloads
 from jaxpot.trackers import process
 from jaxpot.trackers.delivery import delivery_lock, read_delivery
 from jaxpot.trackers.process import SideProcess
+from tests.journal.reading import live_payloads
 from tests.store.journals import Writer
 from tests.store.test_database import held
 from tests.trackers import readers

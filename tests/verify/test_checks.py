@@ -11,12 +11,13 @@ from importlib import metadata
 import pytest
 
 from jaxpot.spec import load, resolved, to_toml
-from jaxpot.store import Store, records
+from jaxpot.store import Store
 from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.verify import checks, trials
 from jaxpot.verify.checks import verify_against, verify_run, verify_spec
 from jaxpot.verify.report import NOT_TRIED, read_grade
 from jaxpot.verify.rerun import journal_in
+from tests.journal.reading import records
 from tests.loop.running import train
 from tests.store.journals import Writer
 

@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.store.fields import LAST_ITERATION
+from jaxpot.journal import LAST_ITERATION
 
 EVENTS = ".tfevents."
 """A part of the name of every event file."""

@@ -9,9 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    Histogram,
+    Payload,
+    Record,
+    Standings,
+    as_dict,
+    live_payloads,
+    live_records,
+    read_header,
+)
 from jaxpot.paths import refuse_existing, replacing
-from jaxpot.store.history import live_payloads, live_records, read_header
-from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import RunRef
 
 if TYPE_CHECKING:
@@ -34,9 +43,10 @@ def json_lines(refs: Sequence[RunRef], wanted: Wanted) -> Iterator[str]:
     for ref in refs:
         head = {"uid": ref.uid, "run": ref.name}
         for record in live_payloads(ref.path / JOURNAL_NAME):
-            values = {key: value for key, value in record["values"].items() if wanted(key)}
+            values = {key: value for key, value in record.values.items() if wanted(key)}
             if values:
-                row = {**head, **{name: record.get(name) for name in _FIELDS}, "values": values}
+                row = {**head, **{name: getattr(record, name) for name in _FIELDS}}
+                row["values"] = values
                 yield json.dumps(row, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -79,23 +89,21 @@ def _write_events(ref: RunRef, wanted: Wanted, folder: Path) -> None:
 
     journal = ref.path / JOURNAL_NAME
     sink = TensorBoardSink(folder)
-    take: dict[str, Callable[[dict[str, Any]], None]] = {
-        "payload": sink.payload,
-        "histogram": sink.histogram,
-        "standings": sink.standings,
+    take: dict[type[Record], Callable[[dict[str, Any]], None]] = {
+        Payload: sink.payload,
+        Histogram: sink.histogram,
+        Standings: sink.standings,
     }
     try:
         header = read_header(journal)
-        if header is not None and isinstance(header.get("time"), int | float):
-            text = header.get("spec_toml")
-            known = {"spec": _known_spec(header.get("spec") or {})}
-            sink.header({**header, **known, "spec_toml": text if isinstance(text, str) else None})
-        for record in live_records(journal, kinds=tuple(take)):
-            if record["kind"] == "histogram" and not record["counts"]:
+        if header is not None:
+            sink.header({**as_dict(header), "spec": _known_spec(header.spec or {})})
+        for record in live_records(journal, Payload, Histogram, Standings):
+            if isinstance(record, Histogram) and not record.counts:
                 continue
-            if record["kind"] == "payload":
-                record["values"] = {k: v for k, v in record["values"].items() if wanted(k)}
-            take[record["kind"]](record)
+            if isinstance(record, Payload):
+                record.values = {k: v for k, v in record.values.items() if wanted(k)}
+            take[type(record)](as_dict(record))
     finally:
         sink.close()
 

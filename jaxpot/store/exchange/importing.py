@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from jaxpot.errors import UserError
+from jaxpot.journal import JOURNAL_NAME
 from jaxpot.store.exchange.archives import is_archive, unpack
 from jaxpot.store.exchange.event_files import EVENTS
 from jaxpot.store.exchange.journals import Imported, import_journal, staging
 from jaxpot.store.exchange.tensorboard_logs import import_log
-from jaxpot.store.journal import JOURNAL_NAME
 
 _UNREADABLE = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ELOOP, errno.EIO)
 

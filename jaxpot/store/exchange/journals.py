@@ -16,13 +16,19 @@ from typing import Literal, NamedTuple
 from jaxpot.checkpoints import durable
 from jaxpot.checkpoints.layout import PLACES, ensure_place, in_place, place_dir
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    ANNOTATIONS,
+    JOURNAL_NAME,
+    JOURNAL_VERSION,
+    encode,
+    line_of,
+    parse,
+    read_first,
+    records,
+)
 from jaxpot.paths import sync
-from jaxpot.store.annotate import ANNOTATIONS
 from jaxpot.store.batch import FEW_POINTS, Batch
 from jaxpot.store.exchange.copying import common_lines, copy_tree, copy_whole_lines, whole_size
-from jaxpot.store.forms import completed
-from jaxpot.store.history import read_first, records
-from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.lines import take_line
 from jaxpot.store.runs import LOCK_NAME, RunLock, run_dir
 from jaxpot.store.state import RunState
@@ -92,7 +98,7 @@ def identify(folder: Path) -> tuple[str, str]:
         raise UserError(f"{path}: its header says no uid")
     run_dir(folder, uid)  # refuses an invalid uid
     try:
-        completed(header)
+        parse(encode(header))
     except ValueError as error:
         raise UserError(f"{path}: its header is refused: {error}") from error
     return uid, name if isinstance(name, str) else uid
@@ -162,8 +168,8 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
     draft = room / JOURNAL_NAME
     copy_whole_lines(there, draft)
     with draft.open("ab") as file:
-        for record in records(here, kinds=ANNOTATIONS, start=same):
-            file.write(encode(record))
+        for record in records(here, *ANNOTATIONS, start=same):
+            file.write(line_of(record, here))
     sync(draft)
     draft.replace(here)
     sync(here.parent)
@@ -171,7 +177,7 @@ def replace_journal(here: Path, there: Path, same: int, room: Path) -> None:
 
 def only_annotated(path: Path, start: int) -> bool:
     """Return whether a journal has only tags and notes from byte `start` on."""
-    return all(record.get("kind") in ANNOTATIONS for record in records(path, start=start))
+    return all(isinstance(record, ANNOTATIONS) for record in records(path, start=start))
 
 
 def _add_checkpoints(folder: Path, target: Path) -> None:

@@ -16,11 +16,23 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
+from jaxpot.journal import (
+    JOURNAL_NAME,
+    JOURNAL_VERSION,
+    Attempt,
+    End,
+    Event,
+    Header,
+    Key,
+    Keys,
+    Payload,
+    Record,
+    line_of,
+    read_header,
+    records,
+)
 from jaxpot.store.exchange.event_files import EVENTS, Log, read_log
 from jaxpot.store.exchange.journals import Imported, only_annotated, replace_journal, staging
-from jaxpot.store.fields import number
-from jaxpot.store.history import read_header, records
-from jaxpot.store.journal import JOURNAL_NAME, JOURNAL_VERSION, encode
 from jaxpot.store.runs import RunLock, run_dir
 
 SOURCE = "imported"
@@ -61,8 +73,9 @@ def import_log(
     with staging(runs_dir) as room:
         draft = room / uid
         draft.mkdir()
-        lines = (encode(record) for record in journal_of(log, uid, name, origin, parts))
-        (draft / JOURNAL_NAME).write_bytes(b"".join(lines))
+        path = draft / JOURNAL_NAME
+        made = (line_of(record, path) for record in journal_of(log, uid, name, origin, parts))
+        path.write_bytes(b"".join(made))
         if known is None:
             draft.rename(target)
             return Imported(uid, name, "imported", detail)
@@ -79,36 +92,37 @@ def import_log(
 
 def journal_of(
     log: Log, uid: str, name: str, origin: str, parts: Sequence[Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Record]:
     """Yield the records of a journal with the contents of a log."""
     begun = _time(log.begun)
     steps = sorted(log.values)
     done = steps[-1] + 1
-    yield {
-        "kind": "header",
-        "time": begun,
-        "journal_version": JOURNAL_VERSION,
-        "uid": uid,
-        "name": name,
-        "spec": log.hyperparameters or None,
-        "iterations": done,
-        "tags": [],
-        "source": _FORMAT,
-    }
-    yield {"kind": "attempt", "time": begun, "attempt": 1, "start_iter": 0, "iterations": done}
+    yield Header(
+        time=begun,
+        journal_version=JOURNAL_VERSION,
+        uid=uid,
+        name=name,
+        spec=log.hyperparameters or None,
+        iterations=done,
+        source=_FORMAT,
+    )
+    yield Attempt(time=begun, attempt=1, start_iter=0, iterations=done)
     tags = dict.fromkeys(tag for step in steps for tag in log.values[step])
-    described = [{"name": tag, "dtype": "float"} for tag in tags]
-    yield {"kind": "keys", "time": begun, "attempt": 1, "keys": described}
+    yield Keys(time=begun, attempt=1, keys=[Key(name=tag, dtype="float") for tag in tags])
     source = {"format": _FORMAT, "path": origin, "files": len(parts), "parts": list(parts)}
     payload = {**source, "left_out": dict(log.left_out)}
-    yield {"kind": "event", "time": begun, "attempt": 1, "name": SOURCE, "payload": payload}
+    yield Event(time=begun, attempt=1, name=SOURCE, payload=payload)
     now = begun
     for step in steps:
         now = _time(log.times.get(step), now)
-        row = {"attempt": 1, "iter": step, "values": log.values[step], "digest": None}
-        yield {"kind": "payload", "time": now, **row}
-    end = {"attempt": 1, "status": "completed", "exit_reason": "imported from TensorBoard"}
-    yield {"kind": "end", "time": now, **end, "iterations": done, "digest": None}
+        yield Payload(time=now, attempt=1, iter=step, values=dict(log.values[step]))
+    yield End(
+        time=now,
+        attempt=1,
+        status="completed",
+        exit_reason="imported from TensorBoard",
+        iterations=done,
+    )
 
 
 class _Known:
@@ -117,7 +131,7 @@ class _Known:
     def __init__(self, path: Path) -> None:
         self.path = path
         header = read_header(path)
-        self._is_log = header is not None and header.get("source") == _FORMAT
+        self._is_log = header is not None and header.source == _FORMAT
         self.end = _after_end(path) if self._is_log else 0
 
     def relation(self, log: Log, files: Sequence[Path], origin: str) -> str | None:
@@ -128,14 +142,15 @@ class _Known:
         """
         if not self._is_log:
             return None
-        named = [event for event in records(self.path, kinds=("event",)) if event["name"] == SOURCE]
-        source = named[0]["payload"] if named and isinstance(named[0]["payload"], dict) else {}
+        named = (event for event in records(self.path, Event) if event.name == SOURCE)
+        first = next(named, None)
+        source = (first.payload if first is not None else None) or {}
         # If it has wall times, an equal log is a copy, wherever it is.
         if source.get("path") != origin and not _time(log.begun):
             return None
         values = {
-            row["iter"]: {name: number(value) for name, value in row["values"].items()}
-            for row in records(self.path, kinds=("payload",))
+            row.iter: {name: float(value) for name, value in row.values.items()}
+            for row in records(self.path, Payload)
         }
         here = {
             step: repr(row) for step, row in values.items()

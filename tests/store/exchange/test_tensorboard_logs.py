@@ -101,7 +101,7 @@ def test_they_pass_through_every_reader(here, logs, capsys):
     events = Store(here).sql("SELECT payload->>'$.format' FROM events WHERE kind = 'imported'")
     assert events[1] == [("tensorboard",)]
     assert invoke(["--runs-dir", str(here), "resume", "train"]) == 2
-    assert "this journal says no spec; the run cannot be resumed" in capsys.readouterr().err
+    assert "this journal has no spec; the run cannot be resumed" in capsys.readouterr().err
 
 
 def test_again_and_further(here, logs):

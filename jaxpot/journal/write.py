@@ -1,14 +1,12 @@
-"""A run's journal: the truth that every table of the database is derived from.
+"""Write a journal: one whole line a record.
 
-One JSON object a line, appended by one `os.write` each, so that a reader never sees half of a
-line that counts (a line counts once its newline is there) and a crash costs at most the line that
-was being written.
+Each line is appended by one `os.write`. A line counts once its newline is there, so that a reader
+never sees half of one, and a crash costs at most the line that was being written.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import math
 import numbers
 import os
@@ -19,17 +17,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxpot.errors import UserError
-from jaxpot.paths import sync
-from jaxpot.store.forms import completed
+import msgspec
 
-JOURNAL_VERSION = 1
-JOURNAL_NAME = "journal.jsonl"
+from jaxpot.errors import UserError
+from jaxpot.journal.read import parse
+from jaxpot.journal.records import UNDATED, Payload, Record
+from jaxpot.paths import sync
 
 _TAIL_BLOCK = 1 << 16
-_LOCK_SECONDS = 0.2  # training does not wait longer for whoever annotates the run
+_LOCK_SECONDS = 0.2  # training waits no longer for somebody who annotates the run
 _POLL_SECONDS = 0.001
-_SURROGATE = b"\\ud"  # how half of a character outside the first 65,536 begins
 
 
 class JournalFile(NamedTuple):
@@ -41,7 +38,7 @@ class JournalFile(NamedTuple):
 
 
 class JournalError(UserError):
-    """A line that could not be written: the journal is whole, the line is not in it."""
+    """A line could not be written; the journal is whole without it."""
 
     exit_code = 1
 
@@ -49,8 +46,7 @@ class JournalError(UserError):
 class Journal:
     """Appends records to one journal; safe to share between threads of one process.
 
-    The caller holds the run's lock: only then may the torn tail that a killed writer left be cut
-    off, which opening does.
+    Opening cuts off the half line that a killed writer left; the caller must hold the run's lock.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -68,12 +64,12 @@ class Journal:
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be opened: {error.strerror}") from error
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Write one record, with the time added, as one line.
+    def append(self, record: Record) -> None:
+        """Write one record as one line, dated now if it has no time.
 
         Raises:
-            JournalError: a field of the record fits no column, or the line could not be written
-                in full (a full disk, say); what was written of it has been taken back.
+            JournalError: Readers would not accept the record, or the line could not be written in
+                full (a full disk, say) and was cut off again.
         """
         line = line_of(record, self.path)
         with self._lock:
@@ -83,7 +79,7 @@ class Journal:
         """Wait until everything appended so far is on the disk.
 
         Raises:
-            JournalError: the disk failed, or the journal was removed and nobody can read it.
+            JournalError: The disk failed, or the journal was removed.
         """
         with self._lock:
             descriptor = self._descriptor()
@@ -146,9 +142,9 @@ class Journal:
 
 @contextmanager
 def _locked(fd: int) -> Iterator[None]:
-    """Keep others, who annotate the run, from writing meanwhile, unless they take too long.
+    """Hold the file's lock against those who annotate the run; go on without it after a while.
 
-    Whole lines need no lock: it guards what cuts off or takes back half a line at the end.
+    Whole lines need no lock. It is for cutting off half a line at the end.
     """
     held = _lock(fd)
     try:
@@ -175,52 +171,52 @@ def _lock(fd: int) -> bool:
             return True
 
 
-def line_of(record: Mapping[str, Any], path: Path) -> bytes:
-    """Give the line of a record that happens now, for the journal at `path`.
+def line_of(record: Record, path: Path) -> bytes:
+    """Return the line of a record for the journal at `path`, dated now if it has no time.
 
     Text that is not UTF-8 (of a path or an argument in other bytes) is written with escapes.
 
     Raises:
-        JournalError: a field does not fit the column that it is meant for.
+        JournalError: Readers would not accept the line.
     """
-    dated = {"kind": record["kind"], "time": time.time(), **record}
-    line = encode(dated)
-    if _SURROGATE in line:
-        dated = _whole_texts(dated)
-        line = encode(dated)
+    if record.time == UNDATED:
+        record.time = time.time()
+    plain: Any = record
+    # A sum finds a NaN or an infinity at a hundredth of what converting every value costs.
+    if not isinstance(record, Payload) or not _is_finite(record.values):
+        plain = _finite(msgspec.to_builtins(record, enc_hook=_number))
+    line = _encode(plain)
     try:
-        completed(dated if record["kind"] == "payload" else _finite(dated))
+        parse(line)
     except ValueError as error:
         raise JournalError(
-            f"{path}: a record of the kind {record['kind']!r} fits no column, and is not written: "
-            f"{error}"
+            f"{path}: a record of the kind {record.kind!r} is refused, and is not written: {error}"
         ) from error
     return line
 
 
-def _whole_texts(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, Mapping):
-        return {_whole_texts(key): _whole_texts(item) for key, item in value.items()}
-    return [_whole_texts(item) for item in value] if isinstance(value, list | tuple) else value
+def encode(value: Mapping[str, Any]) -> bytes:
+    """Return a table as a line of JSON, newline included; NaN and infinities become strings."""
+    return _encode(_finite(value))
 
 
-def encode(record: Mapping[str, Any]) -> bytes:
-    """Give a record's line, newline included; NaN and infinities become strings."""
+def _encode(value: Any) -> bytes:
     try:
-        text = _dump(record)
-    except ValueError:
-        text = _dump(_finite(record))
-    return text.encode("ascii") + b"\n"
+        return msgspec.json.encode(value, enc_hook=_number) + b"\n"
+    except UnicodeEncodeError:
+        whole = _whole_texts(msgspec.to_builtins(value, enc_hook=_number))
+        return msgspec.json.encode(whole, enc_hook=_number) + b"\n"
 
 
-def _dump(record: Any) -> str:
-    return json.dumps(record, allow_nan=False, separators=(",", ":"), default=_number)
+def _is_finite(values: Mapping[str, Any]) -> bool:
+    try:
+        return math.isfinite(sum(values.values()))
+    except (TypeError, OverflowError):
+        return False
 
 
 def _number(value: object) -> int | float:
-    """Give NumPy's scalars, which register as numbers, as Python's."""
+    """Return NumPy's scalars, which register as numbers, as Python's."""
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
@@ -233,13 +229,23 @@ def _finite(value: Any) -> Any:
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    if isinstance(value, numbers.Real) and not math.isfinite(number := float(value)):
-        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
+        number = float(value)
+        if not math.isfinite(number):
+            return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
     return value
 
 
+def _whole_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_whole_texts(key): _whole_texts(item) for key, item in value.items()}
+    return [_whole_texts(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _cut_torn_tail(fd: int) -> None:
-    """Cut what follows the last newline: a killed writer's unfinished line."""
+    """Cut off what follows the last newline: the unfinished line of a killed writer."""
     size = end = os.fstat(fd).st_size
     while end:
         start = max(0, end - _TAIL_BLOCK)

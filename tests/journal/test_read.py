@@ -1,7 +1,7 @@
 """Reading a journal back without the database."""
 
-from jaxpot.store import live_payloads, read_header, records
-from jaxpot.store.history import live_records
+from jaxpot.journal import Histogram, Payload, Standings, live_records
+from tests.journal.reading import live_payloads, read_header, records
 
 
 def test_superseded_payloads_are_dropped(run):
@@ -51,8 +51,8 @@ def test_what_counts_of_each_kind(run):
     run.start(3)
     run.payload(3)
     run.record("standings", attempt=2, iter=1, standings=[{"name": "new"}])
-    found = list(live_records(run.path, kinds=("payload", "standings", "histogram")))
-    assert [(row["kind"], row["attempt"], row["iter"]) for row in found] == [
+    found = list(live_records(run.path, Payload, Standings, Histogram))
+    assert [(row.kind, row.attempt, row.iter) for row in found] == [
         *(("payload", 1, n) for n in range(3)),
         ("histogram", 1, 1),
         ("payload", 2, 3),
