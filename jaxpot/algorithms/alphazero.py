@@ -27,7 +27,7 @@ from jaxpot.algorithms.policy import sample_action
 from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
 from jaxpot.algorithms.updates import make_updates
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import ModelState, Network, Params, Variables
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
@@ -75,19 +75,17 @@ class AlphaZero:
         """How outcomes are updated until the game ends; None for targets by the search's values."""
         return _more_of_the_game if self.config.value_target == "outcome" else None
 
-    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+    def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Search; record the search's policy and its value of the position."""
-        found = self._search(params, model_state, view, key)
+        found = self._search(variables, view, key)
         return Decision(found.action, {"weights": found.weights, "value": found.value}, view.carry)
 
-    def act_as_opponent(
-        self, params: Params, model_state: ModelState, view: View, key: Array
-    ) -> Decision:
+    def act_as_opponent(self, variables: Variables, view: View, key: Array) -> Decision:
         """Sample from the network's policy, or search, as `opponent_acting` says."""
         if self.config.opponent_acting == "search":
-            action = self._search(params, model_state, view, key).action
+            action = self._search(variables, view, key).action
         else:
-            logits, _ = self.network.apply(params, model_state, view.observation)
+            logits, _ = self.network.apply(variables, view.observation)
             action = sample_action(key, logits, view.legal_action_mask)
         return Decision(action, {}, view.carry)
 
@@ -103,8 +101,7 @@ class AlphaZero:
 
     def update(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         opt_state: Any,
         batch: Batch,
         *,
@@ -114,8 +111,7 @@ class AlphaZero:
         """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         return make_updates(
             self._loss,
-            params,
-            model_state,
+            variables,
             opt_state,
             batch,
             metrics=(*_MEANS, *self.auxiliary),
@@ -127,15 +123,12 @@ class AlphaZero:
             iteration=iteration,
         )
 
-    def _search(
-        self, params: Params, model_state: ModelState, view: View, key: Array
-    ) -> SearchResult:
+    def _search(self, variables: Variables, view: View, key: Array) -> SearchResult:
         return search(
             SearchOptions.of(self.config),
             self.env,
             self.network,
-            params,
-            model_state,
+            variables,
             view.state,
             view.observation,
             key,
@@ -143,15 +136,12 @@ class AlphaZero:
 
     def _loss(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         rows: Batch,
         mask: Array,
         key: Array | None,
     ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
-        outputs, rows, mask, model_state = predict(
-            self.network, params, model_state, rows, mask, key=key
-        )
+        outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         terms = search_terms(
             logits=outputs.logits,
             value=outputs.value,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout
-from jaxpot.models.base import ModelState, Network, Outputs, Params, Sequences
+from jaxpot.models.base import ModelState, Network, Outputs, Sequences, Variables
 
 _PACKED_INDEX_BITS = 16
 
@@ -152,8 +152,7 @@ class Predicted(NamedTuple):
 
 def predict(
     network: Network,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     rows: Batch,
     mask: Array,
     *,
@@ -163,8 +162,7 @@ def predict(
 
     Args:
         network: The network.
-        params: Its parameters.
-        model_state: Its untrained variables.
+        variables: Its variables.
         rows: The minibatch: `[B, ...]`, or `[C, S, ...]` for a recurrent network.
         mask: `[B]` or `[C]` bool: the valid rows, or the chunks that have any.
         key: A key of the stream `dropout`; None if the model draws nothing.
@@ -178,7 +176,7 @@ def predict(
         )
         mask = rows.valid & mask[None, :]
     outputs, model_state = network.train(
-        params, model_state, rows.observation, rows=mask, key=key, sequences=sequences
+        variables, rows.observation, rows=mask, key=key, sequences=sequences
     )
     if sequences is not None:
         rows, mask = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (rows, mask))

@@ -27,7 +27,7 @@ from jaxpot.algorithms.optimizers import init_optimizer, schedule_value
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.updates import make_updates
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import ModelState, Network, Params, Variables
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
@@ -63,9 +63,9 @@ class PPO:
         """Whether it learns from opponents' moves too, corrected by V-trace."""
         return self.config.vtrace
 
-    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+    def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Sample from the policy; record the action's log-probability and the value."""
-        outputs, carry = self.network.step(params, model_state, view.observation, view.carry)
+        outputs, carry = self.network.step(variables, view.observation, view.carry)
         action = sample_action(key, outputs.logits, view.legal_action_mask)
         log_probs = jax.nn.log_softmax(mask_illegal(outputs.logits, view.legal_action_mask))
         extras = {"log_prob": log_prob_of(log_probs, action), "value": outputs.value}
@@ -100,8 +100,7 @@ class PPO:
 
     def update(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         opt_state: Any,
         batch: Batch,
         *,
@@ -112,14 +111,13 @@ class PPO:
         entropy_coeff = schedule_value(self.config.entropy_coeff, iteration)
 
         def loss(
-            params: Params, model_state: ModelState, rows: Batch, mask: Array, key: Array | None
+            variables: Variables, rows: Batch, mask: Array, key: Array | None
         ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
-            return self._loss(params, model_state, rows, mask, key, entropy_coeff)
+            return self._loss(variables, rows, mask, key, entropy_coeff)
 
         learned = make_updates(
             loss,
-            params,
-            model_state,
+            variables,
             opt_state,
             batch,
             metrics=(*_MEANS, *self.auxiliary),
@@ -134,17 +132,14 @@ class PPO:
 
     def _loss(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         rows: Batch,
         mask: Array,
         key: Array | None,
         entropy_coeff: Array,
     ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
         config = self.config
-        outputs, rows, mask, model_state = predict(
-            self.network, params, model_state, rows, mask, key=key
-        )
+        outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         advantage = rows.targets["advantage"]
         if config.normalize_advantage:
             advantage = normalize(advantage, mask)

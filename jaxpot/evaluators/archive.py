@@ -21,7 +21,7 @@ from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Variables
 from jaxpot.spec import ArchiveEvaluator, League, Search
 
 
@@ -42,9 +42,7 @@ class ArchiveMatches:
     search: Search | None
     config: League
 
-    def run(
-        self, params: Params, model_state: ModelState, key: Array, *, pool: Any, league: Table
-    ) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array, *, pool: Any, league: Table) -> EvaluatorOutput:
         """Return `play.rates` over all games, and `league` with new scores and activity.
 
         The time grows with the number of archived entries, not with the archive's capacity.
@@ -52,7 +50,7 @@ class ArchiveMatches:
         play = partial(
             policy_player, self.env, self.network, greedy=self.greedy, search=self.search
         )
-        agent = play(params, model_state)
+        agent = play(variables)
         archived = league.place == ARCHIVE
         by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
         slots = by_age[: self.config.archive_size]
@@ -60,7 +58,7 @@ class ArchiveMatches:
         def match(i: Array, results: _Results) -> _Results:
             slot = slots[i]
             other = gather(pool, slot)
-            opponent = play(other["params"], other["model_state"])
+            opponent = play(other)
             entry_key = jax.random.fold_in(key, league.born[slot])
             games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
             return _Results(

@@ -31,7 +31,7 @@ from jaxpot.evaluators.opponent_network import mismatch, network_of
 from jaxpot.evaluators.play import Games, elo_difference, outcomes, play_games, rates
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Variables
 from jaxpot.spec import CheckpointEvaluator, Experiment, Search
 from jaxpot.store.runs import find, run_dir
 
@@ -45,7 +45,7 @@ class CheckpointOpponent:
     search both search, each guided by its own network.
 
     Attributes:
-        constants: The keyword argument of `run`: `opponent`, its parameters and model state.
+        constants: The keyword argument of `run`: `opponent`, its variables.
         source: Where the opponent comes from: the uid of its `run`; `checkpoint`, relative to the
             folder of all runs; `iteration`; and `sha256` of the checkpoint's arrays.
     """
@@ -61,30 +61,28 @@ class CheckpointOpponent:
 
     def run(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         key: Array,
         *,
-        opponent: tuple[Params, ModelState],
+        opponent: Variables,
     ) -> EvaluatorOutput:
         """Return `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
-        games = self.play(params, model_state, key, opponent=opponent)
+        games = self.play(variables, key, opponent=opponent)
         difference = elo_difference(*outcomes(games))
         metrics = rates(games) | {"elo": difference.elo, "elo_stderr": difference.stderr}
         return EvaluatorOutput(metrics=metrics, histograms={"actions": games.action_counts})
 
     def play(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         key: Array,
         *,
-        opponent: tuple[Params, ModelState],
+        opponent: Variables,
     ) -> Games:
         """Play the games that `run` summarises."""
         play = partial(policy_player, self.env, greedy=self.greedy, search=self.search)
-        agent = play(self.network, params, model_state)
-        other = play(self.opponent_network, *opponent)
+        agent = play(self.network, variables)
+        other = play(self.opponent_network, opponent)
         return play_games(self.env, agent, other, key, num_games=self.num_games)
 
 
@@ -128,7 +126,7 @@ def build(
                 "a run whose model has no memory, or no search",
             )
         shapes = jax.eval_shape(lambda: opponent_network.init(jax.random.key(0)))
-        opponent = restore_network(info.path, *shapes)
+        opponent = Variables(*restore_network(info.path, shapes.params, shapes.model_state))
         sha256 = read_metadata(info.path).content_sha256
     except StateMismatch as error:
         raise OpponentError(

@@ -13,7 +13,7 @@ from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player, uniform_player
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Variables
 from jaxpot.spec import RandomEvaluator, Search
 
 
@@ -31,18 +31,17 @@ class RandomOpponent:
     greedy: bool
     search: Search | None
 
-    def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
         """Return `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
-        games = self.play(params, model_state, key)
+        games = self.play(variables, key)
         return EvaluatorOutput(metrics=rates(games), histograms={"actions": games.action_counts})
 
-    def play(self, params: Params, model_state: ModelState, key: Array) -> Games:
+    def play(self, variables: Variables, key: Array) -> Games:
         """Play the games that `run` summarises."""
         agent = policy_player(
             self.env,
             self.network,
-            params,
-            model_state,
+            variables,
             greedy=self.greedy,
             search=self.search,
         )

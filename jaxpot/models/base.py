@@ -5,7 +5,9 @@ It is all that the rest of jaxpot sees of a model.
 Axis letters: B rows, S steps of a sequence, M sequences, A actions, F features.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -27,6 +29,21 @@ Observation: TypeAlias = Any
 
 ObservationShape: TypeAlias = Any
 """The shape of one observation, a tuple of ints; or nested dicts of shapes."""
+
+
+@partial(
+    # The order in which a dict's keys come: checkpoints and digests list the leaves in it.
+    jax.tree_util.register_dataclass,
+    data_fields=["model_state", "params"],
+    meta_fields=[],
+)
+@dataclasses.dataclass(frozen=True)
+class Variables:
+    """All arrays of a network, a pytree: trained and other variables."""
+
+    params: Params
+    model_state: ModelState = dataclasses.field(default_factory=dict)
+
 
 MakeModule: TypeAlias = Callable[[nnx.Rngs], Any]
 """Builds a `nnx.Module` from random streams; `from_module` lists the methods it needs."""
@@ -77,11 +94,12 @@ class Network:
     abstract_params: Mapping[Any, Any] = attrs.field(repr=False)
     abstract_state: Mapping[Any, Any] = attrs.field(repr=False)
 
-    def init(self, key: Array) -> tuple[Params, ModelState]:
-        """Draw fresh parameters: a pure function of `key`, the same under `jit` and `vmap`."""
+    def init(self, key: Array) -> Variables:
+        """Draw fresh variables: a pure function of `key`, the same under `jit` and `vmap`."""
         _, params, state = nnx.split(self.make(nnx.Rngs(key)), nnx.Param, ...)
-        return _with_string_keys(nnx.to_pure_dict(params)), _with_string_keys(
-            nnx.to_pure_dict(state)
+        return Variables(
+            _with_string_keys(nnx.to_pure_dict(params)),
+            _with_string_keys(nnx.to_pure_dict(state)),
         )
 
     def initial_carry(self, batch: int) -> Carry:
@@ -91,14 +109,11 @@ class Network:
         module = nnx.merge(self.graphdef, self.abstract_params, self.abstract_state)
         return module.initial_carry(batch)
 
-    def apply(
-        self, params: Params, model_state: ModelState, observation: Observation
-    ) -> tuple[Array, Array]:
+    def apply(self, variables: Variables, observation: Observation) -> tuple[Array, Array]:
         """Evaluate the policy and the value of a batch of positions, without memory.
 
         Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
+            variables: The network's variables.
             observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
 
         Returns:
@@ -110,17 +125,16 @@ class Network:
         """
         if self.recurrent:
             raise ValueError("a recurrent network needs its carry: use `step`")
-        outputs, _ = self.step(params, model_state, observation, ())
+        outputs, _ = self.step(variables, observation, ())
         return outputs.logits, outputs.value
 
     def step(
-        self, params: Params, model_state: ModelState, observation: Observation, carry: Carry
+        self, variables: Variables, observation: Observation, carry: Carry
     ) -> tuple[Outputs, Carry]:
         """Evaluate a batch of positions as in play: nothing is drawn, no variable changes.
 
         Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
+            variables: The network's variables.
             observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
             carry: `[B, ...]`: the seat's carry before the decision; `()` without memory.
 
@@ -131,7 +145,7 @@ class Network:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
         """
         (batch,) = self._leading(observation, 1)
-        module, rest = self._module(params, model_state)
+        module, rest = self._module(variables)
         if self.recurrent:
             carry, y = module.cell(carry, module.encode(_as_float(observation)))
             given = module.heads(y)
@@ -147,8 +161,7 @@ class Network:
 
     def train(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         observation: Observation,
         *,
         rows: Array,
@@ -158,8 +171,7 @@ class Network:
         """Evaluate a minibatch as in training: with dropout, and moving running statistics.
 
         Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
+            variables: The network's variables.
             observation: `[B, *observation_shape]`; for a recurrent network `[S, M, ...]`.
             rows: `[B]` or `[S, M]` bool: the rows that count.
             key: A key of the stream `dropout`; None for a model that draws nothing.
@@ -171,7 +183,7 @@ class Network:
         Raises:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
         """
-        module, rest = self._module(params, model_state)
+        module, rest = self._module(variables)
         train_kwargs: dict[str, Any] = {}
         if self.trains:
             rngs = nnx.Rngs() if key is None else nnx.Rngs(dropout=key)
@@ -188,9 +200,10 @@ class Network:
         state = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))) if rest else {}
         return outputs, _with_string_keys(state)
 
-    def _module(self, params: Params, model_state: ModelState) -> tuple[Any, Mapping[Any, Any]]:
-        rest = _with_own_keys(self.abstract_state, model_state)
-        return nnx.merge(self.graphdef, _with_own_keys(self.abstract_params, params), rest), rest
+    def _module(self, variables: Variables) -> tuple[Any, Mapping[Any, Any]]:
+        params = _with_own_keys(self.abstract_params, variables.params)
+        rest = _with_own_keys(self.abstract_state, variables.model_state)
+        return nnx.merge(self.graphdef, params, rest), rest
 
     def _leading(self, observation: Observation, axes: int) -> tuple[int, ...]:
         """Return the sizes of the first `axes` axes, which all arrays of an observation share.

@@ -257,7 +257,7 @@ def test_a_league_starts_empty_around_another_runs_network(with_league, tmp_path
     run, started = first_state(monkeypatch, league_experiment(), runs_dir, init_from=parent.name)
     assert not started["league"].place.any()
     assert not any(leaf.any() for leaf in jax.tree.leaves(started["pool"]))
-    assert same(started["target"]["params"], started["params"])
+    assert same(started["target"].params, started["params"])
     whole = train(league_experiment(), runs_dir, init_from=parent.name)
     assert trace(resumed(run.run_dir)) == trace(whole)
 

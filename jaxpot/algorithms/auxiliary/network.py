@@ -102,8 +102,8 @@ def with_heads(network: Network, widths: Mapping[str, int]) -> Network:
 
 def _num_features(network: Network) -> int:
     def step(key: Array, observation: Observation) -> Array | None:
-        params, model_state = network.init(key)
-        outputs, _ = network.step(params, model_state, observation, network.initial_carry(1))
+        variables = network.init(key)
+        outputs, _ = network.step(variables, observation, network.initial_carry(1))
         return outputs.features
 
     seen = jax.tree.map(

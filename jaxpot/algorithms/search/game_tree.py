@@ -3,7 +3,7 @@
 Axis letters: N lanes, A actions.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,11 @@ from jax import Array
 
 from jaxpot.errors import UserError
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Observation, Params
+from jaxpot.models.base import Network, Observation, Variables
 
 # Type checkers see no fields in chex's dataclasses.
 _RootOutput: Any = mctx.RootFnOutput
 _StepOutput: Any = mctx.RecurrentFnOutput
-
-Guide: TypeAlias = tuple[Params, ModelState]
-"""The parameters and the model state of the network that guides a search."""
 
 
 class Node(NamedTuple):
@@ -60,13 +57,13 @@ def require_searchable(env: Environment[Any], network: Network, *, name: str) ->
 
 
 def root_of(
-    network: Network, guide: Guide, state: Any, observation: Observation
+    network: Network, variables: Variables, state: Any, observation: Observation
 ) -> tuple[Any, Array]:
     """Evaluate the positions to search from; the value of one that is over is zero.
 
     Args:
         network: The network.
-        guide: Its variables.
+        variables: Its variables.
         state: The batched states of the games, `[N]`.
         observation: `[N, ...]`: the observation of the player to move.
 
@@ -75,7 +72,7 @@ def root_of(
         needs at least one legal action.
     """
     over = state.terminated
-    prior_logits, value, legal = _evaluate(network, guide, state, observation, over)
+    prior_logits, value, legal = _evaluate(network, variables, state, observation, over)
     root = _RootOutput(prior_logits=prior_logits, value=value, embedding=Node(state, over))
     return root, ~legal
 
@@ -88,14 +85,14 @@ def make_step(env: Environment[Any], network: Network, *, gamma: float) -> Any:
     values below; so a player may move several times in a row.
     """
 
-    def step(guide: Guide, key: Array, action: Array, node: Node) -> tuple[Any, Node]:
+    def step(variables: Variables, key: Array, action: Array, node: Node) -> tuple[Any, Node]:
         mover = node.state.current_player
         # A deterministic game ignores its key, so all lanes can share one.
         state = jax.vmap(env.step, in_axes=(0, 0, None))(node.state, action, key)
         over = node.over | state.terminated
         same = state.current_player == mover
         observation = jax.vmap(env.observe)(state, state.current_player)
-        prior_logits, value, _ = _evaluate(network, guide, state, observation, over)
+        prior_logits, value, _ = _evaluate(network, variables, state, observation, over)
         reward = jnp.where(mover == 0, state.rewards[:, 0], state.rewards[:, 1])
         output = _StepOutput(
             reward=jnp.where(node.over, 0.0, reward),
@@ -109,10 +106,10 @@ def make_step(env: Environment[Any], network: Network, *, gamma: float) -> Any:
 
 
 def _evaluate(
-    network: Network, guide: Guide, state: Any, observation: Observation, over: Array
+    network: Network, variables: Variables, state: Any, observation: Observation, over: Array
 ) -> tuple[Array, Array, Array]:
     """Return masked logits `[N, A]`, values `[N]`, 0 where the game is over, and legal actions."""
-    logits, value = network.apply(*guide, observation)
+    logits, value = network.apply(variables, observation)
     # After a game's end its legal actions mean nothing, and there may be none.
     legal = state.legal_action_mask | over[:, None]
     prior_logits = jnp.where(legal, logits, jnp.finfo(logits.dtype).min)

@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxpot.algorithms.search.game_tree import make_step, root_of
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Observation, Params
+from jaxpot.models.base import Network, Observation, Variables
 from jaxpot.spec import Search
 
 
@@ -70,8 +70,7 @@ def search(
     options: SearchOptions,
     env: Environment[Any],
     network: Network,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     state: Any,
     observation: Observation,
     key: Array,
@@ -82,41 +81,32 @@ def search(
         options: The options of the search.
         env: A deterministic zero-sum game of perfect information.
         network: A network without memory.
-        params: Its parameters.
-        model_state: Its untrained variables.
+        variables: Its variables.
         state: The batched states of the games, `[N]`.
         observation: `[N, ...]`: the observation of the player to move.
         key: A typed key, consumed.
     """
-    guide = (params, model_state)
-    root, illegal = root_of(network, guide, state, observation)
+    root, illegal = root_of(network, variables, state, observation)
     step = make_step(env, network, gamma=options.gamma)
     # mctx uses a key that it has split and, under `vmap`, one in both branches of a `cond`. Raw key
     # data hides that from jax's checker of reused keys, which follows typed keys only.
     words = jax.random.key_data(key)
     if options.policy == "gumbel_muzero":
-        output: Any = mctx.gumbel_muzero_policy(
-            guide,
-            words,
-            root,
-            step,
-            options.num_simulations,
-            invalid_actions=illegal,
-            max_num_considered_actions=options.max_num_considered_actions,
-            gumbel_scale=options.gumbel_scale,
-        )
+        policy: Any = mctx.gumbel_muzero_policy
+        more = {
+            "max_num_considered_actions": options.max_num_considered_actions,
+            "gumbel_scale": options.gumbel_scale,
+        }
     else:
-        output = mctx.muzero_policy(
-            guide,
-            words,
-            root,
-            step,
-            options.num_simulations,
-            invalid_actions=illegal,
-            dirichlet_fraction=options.dirichlet_fraction,
-            dirichlet_alpha=options.dirichlet_alpha,
-            temperature=options.temperature,
-        )
+        policy = mctx.muzero_policy
+        more = {
+            "dirichlet_fraction": options.dirichlet_fraction,
+            "dirichlet_alpha": options.dirichlet_alpha,
+            "temperature": options.temperature,
+        }
+    output = policy(
+        variables, words, root, step, options.num_simulations, invalid_actions=illegal, **more
+    )
     summary = output.search_tree.summary()
     # The policy's value, not the mean over simulations: sequential halving tries bad actions as
     # often as good ones.

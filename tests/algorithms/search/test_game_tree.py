@@ -12,6 +12,7 @@ from jaxpot.algorithms.search import require_searchable
 from jaxpot.algorithms.search.game_tree import Node, make_step
 from jaxpot.errors import UserError
 from jaxpot.games import pgx_env
+from jaxpot.models.base import Variables
 from tests.algorithms.search.again import HEAP, Again, at, plain_move
 from tests.algorithms.search.networks import Opinion
 from tests.evaluators.stubs import Memoryless
@@ -27,12 +28,12 @@ LINES = np.array(list(itertools.product((0, 1), repeat=HEAP + 1)))
 def walked():
     """The steps of every line: mctx's outputs and the nodes, `[steps, lines]`."""
     step = make_step(Again(), Opinion(), gamma=GAMMA)
-    guide = (jnp.zeros(2), jnp.float32(VALUE))
+    variables = Variables(jnp.zeros(2), jnp.float32(VALUE))
 
     @jax.jit
     def walk(actions):
         def move(node, action):
-            output, node = step(guide, jax.random.key(0), action, node)
+            output, node = step(variables, jax.random.key(0), action, node)
             return node, (output.reward, output.discount, output.value, output.prior_logits, node)
 
         lanes = actions.shape[1]

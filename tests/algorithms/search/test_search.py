@@ -11,6 +11,7 @@ from jaxpot import spec
 from jaxpot.algorithms.search import SearchOptions, noiseless, search
 from jaxpot.evaluators.positions import enumerate_positions
 from jaxpot.games import pgx_env
+from jaxpot.models.base import Variables
 from tests.algorithms.search.again import HEAP, Again, at, plain_q
 from tests.algorithms.search.networks import Opinion
 from tests.marks import slow_except
@@ -28,7 +29,7 @@ def searching(env, **options):
 
     def run(logits, value, state, key):
         observation = jax.vmap(env.observe)(state, state.current_player)
-        return search(options, env, Opinion(), logits, value, state, observation, key)
+        return search(options, env, Opinion(), Variables(logits, value), state, observation, key)
 
     return jax.jit(run)
 
