@@ -42,7 +42,7 @@ def mlp(hidden: tuple[int, ...], shape: tuple[int, ...], num_actions: int) -> Ne
 
 def resnet(config: Any, shape: tuple[int, ...], num_actions: int) -> Net:
     """Returns `init` and `apply` of jaxpot's own ResNet."""
-    from jaxpot.models.resnet import build
+    from jaxpot.models.conv import build_resnet as build
 
     network = build(config, observation_shape=shape, num_actions=num_actions)
     return lambda key: network.init(key).params, lambda params, x: network.apply(

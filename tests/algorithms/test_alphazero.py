@@ -16,8 +16,8 @@ from jaxpot.models.base import Variables
 from jaxpot.spec.configs.alphazero import alphazero_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import check_algorithm
-from tests.algorithms.search.again import Again
-from tests.algorithms.search.networks import Opinion
+from tests.algorithms.again import Again
+from tests.algorithms.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 
 pytestmark = pytest.mark.usefixtures("quick_compiles")

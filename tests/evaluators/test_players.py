@@ -12,7 +12,7 @@ from jaxpot.evaluators import game_tree, play_games, random_opponent
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games import pgx_env
 from jaxpot.models.base import Outputs, Variables
-from tests.algorithms.search.networks import Opinion
+from tests.algorithms.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.test_play import Recording
 from tests.games.nim import Nim

@@ -28,7 +28,7 @@ ACTIVATIONS = {
 
 
 def build(**config):
-    return mlp.build(MLP(**config), observation_shape=SHAPE, num_actions=ACTIONS)
+    return mlp.build_mlp(MLP(**config), observation_shape=SHAPE, num_actions=ACTIONS)
 
 
 @pytest.mark.parametrize("hidden_dims", [(), (8,), (8, 16, 4)])

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from jaxpot.models import board, resnet
+from jaxpot.models import board, conv
 from jaxpot.models.base import Variables, count_parameters
 from jaxpot.models.board import SQUARE_FILTERS, VALUE_WIDTH
 from jaxpot.spec import ResNet
@@ -17,7 +17,7 @@ ACTIONS = 5
 
 def build(*, num_filters=6, num_blocks=2, norm="layer"):
     config = ResNet(num_filters=num_filters, num_blocks=num_blocks, norm=norm)
-    return resnet.build(config, observation_shape=SHAPE, num_actions=ACTIONS)
+    return conv.build_resnet(config, observation_shape=SHAPE, num_actions=ACTIONS)
 
 
 def reference(params, observation):
