@@ -25,9 +25,9 @@ from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import sample_action
 from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
-from jaxpot.algorithms.updates import make_updates
+from jaxpot.algorithms.updates import Evaluated, make_updates
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params, Variables
+from jaxpot.models.base import Network, Params, Variables
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
@@ -60,20 +60,13 @@ class AlphaZero:
     optimizer: OptimizerConfig
     auxiliary: Mapping[str, AuxiliaryLoss] = attrs.field(hash=False)
 
-    @property
-    def seq_len(self) -> int | None:
-        """None: a search takes no recurrent network."""
-        return None
-
-    @property
-    def off_policy(self) -> bool:
-        """False: the loss needs a search's policy, which an opponent's move does not come with."""
-        return False
+    seq_len = None  # a search takes no recurrent network
+    off_policy = False  # the loss needs a search's policy, which an opponent's move lacks
 
     @property
     def settle(self) -> Settle | None:
         """How outcomes are updated until the game ends; None for targets by the search's values."""
-        return _more_of_the_game if self.config.value_target == "outcome" else None
+        return _add_rewards if self.config.value_target == "outcome" else None
 
     def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Search; record the search's policy and its value of the position."""
@@ -114,11 +107,9 @@ class AlphaZero:
             variables,
             opt_state,
             batch,
+            config=self.config,
             metrics=(*_MEANS, *self.auxiliary),
             optimizer=self.optimizer,
-            num_epochs=self.config.num_epochs,
-            batch_size=self.config.batch_size,
-            shuffle=self.config.shuffle,
             keys=keys,
             iteration=iteration,
         )
@@ -140,7 +131,7 @@ class AlphaZero:
         rows: Batch,
         mask: Array,
         key: Array | None,
-    ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
+    ) -> Evaluated:
         outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         terms = search_terms(
             logits=outputs.logits,
@@ -171,14 +162,8 @@ class AlphaZero:
 
 
 _MEANS = (
-    "total_loss",
-    "value_loss",
-    "policy_loss",
-    "search_kl",
-    "search_entropy",
-    "policy_entropy",
-    "search_value",
-    "value_known",
+    *("total_loss", "value_loss", "policy_loss", "search_kl", "search_entropy"),
+    *("policy_entropy", "search_value", "value_known"),
 )
 
 
@@ -196,7 +181,7 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
     return per_seat_gae(value=value, **game, **end, gamma=1.0, gae_lambda=mix, step_gamma=by_step)
 
 
-def _more_of_the_game(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
+def _add_rewards(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
     """Add later rewards to the outcomes, which are known once the game is over."""
     return {
         "target": targets["target"] + paid,

@@ -68,7 +68,7 @@ def by_lane(batch: Batch, *, start: int, steps: int, lanes: int) -> Batch:
 
 
 def shuffled_rows(key: Array, valid: Array) -> Array:
-    """Return every row's index, the valid ones first and in random order.
+    """Return every row's index, `[B]` int32, the valid ones first and in random order.
 
     One sort of a packed uint32 (validity, random bits, index) takes a third of the time of a sort
     of floats and an eighth of `random.permutation` on a CPU. Above 2**16 rows the index leaves too
@@ -77,9 +77,6 @@ def shuffled_rows(key: Array, valid: Array) -> Array:
     Args:
         key: A scalar typed key.
         valid: `[B]` bool.
-
-    Returns:
-        `[B]` int32.
     """
     (num_rows,) = valid.shape
     index_bits = max(1, (num_rows - 1).bit_length())

@@ -103,8 +103,7 @@ def build(
     """Build the evaluator.
 
     Raises:
-        UserError: The experiment has no league; or the config asks for a search, which the game or
-            the network does not allow.
+        UserError: The experiment has no league, or the game or the network allows no search.
     """
     if league is None:
         raise UserError(f"{name}: it plays the archive of a league, and the spec has no [league]")

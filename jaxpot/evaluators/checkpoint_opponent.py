@@ -129,11 +129,9 @@ def build(
             opponent is loaded, even if the config's selectors now mean another.
 
     Raises:
-        OpponentError: There is no such run or checkpoint, it is damaged or not the recorded one, it
-            plays another game, its model is a class that this spec does not name or one that does
-            not allow a search, or its arrays do not fit its model.
-        UserError: The config asks for a search, which the game or the agent's network does not
-            allow.
+        OpponentError: The opponent cannot be found or read, is not the recorded one, or does not
+            fit this experiment.
+        UserError: The game or the agent's network does not allow the search.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)

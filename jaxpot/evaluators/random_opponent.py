@@ -54,7 +54,7 @@ def build(
     """Build the evaluator.
 
     Raises:
-        UserError: The config asks for a search, which the game or the network does not allow.
+        UserError: The game or the network does not allow the search.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)

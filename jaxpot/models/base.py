@@ -110,19 +110,7 @@ class Network:
         return module.initial_carry(batch)
 
     def apply(self, variables: Variables, observation: Observation) -> tuple[Array, Array]:
-        """Evaluate the policy and the value of a batch of positions, without memory.
-
-        Args:
-            variables: The network's variables.
-            observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
-
-        Returns:
-            Logits `[B, A] float32`, illegal actions not masked, and values `[B] float32`.
-
-        Raises:
-            ValueError: The observation or the module's outputs have other shapes or dtypes, or
-                the network is recurrent.
-        """
+        """Return the logits and values that `step` computes, of a network without memory."""
         if self.recurrent:
             raise ValueError("a recurrent network needs its carry: use `step`")
         outputs, _ = self.step(variables, observation, ())
@@ -134,7 +122,7 @@ class Network:
         """Evaluate a batch of positions as in play: nothing is drawn, no variable changes.
 
         Args:
-            variables: The network's variables.
+            variables: What `init` returned, or an update of it.
             observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
             carry: `[B, ...]`: the seat's carry before the decision; `()` without memory.
 
@@ -171,7 +159,7 @@ class Network:
         """Evaluate a minibatch as in training: with dropout, and moving running statistics.
 
         Args:
-            variables: The network's variables.
+            variables: What `init` returned, or an update of it.
             observation: `[B, *observation_shape]`; for a recurrent network `[S, M, ...]`.
             rows: `[B]` or `[S, M]` bool: the rows that count.
             key: A key of the stream `dropout`; None for a model that draws nothing.
@@ -227,8 +215,14 @@ class Network:
 
     def _checked(self, given: Any, rows: int) -> Outputs:
         outputs = given if isinstance(given, Outputs) else Outputs(*given)
-        _expect(outputs.logits, "logits", (rows, self.num_actions))
-        _expect(outputs.value, "value", (rows,))
+        expected = {"logits": (rows, self.num_actions), "value": (rows,)}
+        for what, shape in expected.items():
+            array = getattr(outputs, what)
+            if array.shape != shape or array.dtype != jnp.float32:
+                raise ValueError(
+                    f"the module gave {what} {array.dtype}{list(array.shape)}; expected "
+                    f"float32{list(shape)}"
+                )
         return outputs
 
 
@@ -288,14 +282,6 @@ def _as_float(observation: Observation) -> Observation:
     return jax.tree.map(lambda x: x.astype(jnp.float32), observation)
 
 
-def _expect(array: Array, what: str, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or array.dtype != jnp.float32:
-        raise ValueError(
-            f"the module gave {what} {array.dtype}{list(array.shape)}; expected "
-            f"float32{list(shape)}"
-        )
-
-
 def _with_string_keys(tree: Mapping[Any, Any]) -> dict[str, Any]:
     """Name the items of flax's lists "0", "1", ..., so that every key is a string."""
     return {
@@ -314,7 +300,4 @@ def _with_own_keys(template: Mapping[Any, Any], tree: Mapping[str, Any]) -> dict
 
 def _same_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
     """Return whether two trees hold the very same arrays, by identity."""
-    leaves, other_leaves = jax.tree.leaves(tree), jax.tree.leaves(other)
-    return len(leaves) == len(other_leaves) and all(
-        leaf is other_leaf for leaf, other_leaf in zip(leaves, other_leaves, strict=True)
-    )
+    return [*map(id, jax.tree.leaves(tree))] == [*map(id, jax.tree.leaves(other))]

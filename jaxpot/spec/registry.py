@@ -176,8 +176,8 @@ REGISTRIES = (
     Registry(
         "auxiliary loss",
         (
-            Row(GameProgress, "jaxpot.algorithms.auxiliary.game_progress:build"),
-            Row(OpponentHand, "jaxpot.algorithms.auxiliary.opponent_hand:build"),
+            Row(GameProgress, "jaxpot.algorithms.auxiliary_losses:build_game_progress"),
+            Row(OpponentHand, "jaxpot.algorithms.auxiliary_losses:build_opponent_hand"),
         ),
         imported=ImportedPart,
         named=True,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxpot.algorithms.auxiliary.network import with_heads
+from jaxpot.algorithms.auxiliary import with_heads
 from jaxpot.errors import UserError
 from jaxpot.models import Outputs, Sequences, from_module
 from jaxpot.models.base import Variables
