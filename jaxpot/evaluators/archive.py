@@ -7,7 +7,7 @@ RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on t
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 import jax
@@ -23,12 +23,6 @@ from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
 from jaxpot.models.base import Network, Variables
 from jaxpot.spec import ArchiveEvaluator, League, Search
-
-
-class _Results(NamedTuple):
-    finished: Array  # [E, M] bool
-    returns: Array  # [E, M] float32
-    action_counts: Array  # [A] int32
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -55,23 +49,24 @@ class ArchiveMatches:
         by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
         slots = by_age[: self.config.archive_size]
 
-        def match(i: Array, results: _Results) -> _Results:
+        def match(i: Array, results: Games) -> Games:
             slot = slots[i]
-            other = gather(pool, slot)
-            opponent = play(other)
+            opponent = play(gather(pool, slot))
             entry_key = jax.random.fold_in(key, league.born[slot])
             games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
-            return _Results(
+            return results._replace(
                 finished=results.finished.at[i].set(games.finished),
                 returns=results.returns.at[i].set(games.returns),
                 action_counts=results.action_counts + games.action_counts,
             )
 
         shape = (self.config.archive_size, self.num_games)
-        nothing = _Results(
+        nothing = Games(
+            agent_first=jnp.broadcast_to(jnp.arange(shape[1]) < shape[1] // 2, shape),
             finished=jnp.zeros(shape, jnp.bool_),
             returns=jnp.zeros(shape, jnp.float32),
             action_counts=jnp.zeros(self.env.num_actions, jnp.int32),
+            state=None,
         )
         entries = archived.sum()
         results = jax.lax.fori_loop(0, entries, match, nothing)
@@ -85,7 +80,8 @@ class ArchiveMatches:
         active = archived & (updated.score < self.config.forgotten_margin)
         return EvaluatorOutput(
             metrics=rates(
-                _together(results), played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1])
+                jax.tree.map(jnp.ravel, results),
+                played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1]),
             ),
             histograms={"actions": results.action_counts},
             fields={"league": updated._replace(active=active)},
@@ -116,16 +112,4 @@ def build(
         greedy=config.greedy,
         search=config.search,
         config=league,
-    )
-
-
-def _together(results: _Results) -> Games:
-    """Join the games of all entries, `[E * M]`."""
-    entries, num_games = results.returns.shape
-    return Games(
-        agent_first=jnp.tile(jnp.arange(num_games) < num_games // 2, entries),
-        finished=results.finished.reshape(-1),
-        returns=results.returns.reshape(-1),
-        action_counts=results.action_counts,
-        state=None,
     )

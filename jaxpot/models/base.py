@@ -140,7 +140,8 @@ class Network:
         else:
             given = module(_as_float(observation))
         outputs = self._checked(given, batch)
-        if rest and not _same_leaves(rest, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))):
+        after = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))) if rest else rest
+        if [*map(id, jax.tree.leaves(rest))] != [*map(id, jax.tree.leaves(after))]:
             raise ValueError(
                 "the module changed its own variables while it was called (batch statistics, "
                 "a random stream); a network's call in play must be pure"
@@ -296,8 +297,3 @@ def _with_own_keys(template: Mapping[Any, Any], tree: Mapping[str, Any]) -> dict
         key: _with_own_keys(child, tree[str(key)]) if isinstance(child, Mapping) else tree[str(key)]
         for key, child in template.items()
     }
-
-
-def _same_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    """Return whether two trees hold the very same arrays, by identity."""
-    return [*map(id, jax.tree.leaves(tree))] == [*map(id, jax.tree.leaves(other))]
