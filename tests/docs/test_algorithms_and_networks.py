@@ -40,7 +40,7 @@ def test_alphazeros_options_are_there_with_their_defaults():
     )
     section = ALPHAZERO.partition("## Options")[2].partition("## What is refused")[0]
     assert options(section) == defaults(*every)
-    section = ALPHAZERO.partition("## Acting when evaluated")[2].partition("## Randomness")[0]
+    section = ALPHAZERO.partition("## Evaluating with a search")[2].partition("## Randomness")[0]
     assert options(section) == defaults(Search())
 
 

@@ -58,7 +58,7 @@ def test_the_phase_runs_is_recorded_and_resumed(folder, capsys):
     capsys.readouterr()
     assert invoke(["--runs-dir", "cut", "resume", "latest", "--quiet", "--json", *THREE]) == 0
     resumed = json.loads(capsys.readouterr().out)
-    assert whole["metrics"]["average/behind"] == resumed["metrics"]["average/behind"] > 0
+    assert whole["metrics"]["average/distance"] == resumed["metrics"]["average/distance"] > 0
     assert whole["digest"] == resumed["digest"]
     (saved,) = Path("whole").glob("*/checkpoints/*3/metadata.json")
     assert '"average/' in saved.read_text(encoding="utf-8")
