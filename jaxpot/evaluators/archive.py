@@ -22,45 +22,43 @@ from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
 from jaxpot.models.base import Network, Variables
-from jaxpot.spec import ArchiveEvaluator, League, Search
+from jaxpot.spec import ArchiveEvaluator, League
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ArchiveMatches:
     """Plays `num_games` games against each archived entry, one entry after the other."""
 
+    config: ArchiveEvaluator
+    rules: League
     env: Environment[Any]
     network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
-    config: League
 
     def run(self, variables: Variables, key: Array, *, pool: Any, league: Table) -> EvaluatorOutput:
         """Return `play.rates` over all games, and `league` with new scores and activity.
 
         The time grows with the number of archived entries, not with the archive's capacity.
         """
-        play = partial(
-            policy_player, self.env, self.network, greedy=self.greedy, search=self.search
-        )
+        config, num_games = self.config, self.config.num_games
+        options = {"greedy": config.greedy, "search": config.search}
+        play = partial(policy_player, self.env, self.network, **options)
         agent = play(variables)
         archived = league.place == ARCHIVE
         by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
-        slots = by_age[: self.config.archive_size]
+        slots = by_age[: self.rules.archive_size]
 
         def match(i: Array, results: Games) -> Games:
             slot = slots[i]
             opponent = play(gather(pool, slot))
             entry_key = jax.random.fold_in(key, league.born[slot])
-            games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
+            games = play_games(self.env, agent, opponent, entry_key, num_games=num_games)
             return results._replace(
                 finished=results.finished.at[i].set(games.finished),
                 returns=results.returns.at[i].set(games.returns),
                 action_counts=results.action_counts + games.action_counts,
             )
 
-        shape = (self.config.archive_size, self.num_games)
+        shape = (self.rules.archive_size, num_games)
         nothing = Games(
             agent_first=jnp.broadcast_to(jnp.arange(shape[1]) < shape[1] // 2, shape),
             finished=jnp.zeros(shape, jnp.bool_),
@@ -75,9 +73,9 @@ class ArchiveMatches:
             slots,
             jnp.where(results.finished, results.returns, 0.0).sum(axis=1),
             results.finished.sum(axis=1, dtype=jnp.int32),
-            alpha=self.config.score_alpha,
+            alpha=self.rules.score_alpha,
         )
-        active = archived & (updated.score < self.config.forgotten_margin)
+        active = archived & (updated.score < self.rules.forgotten_margin)
         return EvaluatorOutput(
             metrics=rates(
                 jax.tree.map(jnp.ravel, results),
@@ -105,11 +103,4 @@ def build(
         raise UserError(f"{name}: it plays the archive of a league, and the spec has no [league]")
     if config.search is not None:
         require_searchable(env, network, name=name)
-    return ArchiveMatches(
-        env=env,
-        network=network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
-        config=league,
-    )
+    return ArchiveMatches(config=config, rules=league, env=env, network=network)

@@ -36,7 +36,6 @@ from jaxpot.spec import (
     CheckpointEvaluator,
     Experiment,
     ImportedPart,
-    Search,
     SpecError,
     diff,
     from_resolved,
@@ -70,12 +69,10 @@ class CheckpointOpponent:
             folder of all runs; `iteration`; and `sha256` of the checkpoint's arrays.
     """
 
+    config: CheckpointEvaluator
     env: Environment[Any]
     network: Network
     opponent_network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
     constants: Mapping[str, Any] = attrs.field(repr=False)
     source: Mapping[str, Any]
 
@@ -100,10 +97,11 @@ class CheckpointOpponent:
         opponent: Variables,
     ) -> Games:
         """Play the games that `run` summarises."""
-        play = partial(policy_player, self.env, greedy=self.greedy, search=self.search)
+        options = {"greedy": self.config.greedy, "search": self.config.search}
+        play = partial(policy_player, self.env, **options)
         agent = play(self.network, variables)
         other = play(self.opponent_network, opponent)
-        return play_games(self.env, agent, other, key, num_games=self.num_games)
+        return play_games(self.env, agent, other, key, num_games=self.config.num_games)
 
 
 def build(
@@ -157,12 +155,10 @@ def build(
     except CheckpointError as error:
         raise _missing("checkpoint", str(error)) from error
     return CheckpointOpponent(
+        config=config,
         env=env,
         network=network,
         opponent_network=opponent_network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
         constants={"opponent": opponent},
         source={
             "run": folder.name,

@@ -14,7 +14,7 @@ from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player, uniform_player
 from jaxpot.games.base import Environment
 from jaxpot.models.base import Network, Variables
-from jaxpot.spec import RandomEvaluator, Search
+from jaxpot.spec import RandomEvaluator
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -25,11 +25,9 @@ class RandomOpponent:
     otherwise it samples.
     """
 
+    config: RandomEvaluator
     env: Environment[Any]
     network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
 
     def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
         """Return `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
@@ -42,10 +40,10 @@ class RandomOpponent:
             self.env,
             self.network,
             variables,
-            greedy=self.greedy,
-            search=self.search,
+            greedy=self.config.greedy,
+            search=self.config.search,
         )
-        return play_games(self.env, agent, uniform_player(), key, num_games=self.num_games)
+        return play_games(self.env, agent, uniform_player(), key, num_games=self.config.num_games)
 
 
 def build(
@@ -58,10 +56,4 @@ def build(
     """
     if config.search is not None:
         require_searchable(env, network, name=name)
-    return RandomOpponent(
-        env=env,
-        network=network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
-    )
+    return RandomOpponent(config=config, env=env, network=network)
