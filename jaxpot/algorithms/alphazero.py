@@ -125,13 +125,7 @@ class AlphaZero:
             key,
         )
 
-    def _loss(
-        self,
-        variables: Variables,
-        rows: Batch,
-        mask: Array,
-        key: Array | None,
-    ) -> Evaluated:
+    def _loss(self, variables: Variables, rows: Batch, mask: Array, key: Array | None) -> Evaluated:
         outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         terms = search_terms(
             logits=outputs.logits,
@@ -183,7 +177,4 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
 
 def _add_rewards(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
     """Add later rewards to the outcomes, which are known once the game is over."""
-    return {
-        "target": targets["target"] + paid,
-        "target_known": targets["target_known"] | ended,
-    }
+    return {"target": targets["target"] + paid, "target_known": targets["target_known"] | ended}

@@ -148,12 +148,7 @@ class Predicted(NamedTuple):
 
 
 def predict(
-    network: Network,
-    variables: Variables,
-    rows: Batch,
-    mask: Array,
-    *,
-    key: Array | None,
+    network: Network, variables: Variables, rows: Batch, mask: Array, *, key: Array | None
 ) -> Predicted:
     """Evaluate the network on a minibatch, as in training.
 

@@ -1,6 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017) over the rows of one iteration."""
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -112,12 +113,8 @@ class PPO:
     ) -> Learned:
         """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         entropy_coeff = schedule_value(self.config.entropy_coeff, iteration)
-
-        def loss(variables: Variables, rows: Batch, mask: Array, key: Array | None) -> Evaluated:
-            return self._loss(variables, rows, mask, key, entropy_coeff)
-
         learned = make_updates(
-            loss,
+            partial(self._loss, entropy_coeff=entropy_coeff),
             variables,
             opt_state,
             batch,
@@ -135,6 +132,7 @@ class PPO:
         rows: Batch,
         mask: Array,
         key: Array | None,
+        *,
         entropy_coeff: Array,
     ) -> Evaluated:
         config = self.config

@@ -132,12 +132,7 @@ class Node(NamedTuple):
 
 
 def require_searchable(env: Environment[Any], network: Network, *, name: str) -> None:
-    """Check that a game and a network allow a search.
-
-    Args:
-        env: The game.
-        network: The network.
-        name: The part that wants to search, for the error.
+    """Check that a game and a network allow the search of the part `name`.
 
     Raises:
         UserError: The game has chance, hidden information or rewards that do not add up to zero, or
@@ -165,7 +160,7 @@ def root_of(
     """Evaluate the positions to search from; the value of one that is over is zero.
 
     Args:
-        network: The network.
+        network: A network without memory.
         variables: Its variables.
         state: The batched states of the games, `[N]`.
         observation: `[N, ...]`: the observation of the player to move.

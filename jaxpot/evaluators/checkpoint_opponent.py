@@ -76,26 +76,14 @@ class CheckpointOpponent:
     constants: Mapping[str, Any] = attrs.field(repr=False)
     source: Mapping[str, Any]
 
-    def run(
-        self,
-        variables: Variables,
-        key: Array,
-        *,
-        opponent: Variables,
-    ) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array, *, opponent: Variables) -> EvaluatorOutput:
         """Return `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
         games = self.play(variables, key, opponent=opponent)
         difference = elo_difference(*outcomes(games))
         metrics = rates(games) | {"elo": difference.elo, "elo_stderr": difference.stderr}
         return EvaluatorOutput(metrics=metrics, histograms={"actions": games.action_counts})
 
-    def play(
-        self,
-        variables: Variables,
-        key: Array,
-        *,
-        opponent: Variables,
-    ) -> Games:
+    def play(self, variables: Variables, key: Array, *, opponent: Variables) -> Games:
         """Play the games that `run` summarises."""
         options = {"greedy": self.config.greedy, "search": self.config.search}
         play = partial(policy_player, self.env, **options)

@@ -62,12 +62,7 @@ def uniform_player() -> Player:
 
 
 def _search_player(
-    env: Environment[Any],
-    network: Network,
-    variables: Variables,
-    *,
-    greedy: bool,
-    config: Search,
+    env: Environment[Any], network: Network, variables: Variables, *, greedy: bool, config: Search
 ) -> Player:
     options = noiseless(SearchOptions.of(config))
 

@@ -37,11 +37,7 @@ class RandomOpponent:
     def play(self, variables: Variables, key: Array) -> Games:
         """Play the games that `run` summarises."""
         agent = policy_player(
-            self.env,
-            self.network,
-            variables,
-            greedy=self.config.greedy,
-            search=self.config.search,
+            self.env, self.network, variables, greedy=self.config.greedy, search=self.config.search
         )
         return play_games(self.env, agent, uniform_player(), key, num_games=self.config.num_games)
 

@@ -98,8 +98,7 @@ class Network:
         """Draw fresh variables: a pure function of `key`, the same under `jit` and `vmap`."""
         _, params, state = nnx.split(self.make(nnx.Rngs(key)), nnx.Param, ...)
         return Variables(
-            _with_string_keys(nnx.to_pure_dict(params)),
-            _with_string_keys(nnx.to_pure_dict(state)),
+            _with_string_keys(nnx.to_pure_dict(params)), _with_string_keys(nnx.to_pure_dict(state))
         )
 
     def initial_carry(self, batch: int) -> Carry:

@@ -143,13 +143,7 @@ class RecurrentModule(FeatureHeads):
     """Encoder -> memory cell -> policy and value heads."""
 
     def __init__(
-        self,
-        encoder: Trunk,
-        memory: Memory,
-        *,
-        num_actions: int,
-        options: Options,
-        rngs: nnx.Rngs,
+        self, encoder: Trunk, memory: Memory, *, num_actions: int, options: Options, rngs: nnx.Rngs
     ) -> None:
         self.encoder = encoder
         encoder.become_encoder(memory, dtype=options.dtype, rngs=rngs)
