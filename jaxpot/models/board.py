@@ -67,14 +67,6 @@ class NormRelu(nnx.Module):
         return normal.astype(x.dtype)
 
 
-class Relu(nnx.Module):
-    """A ReLU, for networks that do not normalise."""
-
-    def __call__(self, x: Array) -> Array:
-        """Map `[C, H, W, B]` to the same shape."""
-        return jax.nn.relu(x)
-
-
 class SquareFeatures(nnx.Module):
     """A dense layer at each square: a 1x1 convolution with bias."""
 

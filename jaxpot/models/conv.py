@@ -3,13 +3,15 @@
 Axis letters: F filters, H height, W width, C channels, B batch.
 """
 
+from collections.abc import Callable
 from functools import partial
 
+import jax
 from flax import nnx
 from jax import Array
 
 from jaxpot.models.base import ObservationShape, Training
-from jaxpot.models.board import BiasedConvolution, BoardTrunk, Convolution, NormRelu, Relu, planes
+from jaxpot.models.board import BiasedConvolution, BoardTrunk, Convolution, NormRelu, planes
 from jaxpot.models.layers import ACTIVATIONS
 from jaxpot.models.trunk import build_network
 from jaxpot.spec.configs.models import Conv, ResNet
@@ -76,8 +78,8 @@ class ResNetModule(BoardTrunk):
         return self.norm(x)
 
 
-def _norm(norm: str, channels: int) -> NormRelu | Relu:
-    return NormRelu(channels) if norm == "layer" else Relu()
+def _norm(norm: str, channels: int) -> Callable[[Array], Array]:
+    return NormRelu(channels) if norm == "layer" else jax.nn.relu
 
 
 build_conv = partial(build_network, ConvModule)

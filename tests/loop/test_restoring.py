@@ -335,7 +335,7 @@ def test_the_target_starts_as_the_network_that_is_taken_over(done, monkeypatch):
     experiment = tiny_experiment(target={"tau": 0.5, "every": 1}, overrides={"collect": selfplay})
     run, started = first_state(monkeypatch, experiment, done.parent, init_from=done.name)
     for name in ("params", "model_state"):
-        assert same(started["target"][name], started[name])
+        assert same(getattr(started["target"], name), started[name])
     assert resumed(run.run_dir).status == "completed"
 
 
