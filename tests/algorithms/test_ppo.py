@@ -13,8 +13,6 @@ from jaxpot.spec import PPO, SGD, Linear
 from tests.algorithms.auxiliary.rows import rows
 from tests.algorithms.networks import Opinion
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 STEPS, LANES, ACTIONS = 6, 5, 3
 AGENT = Variables(jnp.array([0.5, -1.0, 2.0]), jnp.float32(0.25))
 

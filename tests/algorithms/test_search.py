@@ -26,8 +26,6 @@ from tests.algorithms.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 POLICIES = ("gumbel_muzero", "muzero")
 TIC_TAC_TOE = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
 LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]

@@ -13,8 +13,6 @@ from jaxpot.algorithms.updates import make_updates
 from jaxpot.models.base import Variables
 from jaxpot.spec import PPO, SGD, Linear
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 ROWS, SIZE, EPOCHS, T = 11, 4, 3, 5
 RATE = Linear(init=0.1, end=0.0, iterations=10)
 
