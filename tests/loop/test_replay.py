@@ -19,11 +19,12 @@ from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
 from jaxpot.loop.phases.replay import build as replay
 from jaxpot.loop.phases.replay import init_replay, kept_rows
 from jaxpot.loop.run import resume
+from jaxpot.models.base import Variables
 from jaxpot.testing.tiny import tiny_experiment
-from tests.compiled import few_optimisations
 from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
 from tests.loop.test_games import RandomMoves, Table
+from tests.marks import slow_except
 
 KEPT, STEPS, SELFPLAY, RANDOM = 3, 5, 4, 2
 ROOM = STEPS * (SELFPLAY + RANDOM)
@@ -51,8 +52,7 @@ def context(experiment):
 @pytest.fixture(scope="module")
 def empty(context):
     def init():
-        params, model_state = context.network.init(jax.random.key(0))
-        values = {"params": params, "model_state": model_state}
+        values = vars(context.network.init(jax.random.key(0)))
         return init_replay(context, values, jax.random.key(0))
 
     shapes = jax.eval_shape(init)
@@ -168,7 +168,7 @@ def plain_outcome(played, name, born, step, lane):
     return total, False
 
 
-@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("num_steps", slow_except([1, 3], 3))
 def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
     experiment, game = late_experiment(num_steps), Uneven()
     context = attrs.evolve(
@@ -182,8 +182,8 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         build(context, graph.phase(name))
         for name, build in (("concatenate_batches", concatenate_batches), ("replay", replay))
     )
-    params, lanes = jnp.zeros(NUM_VIEWS), {"selfplay": 5, "random": 4, "league": 8}
-    rival = {"params": jnp.zeros((2, NUM_VIEWS)), "model_state": {}}
+    agent, lanes = Variables(jnp.zeros(NUM_VIEWS)), {"selfplay": 5, "random": 4, "league": 8}
+    rival = Variables(jnp.zeros((2, NUM_VIEWS)))
 
     @partial(jax.jit, static_argnames="on")
     def iterate(key, games, kept, t, numbers, on):
@@ -192,10 +192,10 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         for name in on.split():
             if name == "league":
                 options = {"groups": 2, "lanes": 4, "numbers": numbers, "games": games[name]}
-                played = rollout_groups(context, keys[name], params, {}, rival, **options)
+                played = rollout_groups(context, keys[name], agent, rival, **options)
             else:
                 options = {"random": name == "random", "games": games[name]}
-                played = rollout(context, keys[name], params, {}, num_envs=lanes[name], **options)
+                played = rollout(context, keys[name], agent, num_envs=lanes[name], **options)
             games[name], seen[name] = played.games, played.rows
         values = {f"rollout.{name}": rows for name, rows in seen.items()}
         batch = join(values)[0]["batch"]
@@ -206,7 +206,7 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         name: no_games(context, number, remembers=name == "league")
         for name, number in lanes.items()
     }
-    kept = init_replay(context, {"params": params, "model_state": {}}, jax.random.key(0))
+    kept = init_replay(context, vars(agent), jax.random.key(0))
     played, late, never = [], 0, 0
     for t, key in enumerate(jax.random.split(jax.random.key(5), len(ON))):
         numbers = jnp.array(OPPONENTS[t], jnp.int32)
@@ -256,14 +256,13 @@ def learner(**changes):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    with few_optimisations():
-        return train(learner(), tmp_path_factory.mktemp("whole"))
+    return train(learner(), tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow
 def test_most_rows_of_games_that_rollouts_cut_learn_their_outcome(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(alphazero.AlphaZero, "settle", None)
-    with few_optimisations():
-        without = train(learner(), tmp_path)
+    without = train(learner(), tmp_path)
     known, cut = ([row["value_known"] for row in rows(run)] for run in (whole, without))
     assert known[0] == cut[0] == 0.0, "four moves end no game"
     assert max(cut) < 0.45
@@ -273,8 +272,7 @@ def test_most_rows_of_games_that_rollouts_cut_learn_their_outcome(whole, tmp_pat
 @pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize("stop", [3, 5])
 def test_what_kept_rows_wait_for_is_resumed_to_the_bit(whole, tmp_path, stop):
-    with few_optimisations():
-        stopped = train(learner(), tmp_path, iterations=stop)
-        resumed = resume(tmp_path, stopped.uid, ingest=False)
+    stopped = train(learner(), tmp_path, iterations=stop)
+    resumed = resume(tmp_path, stopped.uid, ingest=False)
     assert trace(resumed) == trace(whole)
     assert resumed.digest == whole.digest

@@ -6,10 +6,8 @@ import pytest
 from flax import nnx
 
 from jaxpot.models.base import count_parameters
-from jaxpot.models.cells import GRUCell, LSTMCell
+from jaxpot.models.trunk import GRUCell, LSTMCell
 from tests.models.tiny import ACTIONS, GRU, LSTM, build
-
-pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 INPUTS, UNITS, BATCH = 4, 3, 2
 
