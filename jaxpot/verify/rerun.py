@@ -192,7 +192,7 @@ class Child:
             return  # it ended at once; `finish` says why
 
     def _read_records(self) -> Iterator[Record]:
-        """Yield attempts, keys and payloads that this process appends to its first run's journal."""
+        """Yield the attempts, keys and payloads that this process adds to its first journal."""
         journal: IO[bytes] | None = None
         started = False
         with ExitStack() as stack:
