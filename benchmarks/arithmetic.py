@@ -14,7 +14,7 @@ the differences say what is lost where:
 FLOPs are counted by formula, the same number for every line but `forward`, which has its own share:
 two for each multiplication of a kernel's entry with an input, at every square for a convolution
 (taps beyond the board's edge included), three times that for training (forward, gradient of the
-inputs, gradient of the kernel), less the gradient of the observation, which nobody needs.
+inputs, gradient of the kernel), less the gradient of the observation, which is not needed.
 """
 
 import argparse
