@@ -132,7 +132,6 @@ class Attempt:
         }
 
     def row(self, iteration: int) -> Row:
-        """Return the row of an iteration, still empty."""
         regime = self.graph.regime_at(max(iteration, 0), self.league.conditions)
         return Row(iteration=iteration, regime=regime)
 

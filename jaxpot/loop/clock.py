@@ -27,7 +27,7 @@ class Clock:
 
     @contextmanager
     def spending(self, what: str) -> Iterator[None]:
-        """Charges the block's seconds to `what`, and not to the iterations around it.
+        """Charge the block's seconds to `what`, and not to the iterations around it.
 
         What is compiled within is charged to compiling, not to `what`.
         """
@@ -40,7 +40,7 @@ class Clock:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Charges the block's seconds to `record`; the device goes on, so the lap does too."""
+        """Charge the block's seconds to `record`; the device goes on, so the lap does too."""
         started = time.perf_counter()
         try:
             yield
@@ -48,16 +48,16 @@ class Clock:
             self.seconds["record"] += time.perf_counter() - started
 
     def spent(self, what: str, seconds: float) -> None:
-        """Charges `seconds` that have just passed."""
+        """Charge `seconds` that have just passed."""
         self.seconds[what] += seconds
         self._excluded += seconds
 
     def start(self) -> None:
-        """Starts the first lap: what was before it was no iteration."""
+        """Start the first lap: what was before it was no iteration."""
         self._mark, self._excluded = time.perf_counter(), 0.0
 
     def lap(self) -> float:
-        """Returns the seconds of iterations since the last lap, and starts the next."""
+        """Return the seconds of iterations since the last lap, and starts the next."""
         now = time.perf_counter()
         # A compile that overlaps running iterations may exceed the lap; no time is negative.
         lap = max(now - self._mark - self._excluded, 1e-9)
@@ -66,12 +66,12 @@ class Clock:
         return lap
 
     def profiled(self, collect: float, update: float) -> None:
-        """Learns the split from one stepped iteration."""
+        """Learn the split from one stepped iteration."""
         if collect + update > 0:
             self._collect_share = collect / (collect + update)
 
     def report(self) -> dict[str, float]:
-        """Returns seconds by what they went on, rounded to a microsecond."""
+        """Return seconds by what they went on, rounded to a microsecond."""
         report = dict(self.seconds)
         iterating = max(self._iterating - report["record"], 0.0)
         if self._collect_share is None:

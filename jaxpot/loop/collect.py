@@ -76,7 +76,7 @@ def rollout(
     search_key: Array | None = None,
     games: Games | None = None,
 ) -> Played:
-    """Plays `num_envs` lanes.
+    """Play `num_envs` lanes.
 
     Without an opponent the agent holds both seats and both are trained. With one, the agent moves
     first in the first half of the lanes and second in the other half, in every game of the lane.
@@ -133,7 +133,7 @@ def rollout_groups(
     search_key: Array | None = None,
     games: Games | None = None,
 ) -> Played:
-    """Plays `groups` rollouts of `lanes` lanes side by side, each against one opponent.
+    """Play `groups` rollouts of `lanes` lanes side by side, each against one opponent.
 
     Args:
         context: The parts; the experiment says how many steps.
@@ -197,7 +197,7 @@ def _play(
     search_key: Array | None,
     games: Games | None,
 ) -> Played:
-    """Plays all lanes; `numbers` `[N]` int32 stands for each lane's opponent."""
+    """Play all lanes; `numbers` `[N]` int32 stands for each lane's opponent."""
     pair = lanes.split(key, 2)
     reset_key, play_key = pair[..., 0], pair[..., 1]
     dealt = new_games(context, lanes.each(reset_key), numbers, remembers=against == "network")
@@ -218,7 +218,7 @@ def _play(
 def _stepper(
     context: Context, decide: Decide, dealt: Games, *, lanes: Lanes, against: Against
 ) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, Standing]]]:
-    """Returns the function that plays one step in all lanes; `dealt` has the empty memories."""
+    """Return the function that plays one step in all lanes; `dealt` has the empty memories."""
     env, shared = context.env, _learns_from(context, against)
 
     def step(lane: Games, words):
@@ -280,11 +280,10 @@ def _stepper(
 
 
 def _learns_from(context: Context, against: Against) -> bool:
-    """Says whether the opponent's moves are learned from too, as some algorithms can."""
     return against == "network" and context.algorithm.off_policy
 
 
 def _agent_seat(lanes: Lanes, first_mover: Array) -> Array:
-    """Returns the agent's seat in games that begin: first in the first half of a group's lanes."""
+    """Return the agent's seat in games that begin: first in the first half of a group's lanes."""
     agent_first = jnp.arange(lanes.total) % lanes.lanes < lanes.lanes // 2
     return jnp.where(agent_first, first_mover, 1 - first_mover)

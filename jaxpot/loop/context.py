@@ -41,7 +41,6 @@ class Context:
     evaluators: dict[str, Evaluator]
 
     def constants(self, evaluator: str) -> Mapping[str, Any]:
-        """Returns the arrays that an evaluator is handed from outside the state."""
         return getattr(self.evaluators[evaluator], "constants", {})
 
 
@@ -50,7 +49,7 @@ def build_context(
     runs_dir: Path,
     opponents: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Context:
-    """Builds every part that `experiment` names.
+    """Build every part that `experiment` names.
 
     Args:
         experiment: The experiment.
@@ -104,7 +103,7 @@ def build_context(
 
 
 def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm) -> None:
-    """Holds parts of a user's own to what the spec's rules could not know of them."""
+    """Hold parts of a user's own to what the spec's rules could not know of them."""
     if is_recurrent(experiment.model) is not network.recurrent:
         has = "has a memory" if network.recurrent else "has no memory"
         raise UserError(
@@ -120,14 +119,14 @@ def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm
 
 
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:
-    """Returns the configs of every part that may be a user's own."""
+    """Return the configs of every part that may be a user's own."""
     parts = (experiment.env, experiment.model, experiment.algorithm)
     named = (experiment.auxiliary, experiment.eval, experiment.phases)
     return (*parts, *(part for table in named for part in table.values()))
 
 
 def resolve(what: Implementation) -> Any:
-    """Returns an implementation itself, importing `"module:function"` where it is a name."""
+    """Return an implementation itself, importing `"module:function"` where it is a name."""
     if not isinstance(what, str):
         return what
     module, _, name = what.partition(":")

@@ -28,7 +28,7 @@ _MAX_THREADS = 4096
 
 
 def prepare(runtime: Runtime, *, nproc: int | None = None) -> None:
-    """Sets the thread count and the compiler's flags for this process, then configures jax.
+    """Set the thread count and the compiler's flags for this process, then configures jax.
 
     Args:
         runtime: The spec's `[runtime]` table.
@@ -63,7 +63,7 @@ def ignored() -> tuple[str, ...]:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Stops Python's cyclic garbage collector while a run is imported, traced and lowered.
+    """Stop Python's cyclic garbage collector while a run is imported, traced and lowered.
 
     It would walk a million objects, none of them garbage, dozens of times: a tenth of the time to
     the first iteration. `resume_collector` ends the pause early.
@@ -79,7 +79,7 @@ def collector_paused() -> Iterator[None]:
 
 
 def resume_collector() -> None:
-    """Starts the collector again, with every object that there is by now left out of its walks."""
+    """Start the collector again, with every object that there is by now left out of its walks."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
@@ -102,7 +102,7 @@ def _check_nproc() -> None:
 
 
 def _check_xla_flags() -> None:
-    """Tries XLA's flags in another process: XLA ends the one in which it finds a wrong flag."""
+    """Try XLA's flags in another process: XLA ends the one in which it finds a wrong flag."""
     given = os.environ.get("XLA_FLAGS", "")
     if not given:
         return
@@ -124,7 +124,6 @@ def _check_xla_flags() -> None:
 
 
 def _start_jax(*, compilation_cache: bool) -> None:
-    """Imports and configures jax, and makes sure that it has a device."""
     try:
         import jax
     except ValueError as error:
@@ -150,7 +149,6 @@ def _start_jax(*, compilation_cache: bool) -> None:
 
 
 def _check_precision(jax: Any) -> None:
-    """Tries the precision of products, which a kind of device may not have."""
     precision = jax.config.values.get("jax_default_matmul_precision")
     if precision is None:
         return
@@ -178,7 +176,7 @@ def _place_cache(config: Any, *, wanted: bool) -> None:
 
 
 def cache_dir() -> Path | None:
-    """Makes the user's own cache directory, one for each instruction set, and returns it.
+    """Make the user's own cache directory, one for each instruction set, and returns it.
 
     Only its owner may read or write it. None where there can be none: a user without a home, or
     a home that cannot be written to.

@@ -41,7 +41,7 @@ class Games(NamedTuple):
 
 
 def new_games(context: Context, keys: Array, opponent: Array, *, remembers: bool) -> Games:
-    """Deals a game in every lane; `agent` is left at 0.
+    """Deal a game in every lane; `agent` is left at 0.
 
     Args:
         context: The parts.
@@ -63,7 +63,7 @@ def new_games(context: Context, keys: Array, opponent: Array, *, remembers: bool
 
 
 def no_games(context: Context, lanes: int, *, remembers: bool) -> Games:
-    """Returns the games before the first iteration: zeros, which `go_on` replaces in every lane."""
+    """Return the games before the first iteration: zeros, which `go_on` replaces in every lane."""
 
     def deal() -> Games:
         keys = jax.random.split(jax.random.key(0), lanes)
@@ -82,14 +82,14 @@ def no_games(context: Context, lanes: int, *, remembers: bool) -> Games:
 
 
 def go_on(carried: Games, dealt: Games) -> Games:
-    """Goes on with the carried games, or with the dealt one where a lane's opponent has changed."""
+    """Go on with the carried games, or with the dealt one where a lane's opponent has changed."""
     return where_lanes(carried.opponent == dealt.opponent, carried, dealt)
 
 
 def final_values(
     context: Context, params: Params, model_state: ModelState, games: Games, *, both_trained: bool
 ) -> tuple[Array, Array]:
-    """Values the cut for each seat: `[N, 2]` float32, and which may be used, `[N, 2]` bool.
+    """Value the cut for each seat: `[N, 2]` float32, and which may be used, `[N, 2]` bool.
 
     A seat that is to move has the network's value of what it sees. The network is never asked for
     the value of a position as the seat that is not to move sees it, since nothing trains that.

@@ -9,7 +9,7 @@ from jaxpot.store.journal import JOURNAL_NAME
 
 
 def judge(experiment: Experiment, folder: Path, *, complete: bool) -> list[dict[str, Any]]:
-    """Judges every gate of an experiment over its run's journal, as `jaxpot expect` does later.
+    """Judge every gate of an experiment over its run's journal, as `jaxpot expect` does later.
 
     Args:
         experiment: What was run.
@@ -34,7 +34,7 @@ def judge(experiment: Experiment, folder: Path, *, complete: bool) -> list[dict[
 def judge_seeds(
     experiment: Experiment, folders: Sequence[Path], *, complete: bool
 ) -> list[dict[str, Any]]:
-    """Judges those gates of an experiment that are over several seeds, over its runs' journals.
+    """Judge those gates of an experiment that are over several seeds, over its runs' journals.
 
     Args:
         experiment: What was run, whatever its seed.
@@ -58,14 +58,14 @@ def judge_seeds(
 
 
 def status_of(expect: list[dict[str, Any]], *, complete: bool) -> str:
-    """Returns the status of a run that ended by itself: completed, gate_missed or stopped."""
+    """Return the status of a run that ended by itself: completed, gate_missed or stopped."""
     if not complete:
         return "stopped"
     return "gate_missed" if any(gate["passed"] is False for gate in expect) else "completed"
 
 
 def reason_of(status: str, done: int, planned: int, expect: Sequence[dict[str, Any]] = ()) -> str:
-    """Says in words why a run has the status that `status_of` gave it."""
+    """Say in words why a run has the status that `status_of` gave it."""
     match status:
         case "completed":
             return f"all {done} iterations are done{waiting(expect)}"
@@ -76,7 +76,7 @@ def reason_of(status: str, done: int, planned: int, expect: Sequence[dict[str, A
 
 
 def too_few(uid: str, done: int, asked: int) -> str:
-    """Says in words that a run has done more iterations than it is asked to stop after."""
+    """Say in words that a run has done more iterations than it is asked to stop after."""
     return (
         f"run {uid} has done {done} iterations, more than the {asked} asked for; "
         f"to go on, ask for more: jaxpot resume {uid} --iterations {done + 1}"
@@ -84,7 +84,7 @@ def too_few(uid: str, done: int, asked: int) -> str:
 
 
 def waiting(expect: Sequence[dict[str, Any]]) -> str:
-    """Says in words that gates are not judged yet, to stand behind a reason; "" where all are."""
+    """Say in words that gates are not judged yet, to stand behind a reason; "" where all are."""
     gates = sum(not gate["judged"] for gate in expect)
     if not gates:
         return ""

@@ -84,11 +84,11 @@ class PhaseGraph:
         return tuple(phase for phase in self.phases if phase.program == "between")
 
     def find(self, name: str) -> Phase | None:
-        """Returns the phase called `name`, None where there is none."""
+        """Return the phase called `name`, None where there is none."""
         return next((phase for phase in self.phases if phase.name == name), None)
 
     def phase(self, name: str) -> Phase:
-        """Returns the phase called `name`.
+        """Return the phase called `name`.
 
         Raises:
             UserError: There is none.
@@ -139,7 +139,7 @@ class PhaseGraph:
         return graph
 
     def regime_at(self, iteration: int, conditions: frozenset[str] = frozenset()) -> Regime:
-        """Returns the regime of `iteration`, one of the graph's own, where `conditions` hold."""
+        """Return the regime of `iteration`, one of the graph's own, where `conditions` hold."""
         return next(
             regime
             for regime in self._regimes
@@ -148,7 +148,7 @@ class PhaseGraph:
         )
 
     def regimes(self) -> tuple[Regime, ...]:
-        """Returns the regimes in order; together they cover every iteration."""
+        """Return the regimes in order; together they cover every iteration."""
         return self._regimes
 
     @cached_property
@@ -178,7 +178,7 @@ class PhaseGraph:
 
 
 def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
-    """Returns the conditions that some phase of `iteration` waits for."""
+    """Return the conditions that some phase of `iteration` waits for."""
     return frozenset(
         phase.when
         for phase in graph.traced
@@ -187,7 +187,7 @@ def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
 
 
 def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
-    """Returns every choice of `conditions`, none of them first."""
+    """Return every choice of `conditions`, none of them first."""
     names = sorted(conditions)
     return [
         frozenset(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)
@@ -221,7 +221,7 @@ def _regime_name(phases: tuple[Phase, ...]) -> str:
 
 
 def check(graph: PhaseGraph) -> None:
-    """Refuses a graph in which a name is taken twice or a phase reads what nothing wrote.
+    """Refuse a graph in which a name is taken twice or a phase reads what nothing wrote.
 
     Raises:
         UserError: Says which phase and which name.
@@ -276,7 +276,6 @@ def _check_phase(graph: PhaseGraph, phase: Phase, outside: set[str]) -> None:
 
 
 def _check_order(graph: PhaseGraph) -> None:
-    """Refuse phases of the user's whose keys would come too late for their payload."""
     names = [phase.name for phase in graph.phases]
     for name in ("transfer_metrics", "log_payload"):
         if name not in names:

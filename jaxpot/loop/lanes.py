@@ -37,21 +37,20 @@ class Lanes(NamedTuple):
 
     @property
     def total(self) -> int:
-        """N."""
         return self.lanes * (self.groups or 1)
 
     def split(self, key: Array, number: int) -> Array:
-        """Splits every group's key: `[]` gives `[number]`, `[G]` gives `[G, number]`."""
+        """Split every group's key: `[]` gives `[number]`, `[G]` gives `[G, number]`."""
         if self.groups is None:
             return jax.random.split(key, number)
         return jax.vmap(lambda each: jax.random.split(each, number))(key)
 
     def each(self, key: Array) -> Array:
-        """Splits every group's key over its lanes: `[N]` keys."""
+        """Split every group's key over its lanes: `[N]` keys."""
         return self.split(key, self.lanes).reshape(self.total)
 
     def step_words(self, key: Array, num_steps: int) -> Array:
-        """Splits every group's key over the steps: the keys' words, `[T, ...]` uint32.
+        """Split every group's key over the steps: the keys' words, `[T, ...]` uint32.
 
         As words, since jax's checker of reused keys takes keys whose axes were moved for used ones.
         """
@@ -59,12 +58,12 @@ class Lanes(NamedTuple):
         return words if self.groups is None else jnp.swapaxes(words, 0, 1)
 
     def sums(self, x: Array) -> Array:
-        """Adds up over each group's lanes: `[N]` gives `[]` or `[G]`."""
+        """Add up over each group's lanes: `[N]` gives `[]` or `[G]`."""
         return x.sum() if self.groups is None else x.reshape(self.groups, self.lanes).sum(axis=1)
 
 
 def step_keys(lanes: Lanes, words: Array, searches: Array | None) -> Keys:
-    """Returns a step's keys, from the words of the collector's and of the stream `search`."""
+    """Return a step's keys, from the words of the collector's and of the stream `search`."""
     keys = lanes.split(jax.random.wrap_key_data(words, impl=IMPLEMENTATION), 3)
     act, other, env = keys[..., 0], keys[..., 1], keys[..., 2]
     if searches is None:

@@ -81,18 +81,17 @@ class LeagueKeeper:
         return state
 
     def evaluated(self, iteration: int, table: Any) -> None:
-        """Records who was recalled or released by an evaluation, which left `table`."""
+        """Record who was recalled or released by an evaluation, which left `table`."""
         before, self._table = self._table, jax.tree.map(np.array, table)
         for name, payload in activity_events(before, table):
             self._recorder.event(name, payload, iteration=iteration)
 
     def log(self, iteration: int, state: State) -> None:
-        """Record the standings after `iteration`."""
         self._table = _fetched(state["league"])
         self._recorder.standings(iteration, standings(entries(self._table)))
 
     def check(self, state: State) -> None:
-        """Holds every entry's parameters to the digest that was taken when it was frozen.
+        """Hold every entry's parameters to the digest that was taken when it was frozen.
 
         Raises:
             AlteredEntryError: They differ: a bug, or faulty memory.
@@ -110,12 +109,12 @@ class LeagueKeeper:
 
 
 def _fetched(table: Any) -> Any:
-    """Copies a table to the host: a view of its buffers would keep them from being donated."""
+    """Copy a table to the host: a view of its buffers would keep them from being donated."""
     return jax.tree.map(np.array, jax.device_get(table))
 
 
 def recorded_at(journal: Path, iteration: int) -> frozenset[tuple[str, str]]:
-    """Returns the live events of the league at `iteration` in a journal, as (event, entry)."""
+    """Return the live events of the league at `iteration` in a journal, as (event, entry)."""
     found: dict[tuple[str, str], int] = {}
     for row in records(journal, kinds=("attempt", "event")):
         if row["kind"] == "attempt":

@@ -1,4 +1,4 @@
-"""Lowers a phase graph into pure functions: a fold that holds each phase to its declaration."""
+"""Lower a phase graph into pure functions: a fold that holds each phase to its declaration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -68,7 +68,7 @@ class Given(Mapping[str, Any]):
 
 
 def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
-    """Picks from `values` what `phase` is given, its streams' ingredients included."""
+    """Pick from `values` what `phase` is given, its streams' ingredients included."""
     given = {name: values[name] for name in phase.reads}
     given |= {name: values[name] for name in phase.reads_if_present if name in values}
     if phase.streams:
@@ -79,13 +79,13 @@ def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
 def evaluation_inputs(
     phase: Phase, constants: Mapping[str, Any], state: State, root_key: Any, now: Any
 ) -> Values:
-    """Returns what the evaluator of `phase` is given after the iteration `now`."""
+    """Return what the evaluator of `phase` is given after the iteration `now`."""
     values = start_values(state, root_key) | {"now": now}
     return inputs_of(phase, values) | {"constants": constants}
 
 
 def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Values, Values]]:
-    """Returns `phase` as a pure function of `inputs_of(phase, values)`.
+    """Return `phase` as a pure function of `inputs_of(phase, values)`.
 
     Raises:
         PhaseError: When traced, if the phase does not keep to its declaration.
@@ -135,25 +135,25 @@ def require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) 
 
 
 def device_keys(phase: Phase) -> tuple[PayloadKey, ...]:
-    """Returns the payload keys whose values a device phase itself computes."""
+    """Return the payload keys whose values a device phase itself computes."""
     return tuple(key for key in phase.keys if not key.wall_clock)
 
 
 def metric_names(phases: Sequence[Phase]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the integer metrics' names and the float metrics', in the order of packing."""
+    """Return the integer metrics' names and the float metrics', in the order of packing."""
     keys = [key for phase in phases for key in device_keys(phase)]
     ints = tuple(key.name for key in keys if key.dtype == "int")
     return ints, tuple(key.name for key in keys if key.dtype == "float")
 
 
 def start_values(state: State, root_key: Any) -> Values:
-    """Returns the values that the first phase of an iteration finds."""
+    """Return the values that the first phase of an iteration finds."""
     previous = {f"previous.{name}": value for name, value in state.items()}
     return {**state, **previous, "root_key": root_key, "now": state["iteration"]}
 
 
 def changing(graph: PhaseGraph, regime: Regime) -> tuple[str, ...]:
-    """Returns the state's fields that the regime's phases write.
+    """Return the state's fields that the regime's phases write.
 
     The others are handed to its program beside these and never come out of it: nothing can copy
     them, however large they are.
@@ -164,7 +164,7 @@ def changing(graph: PhaseGraph, regime: Regime) -> tuple[str, ...]:
 def finish(
     graph: PhaseGraph, regime: Regime, values: Values, metrics: Values
 ) -> tuple[State, IterationOutput]:
-    """Returns the fields that changed, and the iteration's outputs packed into few arrays."""
+    """Return the fields that changed, and the iteration's outputs packed into few arrays."""
     ints, floats = metric_names(regime.phases)
     words = [
         values["nonfinite"].astype(jnp.uint32)[None],
@@ -177,7 +177,7 @@ def finish(
 
 
 def unpack(words: np.ndarray, names: tuple[Sequence[str], Sequence[str]]) -> IterationRow:
-    """Reads an iteration's `words`; `names` is what `metric_names` gave for its phases."""
+    """Read an iteration's `words`; `names` is what `metric_names` gave for its phases."""
     ints, floats = names
     cut = 3 + len(ints)
     metrics = dict(zip(ints, words[3:cut].view(np.int32).tolist(), strict=True))
@@ -207,7 +207,7 @@ def _same_kind(actual: Any, declared: Any) -> bool:
 def lower_iteration(
     graph: PhaseGraph, regime: Regime, context: Context
 ) -> Callable[[State, State, Array], tuple[State, IterationOutput]]:
-    """Returns one iteration of `regime` as a pure function.
+    """Return one iteration of `regime` as a pure function.
 
     It takes the fields that change, those that do not, and the root key's data, and gives the
     fields that changed and the iteration's output.
@@ -227,7 +227,7 @@ def lower_iteration(
 
 
 def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State, State]:
-    """Cuts a state into the fields that change in `regime` and those that do not."""
+    """Cut a state into the fields that change in `regime` and those that do not."""
     names = changing(graph, regime)
     rest = {name: value for name, value in state.items() if name not in names}
     return {name: state[name] for name in names}, rest
@@ -236,7 +236,7 @@ def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State,
 def init_state(
     graph: PhaseGraph, context: Context, root_key: Array, network: Mapping[str, Any] | None = None
 ) -> State:
-    """Makes the state before iteration 0: a pure, traceable function of the root key.
+    """Make the state before iteration 0: a pure, traceable function of the root key.
 
     Args:
         graph: The graph, whose fields they are.

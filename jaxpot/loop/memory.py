@@ -48,7 +48,7 @@ class Free(NamedTuple):
 
 
 def check_fits(graph: PhaseGraph, context: Context, state: State) -> None:
-    """Refuses an experiment whose state and rows cannot fit into the memory there is.
+    """Refuse an experiment whose state and rows cannot fit into the memory there is.
 
     Args:
         graph: Its graph.
@@ -68,7 +68,7 @@ def check_fits(graph: PhaseGraph, context: Context, state: State) -> None:
 
 
 def check_program(name: str, compiled: Any) -> None:
-    """Refuses to call a compiled program for which there is not enough memory.
+    """Refuse to call a compiled program for which there is not enough memory.
 
     Raises:
         MemoryShortageError: It takes more than is free, with both numbers.
@@ -86,7 +86,7 @@ def check_program(name: str, compiled: Any) -> None:
 
 
 def failure_text(error: BaseException) -> str | None:
-    """Returns one line on one of `FAILURES`; None where code raised it and its traceback counts."""
+    """Return one line on one of `FAILURES`; None where code raised it and its traceback counts."""
     text = str(error)
     if "Traceback (most recent call last)" in text:  # of a callback's
         return None
@@ -99,7 +99,7 @@ def failure_text(error: BaseException) -> str | None:
 
 
 def free_memory() -> Free:
-    """Returns how much memory programs may still take, of the device or of this process."""
+    """Return how much memory programs may still take, of the device or of this process."""
     stats = jax.devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         left = stats["bytes_limit"] - stats.get("bytes_in_use", 0)
@@ -133,7 +133,7 @@ def _lower_bounds(
 
 
 def _largest_phase(graph: PhaseGraph, context: Context, state: State) -> int:
-    """Returns the bytes that the largest phase writes: they are there at one time.
+    """Return the bytes that the largest phase writes: they are there at one time.
 
     Programs that were measured take 1.3 to 20 times as much in all.
     """
@@ -148,7 +148,7 @@ def _largest_phase(graph: PhaseGraph, context: Context, state: State) -> int:
 
 
 def tree_bytes(tree: Any) -> int:
-    """Returns the bytes of every array, or shape of one, in a tree."""
+    """Return the bytes of every array, or shape of one, in a tree."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
@@ -161,7 +161,7 @@ def _of_machine(meminfo: Path = Path("/proc/meminfo")) -> Iterator[Free]:
 def _of_control_groups(
     own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[Free]:
-    """Yields what the limits of this process's control groups leave, of both versions."""
+    """Yield what the limits of this process's control groups leave, of both versions."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -114,7 +114,6 @@ _WINDOW = {
 
 
 def reference() -> str:
-    """Returns the reference as Markdown."""
     rows = {registry.name: registry.rows for registry in REGISTRIES}
     blocks = [_INTRODUCTION, "## Phases", _PHASES, _phases()]
     blocks += _section("Every run", loop_keys())
@@ -132,7 +131,7 @@ def reference() -> str:
 
 
 def timings() -> tuple[PayloadKey, ...]:
-    """Returns the keys of the times that a run with everything has."""
+    """Return the keys of the times that a run with everything has."""
     return (*timing_keys(_WINDOWS, _PROFILE), evaluation_time(_SHOWN, _EVALUATION))
 
 
@@ -184,13 +183,12 @@ def _keys(row: Row, prefix: str) -> tuple[PayloadKey, ...]:
 
 
 def _evaluator_keys(evaluator: Any) -> tuple[PayloadKey, ...]:
-    """Returns an evaluator's keys without its time, which all kinds have."""
     start = evaluator_start(evaluator, _COLLECT, _LEAGUE)
     return (evaluator_keys(_SHOWN, evaluator, start) or ())[:-1]
 
 
 def _example(row: Row) -> Any:
-    """Makes a config of a kind, with the least value of everything that has no default."""
+    """Make a config of a kind, with the least value of everything that has no default."""
     required = [field for field in attrs.fields(row.config) if field.default is attrs.NOTHING]
     values = {field.name: _NAME if field.type is str else rules_of(field).ge for field in required}
     return row.config(**(values | ({"every": _EVALUATION} if "every" in values else {})))

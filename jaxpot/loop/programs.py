@@ -86,7 +86,7 @@ class Programs:
         return self._programs[name]
 
     def init(self) -> Program:
-        """Makes the state: `(root_key) -> (state, digest)`."""
+        """Make the state: `(root_key) -> (state, digest)`."""
 
         def init(root_key: Any) -> tuple[State, Any]:
             return self._fresh(root_key, None)
@@ -94,7 +94,7 @@ class Programs:
         return self.named("init", lambda: init)
 
     def init_from(self) -> Program:
-        """Makes the state around a given network: `(root_key, network) -> (state, digest)`."""
+        """Make the state around a given network: `(root_key, network) -> (state, digest)`."""
 
         def init_from(root_key: Any, network: Values) -> tuple[State, Any]:
             return self._fresh(root_key, network)
@@ -102,7 +102,7 @@ class Programs:
         return self.named("init_from", lambda: init_from)
 
     def iteration(self, regime: Regime) -> Program:
-        """Runs one iteration: `(changing, fixed, root_key) -> (changed, output)`.
+        """Run one iteration: `(changing, fixed, root_key) -> (changed, output)`.
 
         The fields that change are donated.
         """
@@ -113,7 +113,7 @@ class Programs:
         )
 
     def steps(self, regime: Regime) -> "list[tuple[Phase, Program]]":
-        """Runs one iteration phase by phase: `(values) -> (writes, metrics)` each.
+        """Run one iteration phase by phase: `(values) -> (writes, metrics)` each.
 
         Neighbouring phases without a timer are one program.
         """
@@ -126,11 +126,11 @@ class Programs:
         ]
 
     def evaluation(self, phase: Phase) -> Program:
-        """Runs an evaluator: `(values) -> (writes, metrics)`."""
+        """Run an evaluator: `(values) -> (writes, metrics)`."""
         return self.named(phase.name, lambda: lower_phase(phase, self._context))
 
     def between(self, phase: Phase) -> Program:
-        """Runs a phase between two iterations: `(changing, given) -> writes`.
+        """Run a phase between two iterations: `(changing, given) -> writes`.
 
         The fields that it writes are donated.
         """
@@ -142,7 +142,7 @@ class Programs:
         return self.named(phase.name, make, donate=True)
 
     def pool_digests(self) -> Program:
-        """Digests every network of the league's pool: `(pool) -> [S, 2] uint32`."""
+        """Digest every network of the league's pool: `(pool) -> [S, 2] uint32`."""
 
         def network_digest(network: Values) -> Any:
             paths, leaves = leaf_digests(network)
@@ -152,7 +152,7 @@ class Programs:
         return self.named(POOL_DIGESTS, lambda: lambda pool: jax.lax.map(network_digest, pool))
 
     def phase_digests(self, regime: Regime) -> Program:
-        """Digests what every timed phase wrote: `({phase: writes}) -> {phase: [2] uint32}`."""
+        """Digest what every timed phase wrote: `({phase: writes}) -> {phase: [2] uint32}`."""
 
         def phase_digests(written: dict[str, Values]) -> Values:
             digests = {}
@@ -164,7 +164,7 @@ class Programs:
         return self.named(f"phase_digests[{regime.name}]", lambda: phase_digests)
 
     def finish(self, regime: Regime) -> Program:
-        """Packs a stepped iteration's values: `(values, metrics) -> (changed, output)`."""
+        """Pack a stepped iteration's values: `(values, metrics) -> (changed, output)`."""
 
         def pack(values: Values, metrics: Values) -> Any:
             return finish(self._graph, regime, values, metrics)
@@ -196,7 +196,7 @@ class Programs:
 
 
 def group_inputs(phases: tuple[Phase, ...], values: Values) -> Values:
-    """Picks what a group of phases is given from outside it."""
+    """Pick what a group of phases is given from outside it."""
     given: Values = {}
     written: set[str] = set()
     for phase in phases:

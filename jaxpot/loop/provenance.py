@@ -47,7 +47,7 @@ _GIT_TIMEOUT_S = 10.0
 
 
 def provenance(directory: Path | None = None) -> dict[str, Any]:
-    """Collects everything about where a run comes from that needs no jax.
+    """Collect everything about where a run comes from that needs no jax.
 
     Args:
         directory: Directory whose git checkout is recorded; the working directory when None.
@@ -89,7 +89,7 @@ class GitState(NamedTuple):
 
 
 def git_state(directory: Path) -> GitState:
-    """Reads the commit that a directory is checked out at, and whether tracked files differ."""
+    """Read the commit that a directory is checked out at, and whether tracked files differ."""
     root = _repository(directory)
     try:
         commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -108,7 +108,7 @@ def git_state(directory: Path) -> GitState:
 
 
 def versions() -> dict[str, str]:
-    """Returns the installed version of each package that can change a run's numbers."""
+    """Return the installed version of each package that can change a run's numbers."""
     found: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -119,7 +119,7 @@ def versions() -> dict[str, str]:
 
 
 def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) -> str:
-    """Names the widest instruction set that XLA's CPU backend will use here.
+    """Name the widest instruction set that XLA's CPU backend will use here.
 
     Args:
         cpuinfo: Text of `/proc/cpuinfo`; read when None.
@@ -144,7 +144,7 @@ def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) ->
 
 
 def effective_nproc(environ: Mapping[str, str] | None = None) -> int:
-    """Returns the number of threads that the CPU backend uses: `NPROC`, else the usable cores."""
+    """Return the number of threads that the CPU backend uses: `NPROC`, else the usable cores."""
     given = (os.environ if environ is None else environ).get("NPROC", "")
     if given.isdecimal() and int(given) > 0:
         return int(given)
@@ -181,7 +181,6 @@ def _git(directory: Path, *arguments: str) -> str:
 
 
 def _repository(directory: Path) -> Path | None:
-    """Finds the repository that a directory is in, without git."""
     if "GIT_DIR" in os.environ:
         return Path(os.environ["GIT_DIR"])
     try:

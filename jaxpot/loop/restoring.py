@@ -41,7 +41,7 @@ class Parent:
     sha256: str
 
     def network(self) -> dict[str, Any]:
-        """Copies the network to the device, as a state's fields."""
+        """Copy the network to the device, as a state's fields."""
         import jax
 
         return jax.device_put({"params": self.params, "model_state": self.model_state})
@@ -91,7 +91,7 @@ START = Restored()
 
 
 def choose(folder: Path, word: str, record: RunRecord) -> CheckpointInfo:
-    """Finds the checkpoint of the run in `folder` that `jaxpot resume --from WORD` means.
+    """Find the checkpoint of the run in `folder` that `jaxpot resume --from WORD` means.
 
     Raises:
         UserError: The run has no such checkpoint, or an attempt has superseded it.
@@ -110,7 +110,7 @@ def choose(folder: Path, word: str, record: RunRecord) -> CheckpointInfo:
 
 
 def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
-    """Restores a checkpoint of the run in `folder`.
+    """Restore a checkpoint of the run in `folder`.
 
     Raises:
         UserError: It is damaged, or its arrays do not fit the state that the parts now make.
@@ -125,7 +125,7 @@ def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restore
 
 
 def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
-    """Restores the newest whole checkpoint of the run in `folder`; a fresh start without one.
+    """Restore the newest whole checkpoint of the run in `folder`; a fresh start without one.
 
     A fresh start is from the run's parent, if it had one.
 
@@ -148,7 +148,7 @@ def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
 
 
 def find_parent(runs_dir: Path, text: str) -> Path:
-    """Finds the checkpoint that `jaxpot run --init-from RUN[:SELECTOR]|PATH` means.
+    """Find the checkpoint that `jaxpot run --init-from RUN[:SELECTOR]|PATH` means.
 
     Raises:
         UserError: There is no such run or checkpoint.
@@ -163,7 +163,7 @@ def find_parent(runs_dir: Path, text: str) -> Path:
 
 
 def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
-    """Restores the network of a checkpoint for a fresh state.
+    """Restore the network of a checkpoint for a fresh state.
 
     Raises:
         UserError: It is damaged, or its network is another one than the state's.
@@ -194,7 +194,6 @@ def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
 
 
 def _recorded_parent(folder: Path, shapes: State, record: RunRecord) -> Parent | None:
-    """Restores the parent that a run's header names, and no other."""
     if record.parent is None:
         return None
     named = f"run {folder.name} has no checkpoint of its own and started from {record.parent}"
@@ -226,7 +225,7 @@ def _restored(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
 
 
 def _superseded(folder: Path, iteration: int, start: str) -> dict[str, Any]:
-    """Lists what lies beyond an iteration, and says it in words."""
+    """List what lies beyond an iteration, and says it in words."""
     later = tuple(
         _relative(info.path, folder.parent)
         for info in checkpoints.list_checkpoints(folder)

@@ -345,7 +345,7 @@ def _conclude(
 def recorded_result(
     uid: str, folder: Path, experiment: Experiment, record: RunRecord, target: int
 ) -> RunResult:
-    """Returns the result of a run that has nothing left to do, from its journal alone.
+    """Return the result of a run that has nothing left to do, from its journal alone.
 
     Raises:
         UserError: More iterations are done than were asked for.
@@ -379,7 +379,7 @@ def _require_extras(experiment: Experiment, *, ingest: bool) -> None:
 
 
 def _extended(experiment: Experiment, iterations: int | None) -> Experiment:
-    """Returns the experiment with its iterations raised to `iterations`, if they are fewer.
+    """Return the experiment with its iterations raised to `iterations`, if they are fewer.
 
     Raises:
         SpecError: The longer experiment breaks a rule: a gate on the last iteration, say.

@@ -22,7 +22,7 @@ from jaxpot.store.journal import Journal
 def settle(
     unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
 ) -> list[Mapping[str, Any]]:
-    """Records how saves ended that a killed process had begun, and gives back those still open.
+    """Record how saves ended that a killed process had begun, and gives back those still open.
 
     Args:
         unsettled: Their records.
@@ -80,11 +80,11 @@ class Saver:
         self._saved_at = saved_at
 
     def fires(self, iteration: int) -> bool:
-        """Says whether something may be saved after `iteration`."""
+        """Say whether something may be saved after `iteration`."""
         return bool(self._due(iteration))
 
     def after(self, iteration: int, state: State, recorder: Recorder, league: LeagueKeeper) -> None:
-        """Saves what is due after `iteration`, whose payload is complete.
+        """Save what is due after `iteration`, whose payload is complete.
 
         Raises:
             AlteredEntryError: The league is not what was frozen; nothing is saved.
@@ -99,7 +99,7 @@ class Saver:
     def last(
         self, kind: str, done: int, state: State, recorder: Recorder, league: LeagueKeeper
     ) -> None:
-        """Saves the state that an attempt ends with, unless it is saved already, and waits.
+        """Save the state that an attempt ends with, unless it is saved already, and waits.
 
         Raises:
             AlteredEntryError: The league is not what was frozen; nothing is saved.

@@ -1,4 +1,4 @@
-"""Runs of one experiment under several seeds, one after another: what they come to together."""
+"""Run of one experiment under several seeds, one after another: what they come to together."""
 
 import gc
 import sys
@@ -66,7 +66,7 @@ def run_seeds(
     watch: Watch | None = None,
     ingest: bool = True,
 ) -> SeedsResult:
-    """Runs an experiment under its own seed and those that follow it, each a run of its own.
+    """Run an experiment under its own seed and those that follow it, each a run of its own.
 
     A run that fails does not keep the others from running; signals that stop a run stop them all.
 
@@ -142,7 +142,6 @@ def run_seeds(
 
 
 def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) -> list[str]:
-    """Appends events to the journal of a run that ended; what kept it from that, in words."""
     if not payloads:
         return []
     try:
@@ -166,7 +165,6 @@ def _release() -> None:
 def _outcome(
     runs: dict[int, RunResult], wanted: range, expect: Sequence[dict[str, Any]]
 ) -> tuple[str, str]:
-    """Returns the status of all runs together, and why they have it."""
     statuses = {seed: result.status for seed, result in runs.items()}
     if len(runs) < len(wanted) or "interrupted" in statuses.values():
         left = [seed for seed in wanted if seed not in runs]

@@ -46,7 +46,7 @@ class Built:
 
 
 def abstract_state(graph: PhaseGraph, context: Context) -> State:
-    """Returns the state's shapes and dtypes, traced from how it is made."""
+    """Return the state's shapes and dtypes, traced from how it is made."""
 
     def init(root_key: Any) -> State:
         return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
@@ -83,7 +83,7 @@ def build(
 
 
 def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
-    """Traces every program of `experiment` without compiling any.
+    """Trace every program of `experiment` without compiling any.
 
     An evaluator that compiles helpers as it is traced is left out; the network that it asks is
     traced with the rest.
@@ -100,7 +100,7 @@ def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
 
 
 def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True) -> None:
-    """Traces every regime's iteration, every evaluator, and what runs between two iterations.
+    """Trace every regime's iteration, every evaluator, and what runs between two iterations.
 
     Args:
         graph: The graph.
@@ -126,7 +126,7 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
 
 
 def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> dict[str, Any]:
-    """Returns what only tracing tells: shapes, parameters, and bytes of the state and outputs.
+    """Return what only tracing tells: shapes, parameters, and bytes of the state and outputs.
 
     Bytes are of what one device holds: the state, and the values that an iteration's phases hand
     to one another (an upper bound of what lives at a time, without temporaries). Where there is a

@@ -174,7 +174,7 @@ which computes no number of a run; `TF_CPP_*` are of messages; `XLA_PYTHON_CLIEN
 
 
 def drop_ignored(environ: MutableMapping[str, str]) -> Iterator[str]:
-    """Takes variables out of an environment that must not reach jax, and says which were set."""
+    """Take variables out of an environment that must not reach jax, and says which were set."""
     reasons = {name: why for name, (_, why) in PINNED.items()} | dict(UNSET)
     for name, why in reasons.items():
         if (given := environ.pop(name.upper(), None)) is not None:
@@ -182,7 +182,7 @@ def drop_ignored(environ: MutableMapping[str, str]) -> Iterator[str]:
 
 
 def recorded_settings(environ: Mapping[str, str], flags: Mapping[str, Any]) -> dict[str, str]:
-    """Returns what may change bits and was set, as the environment variables that set it.
+    """Return what may change bits and was set, as the environment variables that set it.
 
     Args:
         environ: The environment.
@@ -196,6 +196,6 @@ def recorded_settings(environ: Mapping[str, str], flags: Mapping[str, Any]) -> d
 
 
 def with_settings(environ: Mapping[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Returns an environment in which the recorded settings hold, and no others of their kind."""
+    """Return an environment in which the recorded settings hold, and no others of their kind."""
     ours = {*RECORDED_VARIABLES, *(name.upper() for name in RECORDED)}
     return {name: x for name, x in environ.items() if name not in ours} | dict(settings)

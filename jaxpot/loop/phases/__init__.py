@@ -119,7 +119,6 @@ def _require_neighbour(graph: PhaseGraph, name: str, part: ImportedPhase) -> Non
 
 
 def _require_declared(declared: Mapping[str, list[PayloadKey]], graph: PhaseGraph) -> None:
-    """Refuse payload keys of phases that the graph does not have."""
     for name, keys in declared.items():
         raise UserError(
             f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "

@@ -9,14 +9,10 @@ from jaxpot.spec import Experiment
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `key`."""
-    del experiment
     return (Field(name="key", init=init_key, doc="The chain's key, as two uint32."),)
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
     return (
         Phase(
             name="advance_keys",
@@ -32,13 +28,10 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 def init_key(context: Context, values: Values, root_key: jax.Array) -> jax.Array:
     """Start the chain at the root key: `[2]` uint32."""
-    del context, values
     return jax.random.key_data(root_key)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context, phase
 
     def run(values: Values):
         key = jax.random.wrap_key_data(values["key"], impl=IMPLEMENTATION)

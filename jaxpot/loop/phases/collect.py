@@ -65,7 +65,6 @@ def _kind(experiment: Experiment, name: str) -> Kind:
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare each collector's carried games."""
     if experiment.collect.start != "carried":
         return ()
     return tuple(
@@ -80,7 +79,6 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare one phase for each collector."""
     return tuple(_phase(experiment, name) for name in windows_of(experiment))
 
 
@@ -115,7 +113,6 @@ def carried_field(name: str) -> str:
 
 def init_lanes(name: str, context: Context, values: Values, root_key: Array) -> Games:
     """Make a collector's carried games, none of which has begun."""
-    del values, root_key
     num_envs = _config(context, name).num_envs
     return no_games(context, num_envs, remembers=_kind(context.experiment, name).remembers)
 
@@ -221,13 +218,11 @@ def _config(context: Context, name: str) -> Any:
 
 
 def _carried(phase: Phase, values: Values) -> Games | None:
-    """Return the games to go on with; None where every lane begins a new game."""
     field = carried_field(str(phase.collects))
     return values[field] if field in phase.reads else None
 
 
 def _written(phase: Phase, played: Played) -> dict[str, Any]:
-    """Return a collector's rows, and its games where they are carried."""
     name = str(phase.collects)
     writes: dict[str, Any] = {rollout_value(name): played.rows}
     if carried_field(name) in phase.writes:

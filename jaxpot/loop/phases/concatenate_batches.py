@@ -22,7 +22,6 @@ from jaxpot.spec.windows import windows_of
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
     return (
         Phase(
             name=BATCH,
@@ -38,8 +37,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     lanes = lanes_of(context.experiment)
     first = dict(zip(lanes, accumulate(lanes.values(), initial=1), strict=False))
 

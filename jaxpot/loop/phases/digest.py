@@ -7,8 +7,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
     return (
         Phase(
             name="digest",
@@ -23,8 +21,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context
 
     def run(values: Values):
         paths, leaves = leaf_digests({name: values[name] for name in phase.reads})

@@ -16,7 +16,6 @@ from jaxpot.spec.windows import evaluator_start
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare one phase for each evaluator."""
     declared = []
     for name, evaluator in experiment.eval.items():
         row, prefix = part_row(evaluator), evaluator_prefix(name)

@@ -12,8 +12,6 @@ from jaxpot.spec import Experiment
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `nonfinite`."""
-    del experiment
     return (
         Field(
             name="nonfinite",
@@ -26,8 +24,6 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
     return (
         Phase(
             name="guard",
@@ -43,14 +39,10 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def init_nonfinite(context: Context, values: Values, root_key: Array) -> Array:
-    """Start the flag unset."""
-    del context, values, root_key
     return jnp.bool_(False)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context
     guarded = tuple(name for name in phase.writes if name != "nonfinite")
     checked = tuple(name for name in guarded if name not in phase.unchecked)
 

@@ -13,7 +13,6 @@ from jaxpot.spec import AddSchedule, Experiment
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare the league's table and the pool of its networks, for an experiment with a league."""
     if experiment.league is None:
         return ()
     return (
@@ -33,7 +32,6 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
     if experiment.league is None:
         return ()
     return (
@@ -53,20 +51,14 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def init_league(context: Context, values: Values, root_key: Array) -> Table:
-    """Start without entries."""
-    del values, root_key
     return empty_table(league_of(context).slots)
 
 
 def init_pool(context: Context, values: Values, root_key: Array) -> Any:
-    """Make room for the entries' networks."""
-    del root_key
     return empty_pool({name: values[name] for name in NETWORK}, league_of(context).slots)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the program."""
-    del phase
     league = league_of(context)
 
     def run(values: Values):

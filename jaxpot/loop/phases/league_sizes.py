@@ -9,7 +9,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
     if experiment.league is None:
         return ()
     return (
@@ -25,8 +24,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context, phase
 
     def run(values: Values):
         table: Table = values["league"]

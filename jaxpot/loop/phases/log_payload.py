@@ -7,8 +7,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
     return (
         Phase(
             name="log_payload",
@@ -20,8 +18,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
     recorder = attempt.recorder
     paths = digest_paths(attempt.graph, attempt.state)
 

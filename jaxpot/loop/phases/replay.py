@@ -26,14 +26,12 @@ from jaxpot.spec.registry import replay_iterations
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `replay`, for an algorithm that trains on more than the newest rows."""
     if replay_iterations(experiment.algorithm) == 1:
         return ()
     return (Field(name="replay", init=init_replay, doc="The rows of the last iterations."),)
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for such an algorithm."""
     if replay_iterations(experiment.algorithm) == 1:
         return ()
     carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
@@ -68,8 +66,6 @@ def init_replay(context: Context, values: Values, root_key: Array) -> Any:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     settle, lanes = late_settle(context), lanes_of(context.experiment)
 
     def run(values: Values):

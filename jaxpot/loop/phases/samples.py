@@ -38,7 +38,6 @@ _RENAMED = {"target": "return"}  # what people call the target of the value
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with `[debug]`."""
     if experiment.debug is None:
         return ()
     return (
@@ -54,8 +53,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
     debug = attempt.context.experiment.debug
     if debug is None:
         raise UserError("the graph writes samples, and the experiment has no [debug]")
@@ -77,7 +74,6 @@ class Sampler:
         self._warned: set[str] = set()
 
     def dump(self, iteration: int, regime: Regime) -> None:
-        """Write the samples of the iteration that is about to run."""
         names = [phase.collects for phase in regime.phases if phase.collects]
         picked = jax.device_get(self._pick(names, regime))
         head = {
@@ -119,7 +115,7 @@ class Sampler:
         return program(rollouts, values["batch"], {name: values[name] for name in NETWORK})
 
     def _rows(self, collector: str, data: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
-        """Yields the first games of a collector, lane by lane: `most` rows at most.
+        """Yield the first games of a collector, lane by lane: `most` rows at most.
 
         A lane's first game may have begun, and its last one may end, in another iteration.
 
@@ -223,7 +219,7 @@ def pick_samples(
 def _probabilities(
     context: Context, network: Mapping[str, Any], rollout: Rollout, lane: Array
 ) -> Array:
-    """Returns the network's policy over the legal actions: `[T, K, A]` float32."""
+    """Return the network's policy over the legal actions: `[T, K, A]` float32."""
 
     def picked(x: Array) -> Array:
         return x[:, lane].reshape(-1, *x.shape[2:])
@@ -238,21 +234,20 @@ def _probabilities(
 
 
 def _games(done: np.ndarray) -> list[range]:
-    """Cuts a lane's steps where games end; the last one may be cut by the rollout."""
+    """Cut a lane's steps where games end; the last one may be cut by the rollout."""
     ends = [*(np.flatnonzero(done) + 1).tolist(), len(done)]
     starts = [0, *ends[:-1]]
     return [range(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
 def _observed(observation: Any) -> Any:
-    """Returns an observation as lists of numbers, under its names where it has several arrays."""
     if isinstance(observation, Mapping):
         return {name: _observed(each) for name, each in observation.items()}
     return _plain(observation)
 
 
 def _plain(value: Any) -> Any:
-    """Returns an array as lists of numbers, a float as the shortest that reads back the same."""
+    """Return an array as lists of numbers, a float as the shortest that reads back the same."""
     array = np.asarray(value)
     if array.dtype == np.float32:
         numbers = [float(str(x)) for x in array.ravel()]

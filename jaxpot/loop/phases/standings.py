@@ -6,7 +6,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
     if experiment.league is None:
         return ()
     return (
@@ -22,8 +21,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
 
     def run(row: Row) -> None:
         with attempt.clock.recording():

@@ -13,7 +13,6 @@ from jaxpot.spec import Experiment
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `target`, for an experiment with a target network."""
     if experiment.target is None:
         return ()
     doc = "The target: a slow copy of parameters and untrained variables."
@@ -21,7 +20,6 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a target network."""
     if experiment.target is None:
         return ()
     return (
@@ -39,13 +37,10 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 def init_target(context: Context, values: Values, root_key: Array) -> Any:
     """Copy the fresh network: the copy must share no buffer with it, since both are donated."""
-    del context, root_key
     return jax.tree.map(jnp.copy, {name: values[name] for name in NETWORK})
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     config = context.experiment.target
     if config is None:
         raise UserError("the graph has a target that the experiment does not configure")

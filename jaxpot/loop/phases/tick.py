@@ -6,8 +6,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
     return (
         Phase(
             name="tick",
@@ -20,8 +18,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
 
     def run(row: Row) -> None:
         attempt.iteration = row.iteration + 1

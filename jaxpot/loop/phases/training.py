@@ -14,8 +14,6 @@ from jaxpot.spec.registry import part_streams, replay_iterations
 
 
 def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare the network and the optimizer's state."""
-    del experiment
     return (
         Field(name="params", init=init_params, doc="The network's parameters."),
         Field(
@@ -32,7 +30,6 @@ def fields(experiment: Experiment) -> tuple[Field, ...]:
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
     rows = "replay" if replay_iterations(experiment.algorithm) > 1 else "batch"
     return (
         Phase(
@@ -50,27 +47,21 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def init_params(context: Context, values: Values, root_key: Array) -> Any:
-    """Draw the parameters from the stream `init`."""
-    del values
     return context.network.init(stream_key(root_key, "init", 0))[0]
 
 
 def init_model_state(context: Context, values: Values, root_key: Array) -> Any:
     """Make the network's untrained variables, from the same draw as the parameters."""
-    del values
     if not context.network.abstract_state:
         return {}  # tracing the network's start once more would only cost time
     return context.network.init(stream_key(root_key, "init", 0))[1]
 
 
 def init_opt_state(context: Context, values: Values, root_key: Array) -> Any:
-    """Make the optimizer's state for the fresh parameters."""
-    del root_key
     return context.algorithm.init(values["params"])
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
     keeps = replay_iterations(context.experiment.algorithm) > 1
 
     def run(values: Values):

@@ -9,7 +9,6 @@ from jaxpot.spec import Experiment
 
 
 def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase; its time is the fetch's, logged with those of the stepped phases."""
     return (
         Phase(
             name="transfer_metrics",
@@ -22,7 +21,6 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
     names = cache(lambda regime: metric_names(regime.phases))
 
     def run(row: Row) -> None:
