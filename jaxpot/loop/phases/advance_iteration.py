@@ -1,5 +1,7 @@
 """Count the iteration as done."""
 
+from collections.abc import Iterator
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -8,21 +10,19 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    return (Field(name="iteration", init=init_iteration, doc="Iterations done."),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    yield Field(name="iteration", init=init_iteration, doc="Iterations done.")
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    return (
-        Phase(
-            name="advance_iteration",
-            where="device",
-            program="iteration",
-            reads=("iteration",),
-            writes=("iteration",),
-            implementation=build,
-            doc="Counts the iteration as done.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name="advance_iteration",
+        where="device",
+        program="iteration",
+        reads=("iteration",),
+        writes=("iteration",),
+        implementation=build,
+        doc="Counts the iteration as done.",
     )
 
 
@@ -31,8 +31,4 @@ def init_iteration(context: Context, values: Values, root_key: Array) -> Array:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-
-    def run(values: Values):
-        return {"iteration": values["iteration"] + 1}, {}
-
-    return run
+    return lambda values: ({"iteration": values["iteration"] + 1}, {})

@@ -3,6 +3,7 @@
 Axis letters: T steps, N lanes, B rows of an iteration.
 """
 
+from collections.abc import Iterator
 from itertools import accumulate
 
 import jax
@@ -21,18 +22,16 @@ from jaxpot.spec.registry import replay_iterations
 from jaxpot.spec.windows import windows_of
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    return (
-        Phase(
-            name=BATCH,
-            where="device",
-            program="iteration",
-            reads_if_present=tuple(map(rollout_value, windows_of(experiment))),
-            writes=("batch",),
-            timer="timings/concatenate_batches",
-            implementation=build,
-            doc="Computes every row's targets and joins the collectors' rows into one batch.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name=BATCH,
+        where="device",
+        program="iteration",
+        reads_if_present=tuple(map(rollout_value, windows_of(experiment))),
+        writes=("batch",),
+        timer="timings/concatenate_batches",
+        implementation=build,
+        doc="Computes every row's targets and joins the collectors' rows into one batch.",
     )
 
 

@@ -1,5 +1,6 @@
 """Undo a non-finite update, and every update after it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -11,30 +12,26 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    return (
-        Field(
-            name="nonfinite",
-            init=init_nonfinite,
-            digested=False,
-            guarded=False,
-            doc="Whether an update was non-finite; once set it stays.",
-        ),
+def fields(experiment: Experiment) -> Iterator[Field]:
+    yield Field(
+        name="nonfinite",
+        init=init_nonfinite,
+        digested=False,
+        guarded=False,
+        doc="Whether an update was non-finite; once set it stays.",
     )
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    return (
-        Phase(
-            name="guard",
-            where="device",
-            program="iteration",
-            reads=("finite", "nonfinite"),
-            writes=("nonfinite",),
-            covers="guarded",
-            implementation=build,
-            doc="After a non-finite update gives back the state before it, from then on.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name="guard",
+        where="device",
+        program="iteration",
+        reads=("finite", "nonfinite"),
+        writes=("nonfinite",),
+        covers="guarded",
+        implementation=build,
+        doc="After a non-finite update gives back the state before it, from then on.",
     )
 
 
@@ -50,6 +47,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
         new = {name: values[name] for name in guarded}
         old = {name: values[f"previous.{name}"] for name in guarded}
         finite = values["finite"] & all_finite([new[name] for name in checked])
+        # The host sees the flag some iterations late, so those in between must change nothing.
         nonfinite = values["nonfinite"] | ~finite
         kept = jax.tree.map(lambda before, after: jnp.where(nonfinite, before, after), old, new)
         return {**kept, "nonfinite": nonfinite}, {}

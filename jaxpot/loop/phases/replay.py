@@ -1,13 +1,14 @@
 """Keep the rows of the last iterations, and train on all of them.
 
-Where an algorithm settles targets late, a kept row waits for the end of its game, which goes on in
-its lane: each iteration adds the rewards of its seat, until the game ends. Rows of a game that was
-given up, because the lane now plays another opponent, stop waiting.
+If an algorithm settles targets late, a kept row waits until its game ends: the game goes on in its
+lane, and each iteration adds the rewards of the row's seat. A row stops waiting, too, if its game
+is abandoned because the lane now plays another opponent.
 
 Axis letters: B rows of an iteration, R iterations that are kept; L is 1 plus the lanes of all
 collectors, in their order, whether they are on or off. Lane 0 stands for no lane.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -25,18 +26,15 @@ from jaxpot.spec.configs.collect import most_rows
 from jaxpot.spec.registry import replay_iterations
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    if replay_iterations(experiment.algorithm) == 1:
-        return ()
-    return (Field(name="replay", init=init_replay, doc="The rows of the last iterations."),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if replay_iterations(experiment.algorithm) > 1:
+        yield Field(name="replay", init=init_replay, doc="The rows of the last iterations.")
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    if replay_iterations(experiment.algorithm) == 1:
-        return ()
-    carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if replay_iterations(experiment.algorithm) > 1:
+        carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
+        yield Phase(
             name="replay",
             where="device",
             program="iteration",
@@ -46,8 +44,7 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
             implementation=build,
             doc="Tells kept rows how their games went on, and keeps the batch in place of the "
             "oldest.",
-        ),
-    )
+        )
 
 
 def init_replay(context: Context, values: Values, root_key: Array) -> Any:

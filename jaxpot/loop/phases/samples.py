@@ -37,19 +37,16 @@ _FORMAT = 1
 _RENAMED = {"target": "return"}  # what people call the target of the value
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    if experiment.debug is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.debug is not None:
+        yield Phase(
             name=SAMPLES,
             where="host",
             cadence=Cadence(every=experiment.debug.every),
             host=build,
             doc="Plays the iteration's games once more, on the side, and writes samples of their "
             "rows.",
-        ),
-    )
+        )
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:

@@ -1,5 +1,6 @@
 """Move the target network towards the live one: `tau * live + (1 - tau) * target`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -12,18 +13,15 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    if experiment.target is None:
-        return ()
-    doc = "The target: a slow copy of parameters and untrained variables."
-    return (Field(name="target", init=init_target, doc=doc),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if experiment.target is not None:
+        doc = "The target: a slow copy of parameters and untrained variables."
+        yield Field(name="target", init=init_target, doc=doc)
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    if experiment.target is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.target is not None:
+        yield Phase(
             name="target_update",
             where="device",
             program="iteration",
@@ -31,8 +29,7 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
             writes=("target",),
             implementation=build,
             doc="Moves the target towards the network, at its own cadence.",
-        ),
-    )
+        )
 
 
 def init_target(context: Context, values: Values, root_key: Array) -> Any:
