@@ -73,7 +73,6 @@ BEFORE_JAX = (
     "restoring",
     "run",
     "seeds",
-    "variables",
 )
 """Modules of the loop that run before jax is imported, since they prepare for it."""
 

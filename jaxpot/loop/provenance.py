@@ -12,8 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxpot.loop.environment import effective_nproc, instruction_set, recorded_settings
 from jaxpot.loop.record import ROWS, RunRecord
-from jaxpot.loop.variables import recorded_settings
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
 from jaxpot.store.journal import JOURNAL_VERSION
 
@@ -32,17 +32,6 @@ PACKAGES = (
     "pgx",
 )
 
-# XLA's names for --xla_cpu_max_isa, weakest first, each with the /proc/cpuinfo flags it needs.
-_X86_ISAS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("SSE4_2", frozenset({"sse4_2"})),
-    ("AVX", frozenset({"avx"})),
-    ("AVX2", frozenset({"avx2", "fma"})),
-    ("AVX512", frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd"})),
-    ("AVX512_VNNI", frozenset({"avx512_vnni"})),
-    ("AVX512_BF16", frozenset({"avx512_bf16"})),
-    ("AMX", frozenset({"amx_bf16", "amx_int8"})),
-    ("AMX_FP16", frozenset({"amx_fp16"})),
-)
 _GIT_TIMEOUT_S = 10.0
 
 
@@ -118,41 +107,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) -> str:
-    """Name the widest instruction set that XLA's CPU backend will use here.
-
-    Args:
-        cpuinfo: Text of `/proc/cpuinfo`; read when None.
-        xla_flags: Value of `XLA_FLAGS`; taken from the environment when None. Its
-            `--xla_cpu_max_isa` caps the answer.
-
-    Returns:
-        XLA's name (`AVX2`, `AVX512`, ...) on x86; `SVE` or `NEON` on 64-bit Arm; otherwise the
-        machine's architecture.
-    """
-    flags = _cpu_flags(_read_cpuinfo() if cpuinfo is None else cpuinfo)
-    if not flags & {"sse4_2", "asimd"}:
-        return platform.machine()
-    if "asimd" in flags:
-        return "SVE" if "sve" in flags else "NEON"
-    have = [name for name, needed in _X86_ISAS if needed <= flags]
-    cap = _max_isa(os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags)
-    order = [name for name, _ in _X86_ISAS]
-    if cap in order:
-        have = [name for name in have if order.index(name) <= order.index(cap)]
-    return have[-1] if have else platform.machine()
-
-
-def effective_nproc(environ: Mapping[str, str] | None = None) -> int:
-    """Return the number of threads that the CPU backend uses: `NPROC`, else the usable cores."""
-    given = (os.environ if environ is None else environ).get("NPROC", "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class _GitError(Exception):
     """git gave no answer; the text says why, "" where git itself says nothing."""
 
@@ -192,30 +146,6 @@ def _repository(directory: Path) -> Path | None:
         if bare or os.path.lexists(folder / ".git"):
             return folder
     return None
-
-
-def _read_cpuinfo() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _cpu_flags(cpuinfo: str) -> frozenset[str]:
-    for line in cpuinfo.splitlines():
-        name, _, values = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return frozenset(values.split())
-    return frozenset()
-
-
-def _max_isa(xla_flags: str) -> str | None:
-    given = None
-    for flag in xla_flags.split():
-        name, _, value = flag.partition("=")
-        if name == "--xla_cpu_max_isa":
-            given = value.upper()
-    return given
 
 
 def header(experiment: Experiment) -> dict[str, Any]:

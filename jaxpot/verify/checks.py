@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
-from jaxpot.loop.provenance import effective_nproc
+from jaxpot.loop.environment import effective_nproc
 from jaxpot.loop.record import read_record
 from jaxpot.loop.restoring import choose
 from jaxpot.spec import Loaded

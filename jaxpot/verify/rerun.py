@@ -16,7 +16,7 @@ from typing import IO, Any
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.loop.variables import with_settings
+from jaxpot.loop.environment import with_settings
 from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.verify import child as child_module
 from jaxpot.verify.compare import Row, row_of, times_in
@@ -51,7 +51,7 @@ class Settings:
         nproc: Threads of the CPU backend.
         xla_flags: The compiler's flags.
         platform: `cpu` keeps jax on the CPU; anything else is ignored.
-        variables: Other variables that may change bits, see `jaxpot.loop.variables`.
+        variables: Other variables that may change bits, see `jaxpot/loop/jax_flags.toml`.
     """
 
     nproc: int | None = None
