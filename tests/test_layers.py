@@ -63,7 +63,6 @@ LIGHT = (
 
 BEFORE_JAX = (
     "environment",
-    "gates",
     "graph",
     "observer",
     "phase",
@@ -71,6 +70,7 @@ BEFORE_JAX = (
     "provenance",
     "record",
     "restoring",
+    "result",
     "run",
     "seeds",
 )

@@ -11,9 +11,9 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.loop import run as runner
-from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
 from jaxpot.loop.record import read_record
+from jaxpot.loop.result import judge, waiting
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, Loaded
 from jaxpot.spec.configs.experiment import MAX_SEED
@@ -120,7 +120,9 @@ def run_seeds(
     failed = [each for each in results if each.status == "failed"]
     judged = bool(ended) and len(ended) + len(failed) == seeds
     folders = [each.run_dir for each in (ended + failed if judged else results)]
-    expect = judge_seeds(experiment, folders, complete=judged)
+    # Each run has judged its other gates by itself.
+    gates = [gate for gate in experiment.expect if gate.seeds > 1]
+    expect = judge(experiment, gates, folders, complete=judged)
     verdicts = [gate for gate in expect if gate["judged"]]
     for each in ended + failed:
         warnings += _append(each, "expect", verdicts)
