@@ -18,13 +18,14 @@ from jaxpot.loop.lower import (
     IterationOutput,
     build_phase,
     evaluation_inputs,
+    group_inputs,
     require_same,
     split_state,
     start_values,
 )
 from jaxpot.loop.phase import Phase, State, stream_value
 from jaxpot.loop.plan import step_groups
-from jaxpot.loop.programs import Programs, group_inputs
+from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.saving import Saver
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key

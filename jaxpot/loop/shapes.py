@@ -11,21 +11,20 @@ import numpy as np
 from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.lower import (
+    ROOT_KEY_SHAPE,
     evaluation_inputs,
     init_state,
     inputs_of,
     lower_iteration,
     lower_phase,
     split_state,
-    start_values,
+    written_shapes,
 )
-from jaxpot.loop.memory import check_fits
+from jaxpot.loop.memory import check_fits, tree_bytes
 from jaxpot.loop.phase import State
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.streams import IMPLEMENTATION
 from jaxpot.spec import Experiment, ImportedPart
-
-_ROOT_KEY = jax.ShapeDtypeStruct((2,), np.uint32)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -51,7 +50,7 @@ def abstract_state(graph: PhaseGraph, context: Context) -> State:
     def init(root_key: Any) -> State:
         return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
 
-    return jax.eval_shape(init, _ROOT_KEY)
+    return jax.eval_shape(init, ROOT_KEY_SHAPE)
 
 
 def build(
@@ -113,11 +112,13 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
     state = abstract_state(graph, context)
     for regime in graph.regimes():
         changing, fixed = split_state(graph, regime, state)
-        jax.eval_shape(lower_iteration(graph, regime, context), changing, fixed, _ROOT_KEY)
+        jax.eval_shape(lower_iteration(graph, regime, context), changing, fixed, ROOT_KEY_SHAPE)
     for phase in graph.evaluators:
         if helpers or not phase.helpers:
             now = jax.ShapeDtypeStruct((), np.int32)
-            given = evaluation_inputs(phase, context.constants(phase.name), state, _ROOT_KEY, now)
+            given = evaluation_inputs(
+                phase, context.constants(phase.name), state, ROOT_KEY_SHAPE, now
+            )
             jax.eval_shape(lower_phase(phase, context), given)
     for phase in graph.between:
         if phase.where == "host":
@@ -145,17 +146,14 @@ def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> d
     values: dict[str, Any] = {}
     iteration_bytes = {}
     for regime in graph.regimes():
-        found = start_values(state, _ROOT_KEY)
         written: dict[str, Any] = {}
-        for phase in regime.phases:
-            writes, _ = jax.eval_shape(lower_phase(phase, context), inputs_of(phase, found))
-            found.update(writes)
-            written |= {name: value for name, value in writes.items() if name not in state}
+        for shapes in written_shapes(regime, context, state):
+            written |= shapes
         values |= written
-        iteration_bytes[regime.name] = _bytes(written)
-    memory: dict[str, Any] = {"state_bytes": _bytes(state), "iteration_bytes": iteration_bytes}
+        iteration_bytes[regime.name] = tree_bytes(written)
+    memory: dict[str, Any] = {"state_bytes": tree_bytes(state), "iteration_bytes": iteration_bytes}
     if experiment.league is not None:
-        memory["pool_bytes"] = _bytes(state["pool"])
+        memory["pool_bytes"] = tree_bytes(state["pool"])
         memory["pool_entries"] = experiment.league.slots
     return {
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state["params"])),
@@ -171,7 +169,3 @@ def _describe(tree: Any) -> dict[str, str]:
         jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype}{list(leaf.shape)}"
         for path, leaf in leaves
     }
-
-
-def _bytes(tree: Any) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

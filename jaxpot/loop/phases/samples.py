@@ -24,11 +24,10 @@ from jaxpot.games.base import Describing
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.context import NETWORK, Context
 from jaxpot.loop.graph import Regime
-from jaxpot.loop.lower import start_values
+from jaxpot.loop.lower import group_inputs, start_values
 from jaxpot.loop.phase import Cadence, Phase
 from jaxpot.loop.phases.collect import rollout_value
 from jaxpot.loop.plan import SAMPLES, batch_groups
-from jaxpot.loop.programs import group_inputs
 from jaxpot.models.memory import of_seat
 from jaxpot.spec import Debug, Experiment
 from jaxpot.store.samples import write_samples
