@@ -24,8 +24,15 @@ from jaxpot.algorithms.auxiliary import record_states
 from jaxpot.algorithms.base import Decision, Rollout, View
 from jaxpot.games import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
-from jaxpot.loop.games import Games, final_values, go_on, new_games
-from jaxpot.loop.lanes import Keys, Lanes, step_keys
+from jaxpot.loop.games import (
+    Games,
+    Keys,
+    Lanes,
+    final_values,
+    go_on,
+    new_games,
+    step_keys,
+)
 from jaxpot.models.base import ModelState, Params
 from jaxpot.models.memory import of_seat, where_lanes, with_seat
 

@@ -1,4 +1,4 @@
-"""The parts of an experiment, built once; what every phase's builder is given."""
+"""Build the parts of an experiment: the `Context` that every phase's builder is given."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -54,8 +54,8 @@ def build_context(
     Args:
         experiment: The experiment.
         runs_dir: Folder of all runs, in which an evaluator may find its opponent.
-        opponents: The opponents that a run has played so far, by the evaluators' prefixes: these
-            and no others, whatever the spec's selectors mean by now.
+        opponents: The opponents that a run has played so far, by the evaluators' prefixes. The run
+            goes on against these, even if the spec's selectors name other checkpoints by now.
 
     Raises:
         SpecError: Opponents that the spec names are missing or do not fit.
@@ -103,7 +103,7 @@ def build_context(
 
 
 def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm) -> None:
-    """Hold parts of a user's own to what the spec's rules could not know of them."""
+    """Check what the spec's rules cannot know about a user's parts."""
     if is_recurrent(experiment.model) is not network.recurrent:
         has = "has a memory" if network.recurrent else "has no memory"
         raise UserError(
@@ -119,14 +119,14 @@ def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm
 
 
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:
-    """Return the configs of every part that may be a user's own."""
+    """Return the configs of all parts that a user can supply."""
     parts = (experiment.env, experiment.model, experiment.algorithm)
     named = (experiment.auxiliary, experiment.eval, experiment.phases)
     return (*parts, *(part for table in named for part in table.values()))
 
 
 def resolve(what: Implementation) -> Any:
-    """Return an implementation itself, importing `"module:function"` where it is a name."""
+    """Return an implementation, imported if it is given as `"module:function"`."""
     if not isinstance(what, str):
         return what
     module, _, name = what.partition(":")

@@ -10,16 +10,16 @@ from jaxpot.loop.phase import Cadence, Field, Phase
 from jaxpot.spec.payload import PayloadKey
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Regime:
     """A span of iterations in which the same phases form the iteration's program.
 
     Attributes:
         name: The collectors that are on.
         start: First iteration of the span.
-        until: First iteration behind it.
+        until: First iteration after it.
         phases: The phases, in order.
-        conditions: What holds of the run's state in this regime.
+        conditions: The phases' conditions (`Phase.when`) that hold in it.
     """
 
     name: str
@@ -83,21 +83,17 @@ class PhaseGraph:
         """What the host runs between two iterations, after the checkpoint of the first."""
         return tuple(phase for phase in self.phases if phase.program == "between")
 
-    def find(self, name: str) -> Phase | None:
-        """Return the phase called `name`, None where there is none."""
-        return next((phase for phase in self.phases if phase.name == name), None)
-
     def phase(self, name: str) -> Phase:
         """Return the phase called `name`.
 
         Raises:
-            UserError: There is none.
+            UserError: No phase has that name.
         """
-        found = self.find(name)
-        if found is None:
-            names = ", ".join(each.name for each in self.phases)
-            raise UserError(f"no phase is called {name!r}; there are {names}")
-        return found
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        names = ", ".join(each.name for each in self.phases)
+        raise UserError(f"no phase is called {name!r}; there are {names}")
 
     def with_phase(
         self,
@@ -139,7 +135,7 @@ class PhaseGraph:
         return graph
 
     def regime_at(self, iteration: int, conditions: frozenset[str] = frozenset()) -> Regime:
-        """Return the regime of `iteration`, one of the graph's own, where `conditions` hold."""
+        """Return the regime of `iteration` while `conditions` hold."""
         return next(
             regime
             for regime in self._regimes
@@ -166,19 +162,15 @@ class PhaseGraph:
                     if phase.cadence.in_window(start)
                     and (phase.when is None or phase.when in conditions)
                 )
-                name = _regime_name(phases)
+                name = "+".join(phase.collects for phase in phases if phase.collects) or "none"
                 if any(other.name == name and other.phases != phases for other in regimes):
                     name = f"{name}@{start}"
-                regimes.append(
-                    Regime(
-                        name=name, start=start, until=until, phases=phases, conditions=conditions
-                    )
-                )
+                regimes.append(Regime(name, start, until, phases, conditions))
         return tuple(regimes)
 
 
 def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
-    """Return the conditions that some phase of `iteration` waits for."""
+    """Return the conditions on which some phase of `iteration` depends."""
     return frozenset(
         phase.when
         for phase in graph.traced
@@ -216,15 +208,11 @@ def covering(phases: tuple[Phase, ...], fields: tuple[Field, ...]) -> tuple[Phas
     return tuple(map(covered, phases))
 
 
-def _regime_name(phases: tuple[Phase, ...]) -> str:
-    return "+".join(phase.collects for phase in phases if phase.collects) or "none"
-
-
 def check(graph: PhaseGraph) -> None:
     """Refuse a graph in which a name is taken twice or a phase reads what nothing wrote.
 
     Raises:
-        UserError: Says which phase and which name.
+        UserError: The phase and the name.
     """
     _check_unique("phase", [phase.name for phase in graph.phases])
     _check_unique("field", [field.name for field in graph.fields])

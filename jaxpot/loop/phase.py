@@ -1,4 +1,4 @@
-"""Phases and fields: the vocabulary of a phase graph, as plain data."""
+"""Phases and fields, which a phase graph is made of, as plain data."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -77,10 +77,10 @@ class Phase:
     A device phase is a pure function. It is given exactly the values that it reads, and must return
     exactly the values that it writes and the metrics that it declares; tracing enforces both. The
     phases of the iteration are traced together into one program, in order. A device phase with a
-    cadence is a program that the host runs: an evaluator (`"own"`), or a phase that runs
-    between two iterations, after the checkpoint (`"between"`).
+    cadence is a program that the host runs: an evaluator (`"own"`), or a phase that runs between
+    two iterations, after the checkpoint (`"between"`).
 
-    A host phase is Python. Those in front of all device phases run before the iteration is
+    A host phase is Python. Host phases before the first device phase run before the iteration is
     dispatched; the others run, in the graph's order, once its metrics are fetched.
 
     Attributes:

@@ -7,7 +7,8 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,38 +19,22 @@ from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml
 from jaxpot.store.journal import JOURNAL_VERSION
 
 PACKAGES = (
-    "attrs",
-    "cattrs",
-    "duckdb",
-    "flax",
-    "jax",
-    "jaxlib",
-    "mctx",
-    "jaxpot",
-    "numpy",
-    "optax",
-    "orbax-checkpoint",
-    "pgx",
+    *("attrs", "cattrs", "duckdb", "flax", "jax", "jaxlib", "mctx", "jaxpot", "numpy", "optax"),
+    *("orbax-checkpoint", "pgx"),
 )
 
 _GIT_TIMEOUT_S = 10.0
 
 
 def provenance(directory: Path | None = None) -> dict[str, Any]:
-    """Collect everything about where a run comes from that needs no jax.
+    """Return where a run comes from, as far as it is known without jax.
 
     Args:
-        directory: Directory whose git checkout is recorded; the working directory when None.
-
-    Returns:
-        `git_commit`, `git_dirty`, `git_problem`, `versions`, `host`, `pid`, `os`, `arch`,
-        `python`, `isa`, `nproc`, `xla_flags` and `argv`.
+        directory: Directory whose git checkout is recorded; by default the working directory.
     """
     git = git_state(directory or Path())
     return {
-        "git_commit": git.commit,
-        "git_dirty": git.dirty,
-        "git_problem": git.problem,
+        **{f"git_{name}": value for name, value in git._asdict().items()},
         "versions": versions(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -64,17 +49,12 @@ def provenance(directory: Path | None = None) -> dict[str, Any]:
 
 
 class GitState(NamedTuple):
-    """What git says of a directory.
-
-    Attributes:
-        commit: The commit that is checked out; None where there is none, or git does not tell.
-        dirty: Whether tracked files differ from it; None where that is not known.
-        problem: Why a repository's commit or its changes are not known; None outside of one.
-    """
-
     commit: str | None
+    """The commit that is checked out; None if it is not known."""
     dirty: bool | None
+    """Whether tracked files differ from it; None if that is not known."""
     problem: str | None
+    """Why a repository's commit or its changes are not known; None outside of a repository."""
 
 
 def git_state(directory: Path) -> GitState:
@@ -100,10 +80,8 @@ def versions() -> dict[str, str]:
     """Return the installed version of each package that can change a run's numbers."""
     found: dict[str, str] = {}
     for package in PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
 
 
@@ -199,30 +177,35 @@ def surroundings() -> dict[str, Any]:
 
 
 def environment_changes(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
-    """Return warnings on what differs from where the run's last attempt ran.
+    """Return a warning for each difference from where the run's last attempt ran.
 
-    What the journal does not say is passed over.
+    What the journal does not record is not compared.
     """
     if record is None or record.attempt == 0:
         return []
     before = record.provenance
+    places = ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
+    then = {name: before[name] for name in places if before.get(name) is not None}
+    settings = before.get("environ", here["environ"])
+    versions = before.get("versions") or here["versions"]
     texts = [
-        f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
-        for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
-        if before.get(what) not in (None, here[what])
+        *(
+            f"{name} was {old} and is {here[name]}"
+            for name, old in then.items()
+            if old != here[name]
+        ),
+        *_differences(settings, here["environ"], "unset"),
     ]
-    then, now = before.get("environ", here["environ"]), here["environ"]
+    texts = [f"{text}: the bits may differ from here on" for text in texts]
     texts += [
-        f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
-        "differ from here on"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    ]
-    new = here["versions"]
-    old = before.get("versions") or new
-    texts += [
-        f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
-        for package in sorted(old.keys() | new.keys())
-        if old.get(package) != new.get(package)
+        f"{text}: the bits may differ" for text in _differences(versions, here["versions"], None)
     ]
     return texts
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], missing: str | None
+) -> Iterator[str]:
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            yield f"{name} was {before.get(name, missing)} and is {now.get(name, missing)}"
