@@ -1,4 +1,4 @@
-"""Shows a phase graph: as text for people, as JSON for programs, as a Mermaid diagram."""
+"""Show a phase graph: as text for people, as JSON for programs, as a Mermaid diagram."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +12,10 @@ POOL_DIGESTS = "pool_digests"
 """The program that checks the league's parameters before a checkpoint is written."""
 
 BATCH = "concatenate_batches"
-"""The phase that makes what is trained on of what was collected."""
+"""The phase that makes the training batch from the collected rows."""
 
 SAMPLES = "samples"
-"""The phase that writes samples of that, and what its own program is called after."""
+"""The phase that writes samples of the batch, and the name of its program."""
 
 
 def programs(graph: PhaseGraph) -> list[str]:

@@ -22,14 +22,17 @@ from jaxpot.store.journal import Journal
 def settle(
     unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
 ) -> list[Mapping[str, Any]]:
-    """Record how saves ended that a killed process had begun, and gives back those still open.
+    """Record how the saves ended that a killed process had begun.
 
     Args:
         unsettled: Their records.
         folder: The run's directory.
-        recorder: Where their ends go.
-        final: Whether the writer has finished what it can: one that is not whole has failed then,
-            and stays open before.
+        recorder: Writes to the journal.
+        final: Whether the checkpoint writer has finished what it could: a save that is not whole
+            has then failed.
+
+    Returns:
+        The records of the saves that are not whole yet.
     """
     left: list[Mapping[str, Any]] = []
     for row in unsettled:
@@ -80,7 +83,7 @@ class Saver:
         self._saved_at = saved_at
 
     def fires(self, iteration: int) -> bool:
-        """Say whether something may be saved after `iteration`."""
+        """Return whether something may be saved after `iteration`."""
         return bool(self._due(iteration))
 
     def after(self, iteration: int, state: State, recorder: Recorder, league: LeagueKeeper) -> None:
@@ -90,7 +93,7 @@ class Saver:
             AlteredEntryError: The league is not what was frozen; nothing is saved.
         """
         due = self._due(iteration)
-        # "best" ranks by this payload's own value; where it has none there is nothing to rank.
+        # "best" ranks by this payload's own value; without one there is nothing to rank.
         if self._ranked_by is not None and self._ranked_by.name not in recorder.newest:
             due -= {"best"}
         if due:
@@ -136,7 +139,7 @@ class Saver:
             if not types:
                 return
             league.check(state)
-            # Every row that the checkpoint's state rests on is on the disk before it is.
+            # Rows first: a run that resumes from the checkpoint needs every row before it.
             self._journal.sync()
             listed = listing(jax.device_get(state["league"])) if "league" in state else None
             self._writer.save(

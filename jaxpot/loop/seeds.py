@@ -1,4 +1,4 @@
-"""Run of one experiment under several seeds, one after another: what they come to together."""
+"""Run one experiment under several seeds, one after another, and judge the runs together."""
 
 import gc
 import sys
@@ -34,15 +34,15 @@ class SeedsResult:
 
     Attributes:
         name: The spec's name.
-        seeds: Those that were asked for.
+        seeds: The seeds that were asked for.
         status: completed, gate_missed, stopped, failed or interrupted.
         reason: Why, in a sentence.
-        exit_code: The process's exit status, as of a single run.
-        runs: Each run's result by its seed; fewer than `seeds` where it was interrupted.
-        expect: One verdict of `jaxpot.store.gates.judge` per gate over several seeds. What each
-            run must keep by itself is in the runs' own results.
-        metrics: Of each key that every run has which was not cut short, its last values' spread.
-        warnings: What could not be written into the runs' journals.
+        exit_code: The process's exit status, as for a single run.
+        runs: Each run's result by its seed; fewer than `seeds` after an interruption.
+        expect: One verdict of `jaxpot.store.gates.judge` per gate over several seeds. The runs'
+            results have the verdicts on the other gates.
+        metrics: The spread of each key's last values, over the runs that were not cut short.
+        warnings: Events that could not be written into the runs' journals.
     """
 
     name: str
@@ -66,18 +66,18 @@ def run_seeds(
     watch: Watch | None = None,
     ingest: bool = True,
 ) -> SeedsResult:
-    """Run an experiment under its own seed and those that follow it, each a run of its own.
+    """Run an experiment under its own seed and the seeds that follow it, one run each.
 
-    A run that fails does not keep the others from running; signals that stop a run stop them all.
+    After a run that fails, the others still run; a signal that stops a run stops them all.
 
     Args:
         what: What `jaxpot.spec.source.load` gave, or an experiment.
         seeds: How many.
-        runs_dir: Folder of all runs; made if it is not there.
-        iterations: Stop each after that many; above the spec's own it changes the spec.
-        init_from: Whose network each starts with, as of `jaxpot.loop.run.run`.
+        runs_dir: As of `jaxpot.loop.run.run`.
+        iterations: As of `run`.
+        init_from: As of `run`.
         watch: Gives the observer of the run under a seed, for as long as that runs.
-        ingest: Whether a child process fills the database on the way.
+        ingest: As of `run`.
 
     Raises:
         UserError: There are not that many seeds, or the experiment cannot be built.
@@ -158,7 +158,7 @@ def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) ->
 
 
 def _release() -> None:
-    """Lets go of a run's programs: Linux allows a process only some dozen runs' worth of them."""
+    """Free a run's programs: Linux allows a process only some dozen runs' worth of them."""
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
         gc.collect()

@@ -1,4 +1,4 @@
-"""Build an experiment and trace its shapes: the state's, the programs', and what `plan` shows."""
+"""Build an experiment and trace its shapes, without compiling: for a run, `check` and `plan`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,14 +29,7 @@ from jaxpot.spec import Experiment, ImportedPart
 
 @attrs.frozen(kw_only=True, eq=False)
 class Built:
-    """An experiment with its parts built and its state's shapes traced.
-
-    Attributes:
-        experiment: The experiment.
-        graph: Its phase graph.
-        context: Its parts.
-        shapes: The state, as shapes and dtypes.
-    """
+    """An experiment with its graph, its parts, and the shapes and dtypes of its state."""
 
     experiment: Experiment
     graph: PhaseGraph
@@ -62,8 +55,8 @@ def build(
 ) -> Built:
     """Build every part and trace the state's shapes; compile and write nothing.
 
-    With a part of the user's own, every program is traced, so that a part that does not keep to its
-    declaration is refused before anything is written.
+    If the user supplies a part, every program is traced, so that a part that breaks its declaration
+    is refused before anything is written.
 
     Raises:
         UserError: A part refuses its config, parts do not fit one another, or the memory is too
@@ -84,12 +77,8 @@ def build(
 def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
     """Trace every program of `experiment` without compiling any.
 
-    An evaluator that compiles helpers as it is traced is left out; the network that it asks is
-    traced with the rest.
-
-    Args:
-        experiment: The experiment.
-        runs_dir: Folder of all runs, in which evaluators find their opponents.
+    Evaluators that compile helpers as they are traced are left out. Evaluators find their opponents
+    in `runs_dir`, the folder of all runs.
 
     Raises:
         UserError: Parts do not fit one another, or an opponent is missing or does not fit.
@@ -101,13 +90,10 @@ def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
 def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True) -> None:
     """Trace every regime's iteration, every evaluator, and what runs between two iterations.
 
-    Args:
-        graph: The graph.
-        context: Its parts.
-        helpers: Whether to trace those evaluators too that compile helpers as they are traced.
+    `helpers` says whether to trace also the evaluators that compile helpers as they are traced.
 
     Raises:
-        UserError: Parts do not fit one another, or one does otherwise than it declares.
+        UserError: Parts do not fit one another, or one breaks its declaration.
     """
     state = abstract_state(graph, context)
     for regime in graph.regimes():
@@ -127,16 +113,11 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
 
 
 def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> dict[str, Any]:
-    """Return what only tracing tells: shapes, parameters, and bytes of the state and outputs.
+    """Return the part of a plan that needs tracing: shapes, parameters and bytes.
 
-    Bytes are of what one device holds: the state, and the values that an iteration's phases hand
-    to one another (an upper bound of what lives at a time, without temporaries). Where there is a
-    league, `pool_bytes` of the state are its entries' networks, `pool_entries` of them.
-
-    Args:
-        experiment: The experiment.
-        graph: Its graph.
-        runs_dir: Folder of all runs, in which evaluators find their opponents.
+    Bytes are those on one device: of the state, and of the values that an iteration's phases hand
+    to one another (an upper bound of what exists at a time, without temporaries). With a league,
+    `pool_bytes` of the state are its entries' networks, `pool_entries` of them.
 
     Raises:
         UserError: A part refuses its config, or an opponent is missing or does not fit.

@@ -1,8 +1,8 @@
 """Write samples of the rows that an iteration trains on, without changing the iteration.
 
 The games are played once more before the iteration is dispatched: from the state that it starts
-with, under its own keys, by the programs of a stepped iteration. On a CPU those give the bits of
-the iteration's program, so the rows are exactly those that are trained on; on other devices the
+with, under its own keys, by the programs of a stepped iteration. On a CPU those programs give the
+bits of the iteration's program, so the rows are exactly the training rows; on other devices the
 last bits of a float may differ, and the dump says so.
 
 Axis letters: T steps, N lanes of a collector, K lanes picked, A actions.
@@ -111,11 +111,10 @@ class Sampler:
         return program(rollouts, values["batch"], {name: values[name] for name in NETWORK})
 
     def _rows(self, collector: str, data: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
-        """Yield the first games of a collector, lane by lane: `most` rows at most.
+        """Yield the first games of a collector, lane by lane: at most `most` rows.
 
-        A lane's first game may have begun, and its last one may end, in another iteration.
-
-        A game that is longer than that by itself is cut.
+        A lane's first game may have begun, and its last one may end, in another iteration. A game
+        that is longer than `most` is cut.
         """
         left = most
         for place, lane in enumerate(data["lane"].tolist()):
@@ -143,7 +142,7 @@ class Sampler:
             "trained": trained,
             "valid": _plain(rows.valid),
         }
-        if not trained:  # the opponent moved: the rest is the agent's, who did not
+        if not trained:  # the opponent moved, and the rest of a row belongs to the agent
             return row
         more = rows.extras | {_RENAMED.get(name, name): x for name, x in rows.targets.items()}
         return {
@@ -157,7 +156,7 @@ class Sampler:
             return None
         try:
             return self._attempt.context.env.describe(observation)
-        # A user's own code may raise anything, and a drawing is worth no run.
+        # A user's code may raise anything, and a run should not end over a drawing.
         except Exception as error:
             self._warn("an observation is not described", error)
             return None
