@@ -255,7 +255,7 @@ class Attempt:
 
 
 def run_program(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Run a device phase that has a program of its own, and keep what it returns.
+    """Run a device phase that is a separate program, and keep what it returns.
 
     What it writes to fields goes into the state, its metrics into the row.
     """

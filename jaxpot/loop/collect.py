@@ -1,12 +1,12 @@
-"""One rollout for every collector: lanes play on, and begin a new game where one ends.
+"""Play a collector's rollout: games go on in their lanes, and a new one begins when one ends.
 
 Axis letters: T steps, N lanes, G groups of L lanes.
 
-Below a collector's key `k` (RNG contract v1): `k_reset, k_play = split(k)`; a lane `n` that begins
-anew with the iteration deals its game from `split(k_reset, N)[n]`; step `t` uses
-`k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`, of which `k_act` draws the agent's
+Random numbers (RNG contract v1). A collector's key `k` gives `k_reset, k_play = split(k)`. A lane
+`n` that begins a new game at the start of the iteration deals it from `split(k_reset, N)[n]`. Step
+`t` uses `k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`: `k_act` draws the agent's
 actions and `k_opponent` the opponent's, each for all lanes at once, and lane `n`'s game draws from
-`split(k_env, N)[n]`. No other collector enters.
+`split(k_env, N)[n]`. These keys do not depend on the other collectors.
 
 An algorithm that searches also has a key `s` of the stream `search`: step `t` then uses
 `k_act, k_opponent = split(split(s, T)[t])` for the agent and for an opponent that is a network.
@@ -37,8 +37,8 @@ from jaxpot.models.base import ModelState, Params
 from jaxpot.models.memory import of_seat, where_lanes, with_seat
 
 
-class Standing(NamedTuple):
-    """How the games of a rollout went for the trained seat, against an opponent."""
+class OpponentResult(NamedTuple):
+    """The trained seat's results against an opponent."""
 
     reward: Array
     """float32: sum of the trained seat's rewards over finished games; `[G]` for groups."""
@@ -47,28 +47,28 @@ class Standing(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What a collector's rollout gives."""
+    """A collector's rollout."""
 
     rows: Rollout
-    standing: Standing
+    result: OpponentResult
     games: Games
-    """Where the lanes stand after it."""
+    """The games in the lanes after it."""
 
 
-class Chosen(NamedTuple):
-    """What was decided in all lanes of a step."""
+class StepDecisions(NamedTuple):
+    """The decisions of one step, in all lanes."""
 
     agent: Decision
-    """The agent's, in the lanes too in which it does not move."""
+    """The agent's decision in every lane, including the opponent's turns."""
     opponent: Decision | None
-    """The opponent's, likewise; None where there is none."""
+    """The opponent's decision in every lane; None without an opponent."""
 
 
 Against = Literal["random", "network"] | None
-"""Who holds the seat that is not the agent's; None where the agent holds both."""
+"""What holds the other seat; None if the agent holds both."""
 
-Decide = Callable[[View, Any, Keys], Chosen]
-"""Decides by the agent's view, what the opponent carries into the decision, and the keys."""
+Decide = Callable[[View, Any, Keys], StepDecisions]
+"""Decide from the agent's view, the opponent's memory before the decision, and the keys."""
 
 
 def rollout(
@@ -94,14 +94,14 @@ def rollout(
         params: The agent's parameters.
         model_state: The agent's untrained variables.
         num_envs: N.
-        opponent: The network, `params` and `model_state`, that holds the other seat, if one does.
-        random: Whether uniformly random moves hold it.
+        opponent: The network (`params` and `model_state`) that holds the other seat.
+        random: Whether uniformly random moves hold the other seat.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
-        games: The games to go on with; None where every lane begins a new one.
+        games: The games to go on with; None to begin a new one in every lane.
     """
     algorithm = context.algorithm
 
-    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
+    def decide(view: View, other_carry: Any, keys: Keys) -> StepDecisions:
         agent = algorithm.act(params, model_state, view, keys.act)
         other = None
         if random:
@@ -111,7 +111,7 @@ def rollout(
             other = algorithm.act_as_opponent(
                 opponent["params"], opponent["model_state"], view, keys.network
             )
-        return Chosen(agent, other)
+        return StepDecisions(agent, other)
 
     return _play(
         context,
@@ -153,10 +153,10 @@ def rollout_groups(
         numbers: `[G]` int32: a number for each opponent, 0 or more. A lane whose opponent has
             another number than in `games` begins a new game.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
-        games: The games to go on with; None where every lane begins a new one.
+        games: The games to go on with; None to begin a new one in every lane.
 
     Returns:
-        The rollout of all `G * L` lanes; the standing is each group's, `[G]`.
+        The rollout of all `G * L` lanes; the result is per group, `[G]`.
     """
     algorithm = context.algorithm
 
@@ -166,9 +166,9 @@ def rollout_groups(
         opponent = algorithm.act_as_opponent(
             other["params"], other["model_state"], view, network_key
         )
-        return Chosen(agent, opponent)
+        return StepDecisions(agent, opponent)
 
-    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
+    def decide(view: View, other_carry: Any, keys: Keys) -> StepDecisions:
 
         def by_group(x: Array) -> Array:
             return x.reshape(groups, lanes, *x.shape[1:])
@@ -214,17 +214,17 @@ def _play(
     words = lanes.step_words(play_key, num_steps)
     searches = None if search_key is None else lanes.step_words(search_key, num_steps)
     step = _stepper(context, decide, dealt, lanes=lanes, against=against)
-    end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
+    end, (rows, result) = jax.lax.scan(step, start, (words, searches))
     both = against is None or _learns_from(context, against)
     value, known = final_values(context, params, model_state, end, both_trained=both)
     rows = rows._replace(final_value=value, bootstrap_mask=known)
-    standing = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
-    return Played(rows, standing, end)
+    result = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), result)
+    return Played(rows, result, end)
 
 
 def _stepper(
     context: Context, decide: Decide, dealt: Games, *, lanes: Lanes, against: Against
-) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, Standing]]]:
+) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, OpponentResult]]]:
     """Return the function that plays one step in all lanes; `dealt` has the empty memories."""
     env, shared = context.env, _learns_from(context, against)
 
@@ -267,7 +267,7 @@ def _stepper(
                 recorded=record_states(context.auxiliary, env, state),
                 behaviour={"acted": acts, **other.extras} if shared and other is not None else {},
             ),
-            Standing(
+            OpponentResult(
                 lanes.sums(jnp.where(done, agents_return, 0.0)),
                 lanes.sums(done.astype(jnp.int32)),
             ),

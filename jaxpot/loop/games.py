@@ -90,7 +90,7 @@ class Games(NamedTuple):
     agent: Array
     """`[N]` int32: the agent's seat, where an opponent holds the other one."""
     length: Array
-    """`[N]` int32: steps that the game has had."""
+    """`[N]` int32: steps since the game began."""
     returns: Array
     """`[N, 2]` float32: what the game has paid to each seat so far."""
     memory: Any
@@ -98,7 +98,7 @@ class Games(NamedTuple):
     other_memory: Any
     """`[N, 2, ...]`: what an opponent that is a network remembers; `()` without one."""
     opponent: Array
-    """`[N]` int32: who the game is against, as a number of the collector's; -1 before any game."""
+    """`[N]` int32: the collector's number for the opponent; -1 before the first game."""
 
 
 def new_games(context: Context, keys: Array, opponent: Array, *, remembers: bool) -> Games:

@@ -41,8 +41,8 @@ def programs(graph: PhaseGraph) -> list[str]:
 def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
     """Cut a regime's phases into the programs of a stepped iteration.
 
-    Each timed phase is a program of its own; so is every run of untimed ones between them, under
-    the name of its last. Returns that phase and the phases, in order.
+    Each timed phase is one program, and so are the untimed phases between two timed ones, under the
+    name of the last. Return that last phase and the phases, for each program in order.
     """
     groups: list[list[Phase]] = []
     for phase in regime.phases:
@@ -65,7 +65,7 @@ def _fires_in(regime: Regime, every: int) -> bool:
 
 
 def render_json(graph: PhaseGraph, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the plan as plain data; `details` is what tracing told (`plan_details`)."""
+    """Return the plan as plain data; `details` are those of `plan_details`."""
     return {
         "iterations": graph.iterations,
         "profile_every": graph.profile_every,

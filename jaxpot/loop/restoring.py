@@ -127,7 +127,7 @@ def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restore
 def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
     """Restore the newest whole checkpoint of the run in `folder`.
 
-    Without one the run starts again, from its parent if it had one.
+    Without one the run starts again, from its parent if it has one.
 
     Raises:
         UserError: The checkpoint's arrays do not fit the state that the parts now make, or the

@@ -22,7 +22,7 @@ from jaxpot.store.journal import Journal
 def settle(
     unsettled: Sequence[Mapping[str, Any]], folder: Path, recorder: Recorder, *, final: bool
 ) -> list[Mapping[str, Any]]:
-    """Record how the saves ended that a killed process had begun.
+    """Record the end of saves that a killed process began.
 
     Args:
         unsettled: Their records.

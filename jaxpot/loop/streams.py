@@ -1,7 +1,7 @@
 """The random-number contract v1: one key chain for the collectors, one named stream for the rest.
 
-Every key of a run is a pure function of the seed, the iteration and a name, so that a restored
-run draws what the unstopped run would have drawn, and adding a consumer shifts nobody.
+Every key of a run is a pure function of the seed, the iteration and a name. So a resumed run draws
+the same numbers as an unstopped one, and a new consumer changes no other consumer's numbers.
 """
 
 import hashlib

@@ -55,7 +55,7 @@ ORDER = (
     advance_iteration,
     guard,
     digest,
-    # On the host, once the iteration's metrics are fetched; an evaluator is a program of its own.
+    # On the host, once the iteration's metrics are fetched; each evaluator is a separate program.
     transfer_metrics,
     evaluation,
     log_payload,

@@ -127,7 +127,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
         )
         if not random:
             return _written(phase, played), {}
-        reward = played.standing.reward / played.standing.games.astype(jnp.float32)
+        reward = played.result.reward / played.result.games.astype(jnp.float32)
         return _written(phase, played), {"train_vs_random/reward": reward}
 
     return run
@@ -160,13 +160,11 @@ def build_against_entries(context: Context, phase: Phase) -> PhaseFunction:
             search_key=_search_key(phase, values),
             games=_carried(phase, values),
         )
-        standing = played.standing
-        scored = update_scores(
-            table, slots, standing.reward, standing.games, alpha=league.score_alpha
-        )
-        ended = standing.games.sum(dtype=jnp.int32).astype(jnp.float32)
+        result = played.result
+        scored = update_scores(table, slots, result.reward, result.games, alpha=league.score_alpha)
+        ended = result.games.sum(dtype=jnp.int32).astype(jnp.float32)
         writes = {**_written(phase, played), "league": scored}
-        return writes, {f"train_vs_{name}/reward": standing.reward.sum() / ended}
+        return writes, {f"train_vs_{name}/reward": result.reward.sum() / ended}
 
     return run
 
@@ -197,7 +195,7 @@ def _written(phase: Phase, played: Played) -> dict[str, Any]:
 
 
 def _search_key(phase: Phase, values: Values) -> Array | None:
-    """Return the collector's own key of the stream `search`, where there is that stream."""
+    """Return the collector's key of the stream `search`, for an algorithm that searches."""
     if SEARCH not in phase.streams:
         return None
     place = CollectorKeys._fields.index(str(phase.collects))

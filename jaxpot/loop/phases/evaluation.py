@@ -1,4 +1,4 @@
-"""Evaluate the agent, by a program of its own for each evaluator."""
+"""Evaluate the agent; each evaluator is a separate program."""
 
 from collections.abc import Iterator
 
