@@ -40,13 +40,13 @@ def play(context, key=0, **options):
     def run(key):
         return rollout(context, key, params, state, num_envs=LANES, **options)
 
-    rows, standing, _ = run(jax.random.key(key))
-    return jax.device_get(rows), jax.device_get(standing), params, state
+    rows, result, _ = run(jax.random.key(key))
+    return jax.device_get(rows), jax.device_get(result), params, state
 
 
 @pytest.mark.parametrize("random", [False, True], ids=["selfplay", "random"])
 def test_every_lane_replays_in_openspiel(context, random):
-    rows, standing, *_ = play(context, random=random)
+    rows, result, *_ = play(context, random=random)
     agents_return, games = replay(rows, range(LANES), against=random)
     assert result.games == games > LANES
     if random:
@@ -254,7 +254,7 @@ def grouped(context):
 
 
 def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
-    (rows, standing), groups = grouped
+    (rows, result), groups = grouped
     for g, (alone, its) in enumerate(groups):
         mine = slice(g * LANES, (g + 1) * LANES)
         for name, together in rows._asdict().items():
@@ -277,7 +277,7 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
 
 
 def test_the_agent_moves_first_in_half_of_every_groups_lanes(grouped):
-    (rows, standing), _ = grouped
+    (rows, result), _ = grouped
     for g in range(GROUPS):
         agents_return, games = replay(rows, range(g * LANES, (g + 1) * LANES), against=True)
         assert result.games[g] == games > LANES
