@@ -1,4 +1,4 @@
-"""One process training one run: the state, its programs, and the iterations in flight."""
+"""The state of a training process: its programs, and the iterations on their way to the journal."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -93,20 +93,11 @@ HostFunction = Callable[[Row], None]
 
 @attrs.define(kw_only=True, eq=False)
 class Attempt:
-    """What the loop and its host phases share while one process trains one run.
+    """The state of one process that trains one run; the loop and its host phases share it.
 
     Attributes:
-        graph: The graph.
-        context: The experiment's parts.
-        programs: The graph's programs.
-        folder: The run's folder.
-        state: The state after `done` iterations.
+        state: The training state after `done` iterations.
         root_key: The run's key, as two uint32 on the device.
-        recorder: Writes to the journal.
-        saver: Writes checkpoints.
-        league: The league as the host sees it.
-        clock: Adds up where the time goes.
-        stop: Whether somebody has asked the run to stop.
         done: Iterations done.
         iteration: The iteration that comes next.
     """

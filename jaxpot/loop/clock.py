@@ -1,4 +1,4 @@
-"""Where an attempt's wall time went."""
+"""Add up where an attempt's wall time goes."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 SPENT = ("compile", "collect", "update", "iterate", "evaluate", "league", "record", "debug")
 SPENT += ("phases", "save", "wait")
-"""What seconds are spent on. `iterate` is collecting and updating together, for a run without
+"""The entries of the report. `iterate` is collecting and updating together, for a run without
 stepped iterations; `phases` are a user's host phases; `wait` is for the last save."""
 
 

@@ -208,8 +208,8 @@ def _place_cache(config: Any, *, wanted: bool) -> None:
 def cache_dir() -> Path | None:
     """Make the user's own cache directory, one for each instruction set, and returns it.
 
-    Only its owner may read or write it. None where there can be none: a user without a home, or
-    a home that cannot be written to.
+    Only its owner may read or write it. None if it cannot be made: the user has no home, or cannot
+    write to it.
     """
     try:
         base = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxpot"

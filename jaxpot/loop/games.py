@@ -36,10 +36,10 @@ class Keys(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """How lanes are arranged: in `groups` groups with a key each, or all under one key.
+    """Lanes in `groups` groups with a key each, or all under one key.
 
-    Only keys and decisions know of groups; the games are played in one flat batch, which compiles
-    in half the time that a batch of batches takes.
+    Only keys and decisions are per group. The games are played in one flat batch, which compiles in
+    half the time of a batch of batches.
     """
 
     groups: int | None
@@ -104,11 +104,8 @@ class Games(NamedTuple):
 def new_games(context: Context, keys: Array, opponent: Array, *, remembers: bool) -> Games:
     """Deal a game in every lane; `agent` is left at 0.
 
-    Args:
-        context: The parts.
-        keys: `[N]` keys.
-        opponent: `[N]` int32: who each lane plays.
-        remembers: Whether the opponent is a network.
+    `keys` and `opponent` (int32, the number of each lane's opponent) are `[N]`; `remembers` says
+    whether the opponent is a network.
     """
     lanes = opponent.shape[0]
     memory = both_seats(context.network.initial_carry(lanes))
@@ -159,12 +156,8 @@ def final_values(
     seat's, and if an opponent is to move, the value is the agent's in the opponent's place; in both
     cases the other seat has no value.
 
-    Args:
-        context: The parts.
-        params: The agent's parameters.
-        model_state: The agent's untrained variables.
-        games: Where the rollout ends.
-        both_trained: Whether the agent's policy is learned for both seats.
+    `games` are those at the end of the rollout; `both_trained` says whether the agent's policy is
+    learned for both seats.
     """
     env, mover = context.env, games.state.current_player
     observation = jax.vmap(env.observe)(games.state, mover)

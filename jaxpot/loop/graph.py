@@ -69,18 +69,18 @@ class PhaseGraph:
 
     @property
     def before(self) -> tuple[Phase, ...]:
-        """What the host runs before it dispatches an iteration."""
+        """The phases that the host runs before it dispatches an iteration."""
         return self.phases[: self.phases.index(self.traced[0])]
 
     @property
     def after(self) -> tuple[Phase, ...]:
-        """What the host runs, in this order, once it has an iteration's metrics."""
+        """The phases that the host runs, in this order, once it has an iteration's metrics."""
         rest = self.phases[self.phases.index(self.traced[-1]) + 1 :]
         return tuple(phase for phase in rest if phase.program != "between")
 
     @property
     def between(self) -> tuple[Phase, ...]:
-        """What the host runs between two iterations, after the checkpoint of the first."""
+        """The phases between two iterations, after the checkpoint of the first."""
         return tuple(phase for phase in self.phases if phase.program == "between")
 
     def phase(self, name: str) -> Phase:

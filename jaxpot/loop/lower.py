@@ -28,7 +28,7 @@ class PhaseError(UserError):
 
 
 class IterationOutput(NamedTuple):
-    """What an iteration leaves on the device beside the state; fetched in batches."""
+    """An iteration's output on the device, apart from the state; fetched in batches."""
 
     words: Array
     """`[3 + I + F]` uint32: what `unpack` reads. One array, since each one fetched has its cost."""

@@ -1,4 +1,4 @@
-"""Where a run comes from: its spec, commit, versions, host, device, instruction set."""
+"""Record the origin of a run: spec, commit, versions, host, device, instruction set."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Parent:
 
     @property
     def heading(self) -> dict[str, Any]:
-        """What the journal's header records of it."""
+        """The entries of the journal's header."""
         return {"parent": self.checkpoint, "parent_sha256": self.sha256}
 
     @property

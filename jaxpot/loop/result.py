@@ -1,4 +1,4 @@
-"""How a run ended: its `[[expect]]` gates, judged, and the status and reason that follow."""
+"""Judge a run's `[[expect]]` gates, and decide its status and the reason for it."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -156,15 +156,7 @@ def _attempt(
 ) -> RunResult:
     """Run one attempt: open the journal, train, judge the gates, record how it ended.
 
-    Args:
-        built: The `jaxpot.loop.shapes.Built` experiment.
-        folder: The run's folder.
-        restored: What to start from.
-        record: What the journal says of earlier attempts; None for a new run.
-        iterations: As of `run`.
-        stop: Whether the user has asked the run to stop.
-        observer: As of `run`.
-        ingest: As of `run`.
+    `built` is a `jaxpot.loop.shapes.Built`; `record` is None for a new run. See `run` for the rest.
     """
     observer = observer or Observers()
     experiment, goal = built.experiment, _goal(built.experiment, iterations)

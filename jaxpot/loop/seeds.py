@@ -30,7 +30,7 @@ Watch = Callable[[int], AbstractContextManager[Observer]]
 
 @attrs.frozen(kw_only=True)
 class SeedsResult:
-    """How runs under several seeds ended.
+    """The result of runs under several seeds.
 
     Attributes:
         name: The spec's name.

@@ -64,7 +64,7 @@ def train(attempt: Attempt, goal: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """How the iterations ended; `status` is None if all of them are done."""
+    """The end of the iterations; `status` is None if all of them are done."""
 
     status: str | None = None
     reason: str = ""
@@ -85,19 +85,10 @@ def run_attempt(
     versions: Mapping[str, str],
     unsettled: Sequence[Mapping[str, Any]] = (),
 ) -> Outcome:
-    """Train up to `goal` iterations, save the state at the end, and return how it ended.
+    """Train up to `goal` iterations in all, save the state at the end, and return how it ended.
 
-    Args:
-        built: The experiment with its parts.
-        recorder: Writes to the journal.
-        journal: The run's journal.
-        restored: What the attempt starts from.
-        folder: The run's folder.
-        goal: Iterations in all.
-        clock: Adds up where the time goes.
-        stop: Whether the user has asked the run to stop.
-        versions: Of the packages, which every checkpoint keeps.
-        unsettled: Records of saves that an earlier attempt began and did not end.
+    `versions` are those of the packages, which every checkpoint keeps; `unsettled` are the records
+    of saves that an earlier attempt began and did not end.
     """
     experiment = built.experiment
 

@@ -28,7 +28,7 @@ from jaxpot.spec.windows import windows_of
 
 @attrs.frozen(kw_only=True)
 class Opponent:
-    """What a collector's phase needs for its opponents.
+    """The opponent of a collector, as its phase declares it.
 
     Attributes:
         doc: What the phase does.

@@ -98,7 +98,7 @@ def lanes_of(experiment: Experiment) -> dict[str, int]:
 
 
 def late_settle(context: Context) -> Settle | None:
-    """Return how targets of kept rows are settled later; None where no kept row waits."""
+    """Return the function that settles targets of kept rows later; None if no row waits."""
     experiment = context.experiment
     kept = replay_iterations(experiment.algorithm) > 1 and experiment.collect.start == "carried"
     return settle_of(context.algorithm) if kept else None

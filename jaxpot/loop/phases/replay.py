@@ -94,7 +94,7 @@ def kept_rows(kept: Batch) -> Batch:
 
 
 class _Since(NamedTuple):
-    """How the games went on that were in play when an iteration began."""
+    """The further course of the games that were in play when the iteration began."""
 
     paid: Array
     """`[L, 2]` float32: rewards of each seat, up to the game's end."""
@@ -105,7 +105,7 @@ class _Since(NamedTuple):
 
 
 def _first_games(rollout: Rollout) -> _Since:
-    """Return how the first game in each lane of a rollout went on, if it was carried."""
+    """Follow the first game in each lane of a rollout, if it was carried."""
     carried = rollout.length[0] > 0
     ends = rollout.done.astype(jnp.int32)
     counts = carried[None, :] & (jnp.cumsum(ends, axis=0) == ends)
@@ -115,7 +115,7 @@ def _first_games(rollout: Rollout) -> _Since:
 
 
 def _nothing(lanes: int) -> _Since:
-    """Return that nothing has happened, in the lanes of a collector that is off."""
+    """Return the lanes of a collector that is off: no game went on."""
     none = jnp.zeros(lanes, jnp.bool_)
     return _Since(jnp.zeros((lanes, 2)), none, none)
 
