@@ -233,15 +233,18 @@ def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) ->
         XLA's name (`AVX2`, `AVX512`, ...) on x86; `SVE` or `NEON` on 64-bit Arm; otherwise the
         machine's architecture.
     """
-    flags = _cpu_flags(_read_cpuinfo() if cpuinfo is None else cpuinfo)
+    cpuinfo = _read_cpuinfo() if cpuinfo is None else cpuinfo
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.M)
+    flags = frozenset(found[1].split() if found else ())
     if not flags & {"sse4_2", "asimd"}:
         return platform.machine()
     if "asimd" in flags:
         return "SVE" if "sve" in flags else "NEON"
     have = [name for name, needed in _X86_ISAS if needed <= flags]
-    cap = _max_isa(os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags)
+    xla_flags = os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags
+    caps = re.findall(r"(?<!\S)--xla_cpu_max_isa=(\S*)", xla_flags)
     order = [name for name, _ in _X86_ISAS]
-    if cap in order:
+    if caps and (cap := caps[-1].upper()) in order:
         have = [name for name in have if order.index(name) <= order.index(cap)]
     return have[-1] if have else platform.machine()
 
@@ -261,16 +264,6 @@ def _read_cpuinfo() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _cpu_flags(cpuinfo: str) -> frozenset[str]:
-    found = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo, re.M)
-    return frozenset(found[1].split()) if found else frozenset()
-
-
-def _max_isa(xla_flags: str) -> str:
-    given = re.findall(r"(?<!\S)--xla_cpu_max_isa=(\S*)", xla_flags)
-    return given[-1].upper() if given else ""
 
 
 def drop_ignored(environ: MutableMapping[str, str]) -> Iterator[str]:

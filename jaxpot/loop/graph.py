@@ -1,7 +1,7 @@
 """The phase graph: phases in order, the state they share, and the regimes they form."""
 
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
 
 import attrs
 
@@ -155,7 +155,10 @@ class PhaseGraph:
         starts = sorted(edge for edge in edges if edge < self.iterations)
         regimes: list[Regime] = []
         for start, until in zip(starts, [*starts[1:], self.iterations], strict=True):
-            for conditions in _subsets(_conditions_at(self, start)):
+            names = sorted(_conditions_at(self, start))
+            # Any of the conditions may hold: a regime for each choice, none of them first.
+            for chosen in chain(*(combinations(names, size) for size in range(len(names) + 1))):
+                conditions = frozenset(chosen)
                 phases = tuple(
                     phase
                     for phase in self.traced
@@ -176,14 +179,6 @@ def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
         for phase in graph.traced
         if phase.when is not None and phase.cadence.in_window(iteration)
     )
-
-
-def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
-    """Return every choice of `conditions`, none of them first."""
-    names = sorted(conditions)
-    return [
-        frozenset(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)
-    ]
 
 
 def covering(phases: tuple[Phase, ...], fields: tuple[Field, ...]) -> tuple[Phase, ...]:

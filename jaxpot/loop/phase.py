@@ -86,8 +86,8 @@ class Phase:
     Attributes:
         name: Unique name; programs, timers and `plan` use it.
         where: `"device"` for traced phases, `"host"` for Python.
-        program: `"iteration"`, `"own"` or `"between"`. Host phases have none, unless they belong
-            between two iterations.
+        program: `"iteration"`, `"own"` or `"between"`; by default `"iteration"` for device phases.
+            Host phases have none, unless they run between two iterations.
         cadence: When it runs.
         when: A condition of the run's state without which it does not run. It changes only at
             evaluations, and makes a regime.
@@ -115,8 +115,10 @@ class Phase:
     """
 
     name: str
-    where: Literal["device", "host"]
-    program: Literal["iteration", "own", "between"] | None = None
+    where: Literal["device", "host"] = "device"
+    program: Literal["iteration", "own", "between"] | None = attrs.Factory(
+        lambda self: "iteration" if self.where == "device" else None, takes_self=True
+    )
     cadence: Cadence | AddSchedule = Cadence()
     when: str | None = None
     reads: tuple[str, ...] = ()

@@ -64,12 +64,6 @@ def stream_key(root: Array, name: str, iteration: Array | int) -> Array:
     return jax.random.fold_in(stream, iteration)
 
 
-def stream_names(graph: PhaseGraph) -> tuple[str, ...]:
-    """Return the named streams that a run of `graph` draws from, in its order."""
-    drawn = (name for phase in graph.phases for name in phase.streams)
-    return ("init", *dict.fromkeys(drawn))
-
-
 def key_report(graph: PhaseGraph, seed: int, iterations: int) -> dict[str, Any]:
     """Return every stream's key data for the first `iterations` iterations, as plain data.
 
@@ -79,7 +73,7 @@ def key_report(graph: PhaseGraph, seed: int, iterations: int) -> dict[str, Any]:
     def words(key: Array) -> list[int]:
         return [int(word) for word in jax.random.key_data(key)]
 
-    streams = stream_names(graph)
+    streams = dict.fromkeys(["init", *(name for p in graph.phases for name in p.streams)])
     root = root_key(seed)
     chain = root
     rows = []

@@ -17,8 +17,6 @@ def fields(experiment: Experiment) -> Iterator[Field]:
 def phases(experiment: Experiment) -> Iterator[Phase]:
     yield Phase(
         name="advance_iteration",
-        where="device",
-        program="iteration",
         reads=("iteration",),
         writes=("iteration",),
         implementation=build,

@@ -17,8 +17,6 @@ def fields(experiment: Experiment) -> Iterator[Field]:
 def phases(experiment: Experiment) -> Iterator[Phase]:
     yield Phase(
         name="advance_keys",
-        where="device",
-        program="iteration",
         reads=("key", "iteration"),
         writes=("key", *(f"key.{name}" for name in CollectorKeys._fields)),
         implementation=build,

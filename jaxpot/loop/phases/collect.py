@@ -77,8 +77,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
         carried = (carried_field(name),) if experiment.collect.start == "carried" else ()
         yield Phase(
             name=f"collect_{name}",
-            where="device",
-            program="iteration",
             cadence=Cadence(start=window.start, until=window.until),
             when=window.when,
             reads=(f"key.{name}", "params", "model_state", *opponent.reads, *carried),

@@ -25,8 +25,6 @@ from jaxpot.spec.windows import windows_of
 def phases(experiment: Experiment) -> Iterator[Phase]:
     yield Phase(
         name=BATCH,
-        where="device",
-        program="iteration",
         reads_if_present=tuple(map(rollout_value, windows_of(experiment))),
         writes=("batch",),
         timer="timings/concatenate_batches",

@@ -11,8 +11,6 @@ from jaxpot.spec import Experiment
 def phases(experiment: Experiment) -> Iterator[Phase]:
     yield Phase(
         name="digest",
-        where="device",
-        program="iteration",
         writes=("digest", "leaf_digests"),
         covers="digested",
         implementation=build,

@@ -16,7 +16,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
         start = evaluator_start(evaluator, experiment.collect, experiment.league)
         yield Phase(
             name=prefix,
-            where="device",
             program="own",
             cadence=Cadence(every=evaluator.every, start=start),
             reads=(*NETWORK, *(row.reads if row else ())),

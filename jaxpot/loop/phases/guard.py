@@ -25,8 +25,6 @@ def fields(experiment: Experiment) -> Iterator[Field]:
 def phases(experiment: Experiment) -> Iterator[Phase]:
     yield Phase(
         name="guard",
-        where="device",
-        program="iteration",
         reads=("finite", "nonfinite"),
         writes=("nonfinite",),
         covers="guarded",

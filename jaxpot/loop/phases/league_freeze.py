@@ -30,7 +30,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
     if experiment.league is not None:
         yield Phase(
             name="league_freeze",
-            where="device",
             program="between",
             cadence=AddSchedule.of(experiment.league, experiment.collect),
             reads=(*NETWORK, "pool", "league", "iteration"),

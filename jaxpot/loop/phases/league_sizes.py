@@ -14,8 +14,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
     if experiment.league is not None:
         yield Phase(
             name="league_sizes",
-            where="device",
-            program="iteration",
             reads=("league",),
             implementation=build,
             doc="Counts the league's entries, the archive's, and the active ones of those.",

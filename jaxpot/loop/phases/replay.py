@@ -36,8 +36,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
         carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
         yield Phase(
             name="replay",
-            where="device",
-            program="iteration",
             reads=("batch", "replay", "iteration"),
             reads_if_present=tuple(map(rollout_value, carried)),
             writes=("replay",),

@@ -23,8 +23,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
     if experiment.target is not None:
         yield Phase(
             name="target_update",
-            where="device",
-            program="iteration",
             reads=(*NETWORK, "target", "iteration"),
             writes=("target",),
             implementation=build,

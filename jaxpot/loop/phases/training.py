@@ -26,8 +26,6 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
     rows = "replay" if replay_iterations(experiment.algorithm) > 1 else "batch"
     yield Phase(
         name="training",
-        where="device",
-        program="iteration",
         reads=(*NETWORK, "opt_state", rows, "iteration"),
         writes=(*NETWORK, "opt_state", "finite"),
         streams=(SHUFFLE, *part_streams(experiment.model)),
