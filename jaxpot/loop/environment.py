@@ -58,7 +58,7 @@ _MAX_THREADS = 4096
 
 
 def prepare(runtime: Runtime, *, nproc: int | None = None) -> None:
-    """Set the thread count and the compiler's flags for this process, then configures jax.
+    """Set the thread count and the compiler's flags for this process, then configure jax.
 
     Args:
         runtime: The spec's `[runtime]` table.
@@ -206,7 +206,7 @@ def _place_cache(config: Any, *, wanted: bool) -> None:
 
 
 def cache_dir() -> Path | None:
-    """Make the user's own cache directory, one for each instruction set, and returns it.
+    """Make the user's cache directory, one for each instruction set, and return it.
 
     Only its owner may read or write it. None if it cannot be made: the user has no home, or cannot
     write to it.
