@@ -5,12 +5,10 @@ allows a process 65,530 maps; beyond, the next compile crashes. A run of jaxpot 
 a whole test session has more.
 """
 
-import contextlib
 import ctypes
 import gc
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +85,12 @@ def _in_memory() -> int:
     return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-@contextlib.contextmanager
-def few_optimisations() -> Iterator[None]:
-    """Compiles in half of the time, for programs that run for a moment.
+def optimise(wanted: bool) -> None:
+    """Compile what follows with all optimisations, or with few, which takes half of the time.
 
-    What is fused is as ever; the machine code is less refined. Nothing that was compiled so is
-    found by what comes after.
+    The same operations are fused either way; the machine code is less refined.
     """
     config = sys.modules["jax"].config
-    config.update("jax_disable_most_optimizations", True)
-    try:
-        yield
-    finally:
-        config.update("jax_disable_most_optimizations", False)
-        sys.modules["jax"].clear_caches()
+    if config.values["jax_disable_most_optimizations"] is wanted:
+        release()
+        config.update("jax_disable_most_optimizations", not wanted)

@@ -4,10 +4,9 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.compiled import few_optimisations, release_if_large, release_if_many
+from tests.compiled import optimise, release_if_large, release_if_many
 
 # Set before any test imports jax; child processes inherit them.
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxpot" / "tests"
@@ -28,16 +27,13 @@ settings.register_profile("deep", max_examples=2000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
-@pytest.fixture(scope="module")
-def quick_compiles():
-    """Compiles a module's programs with few optimisations: it is not about speed or last bits."""
-    with few_optimisations():
-        yield
-
-
 def pytest_runtest_setup(item):
-    """Lets no test promote ranks silently, but for games of pgx that rely on it themselves."""
+    """Refuse silent rank promotion, except in pgx's own games, and compile quickly.
+
+    Tests marked `optimised` run the programs that users run.
+    """
     if "jax" in sys.modules:
+        optimise(item.get_closest_marker("optimised") is not None)
         allowed = item.get_closest_marker("promotes_ranks") is not None
         sys.modules["jax"].config.update(
             "jax_numpy_rank_promotion", "allow" if allowed else "raise"

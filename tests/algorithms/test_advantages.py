@@ -14,8 +14,6 @@ from jaxpot.algorithms.advantages import (
     per_seat_vtrace,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 STEPS, LANES = 13, 6
 ENDED, CUT = "ended", "cut"
 

@@ -19,8 +19,6 @@ from tests.algorithms.search.again import Again
 from tests.algorithms.search.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 ENV = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
 MODEL = spec.MLP(hidden_dims=(8,))
 NETWORK = implementation(MODEL)(

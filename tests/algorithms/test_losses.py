@@ -9,8 +9,6 @@ import pytest
 
 from jaxpot.algorithms.losses import masked_mean, normalize, ppo_terms, search_terms
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 def reference(rows, mask, lowest, highest, value_clip):
     terms = {"policy": [], "value": [], "entropy": [], "kl": [], "clip_fraction": []}

@@ -8,8 +8,6 @@ import pytest
 from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 @pytest.mark.parametrize("num_rows", [1, 2, 37, 1000, 2**16, 2**16 + 1])
 def test_a_permutation_with_the_valid_rows_first(num_rows):

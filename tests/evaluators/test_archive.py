@@ -19,8 +19,6 @@ from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.test_random_opponent import RATES
 from tests.league import skill
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 GAMES, MARGIN, ALPHA = 6, 0.1, 0.25
 LEAGUE_SPEC = spec.League(
     size=2, add_every=1, archive_size=3, score_alpha=ALPHA, forgotten_margin=MARGIN

@@ -20,8 +20,6 @@ from jaxpot.testing import check_evaluator
 from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.boards import observation
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 GAMES = 16
 ENV = pgx_env.build(PgxEnv(id="tic_tac_toe"))
 SPEC = tiny_experiment()

@@ -18,8 +18,6 @@ from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork, greedy_action
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 METRICS = [f"{seat}{name}" for seat in ("", "p0/", "p1/") for name in ("won", "drawn", "lost")]
 
 

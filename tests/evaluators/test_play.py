@@ -20,8 +20,6 @@ from tests.evaluators.tabular import TabularNetwork, greedy_action
 from tests.games.nim import Nim
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES = 32
 
 

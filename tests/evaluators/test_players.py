@@ -17,8 +17,6 @@ from tests.evaluators.stubs import Memoryless
 from tests.evaluators.test_play import Recording
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 TIC_TAC_TOE = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
 LANES = 512
 

@@ -11,8 +11,6 @@ from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 RATES = [
     f"{order}{name}"
     for order in ("", "p0/", "p1/")

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from jaxpot.games import auto_reset_step, uniform_legal_action
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES = 16
 
 

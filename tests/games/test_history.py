@@ -14,8 +14,6 @@ from jaxpot.spec import PgxEnv
 from jaxpot.testing.recall import RecallGame
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES, STEPS = 4, 12
 BOARD, CARDS = build(PgxEnv(id="tic_tac_toe")), RecallGame(length=1)
 CASES = {

@@ -15,8 +15,6 @@ from jaxpot.games.pgx_env import build, draw
 from jaxpot.spec import PgxEnv
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES = 16
 
 

@@ -27,8 +27,6 @@ from tests.league import skill
 from tests.league.model import LeagueModel, allocation, weights
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 STEPS, UNIT, GAMES = 5, 4, 6
 TEMPERATURE, MARGIN = 0.4, 0.125
 FINISHED = UNIT * (STEPS // 2)

@@ -17,8 +17,6 @@ from jaxpot.loop.context import build_context
 from jaxpot.loop.games import go_on, new_games, no_games
 from jaxpot.testing.tiny import tiny_experiment
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES, STEPS = 6, 14
 GROUPS = 3
 

@@ -7,7 +7,7 @@ from jaxpot.loop import attempt
 from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train
 
-pytestmark = pytest.mark.usefixtures("shared_programs")
+pytestmark = [pytest.mark.optimised, pytest.mark.usefixtures("shared_programs")]
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,7 @@ def test_a_shortened_runs_payload_is_a_prefix(plain, tmp_path):
     assert trace(short) == trace(plain)[:5]
 
 
+@pytest.mark.slow
 def test_a_collector_does_not_depend_on_the_others(tmp_path):
     alone = train(tiny_experiment(overrides={"collect": {"random": None}}), tmp_path, iterations=1)
     both = train(tiny_experiment(), tmp_path, iterations=1)

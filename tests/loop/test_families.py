@@ -1,6 +1,5 @@
 """Every shipped spec of a family of networks or of an algorithm, made small: D1, D2 and D3."""
 
-import contextlib
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from jaxpot.loop.run import resume
 from jaxpot.spec import from_resolved, load, resolved
 from jaxpot.spec.registry import REGISTRIES
 from jaxpot.testing.tiny import merged
-from tests.compiled import few_optimisations
 from tests.loop.running import events, rows, trace, train
 from tests.marks import slow_except
 
@@ -64,9 +62,6 @@ VARIANTS = {
 STEPPED = ("gru", "ttt_alphazero")
 """Cases whose iterations are timed, each phase as a program of its own, which costs compiles."""
 
-AS_A_RUN_COMPILES = ("gru",)
-"""Of these the one whose programs are optimised in full: a search would take most of a minute."""
-
 
 def experiment(case, profile_every):
     """Returns a shipped spec for a second's training, with nothing left out of what it names."""
@@ -84,13 +79,6 @@ def experiment(case, profile_every):
     return from_resolved(merged(data, VARIANTS.get(case, {})))
 
 
-@pytest.fixture
-def compiling(case):
-    """Compiles with few optimisations, which the same program's two runs do not differ by."""
-    with contextlib.nullcontext() if case in AS_A_RUN_COMPILES else few_optimisations():
-        yield
-
-
 def test_every_kind_is_here():
     kinds = {registry.name: {row.kind for row in registry.rows} for registry in REGISTRIES}
     made = [experiment(case, 0) for case in FILES]
@@ -100,8 +88,13 @@ def test_every_kind_is_here():
     assert {each.algorithm.kind for each in made} == kinds["algorithm"]
 
 
-@pytest.mark.parametrize("case", slow_except(FILES, "mlp"))
-@pytest.mark.usefixtures("compiling")
+@pytest.mark.parametrize(
+    "case",
+    [
+        *slow_except([case for case in FILES if case != "gru"], "mlp"),
+        pytest.param("gru", marks=(pytest.mark.slow, pytest.mark.optimised)),
+    ],
+)
 def test_neither_a_stop_nor_other_timed_iterations_change_a_bit(case, tmp_path):
     whole = train(experiment(case, profile_every=2), tmp_path)
     stopped = train(experiment(case, profile_every=3), tmp_path, iterations=2)

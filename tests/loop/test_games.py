@@ -24,8 +24,6 @@ from tests.loop.running import events, train
 from tests.loop.running import rows as rows_of
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 class Table(Memoryless):
     """A value for each view; the policy is uniform."""

@@ -21,7 +21,7 @@ from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import LEAGUE, league_events, league_experiment, standings
 from tests.loop.running import events, rows, trace, train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from jaxpot.loop.run import resume
 from tests.loop.leagues import league_events, league_experiment, standings
 from tests.loop.running import trace, train
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_programs")]
+pytestmark = [pytest.mark.slow, pytest.mark.optimised, pytest.mark.usefixtures("shared_programs")]
 
 
 @pytest.fixture(scope="module")

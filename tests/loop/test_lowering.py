@@ -52,6 +52,7 @@ def extra(implementation=build_extra, **options):
 VISITS = Field(name="visits", init=lambda context, values, key: jnp.int32(0), doc="Calls.")
 
 
+@pytest.mark.slow
 def test_a_phase_from_outside_is_traced_timed_keyed_and_planned(tmp_path):
     less = {"collect": {"random": None}, "eval": {"vs_random": None, "tree": None}}
     experiment = tiny_experiment(runtime={"profile_every": 4}, overrides=less)

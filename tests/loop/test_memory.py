@@ -42,7 +42,6 @@ def test_what_cannot_fit_is_refused_before_a_folder_is_made(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compiles")
 def test_the_lower_bound_is_below_what_the_compiler_says(spec, tmp_path, monkeypatch):
     taken = {}
     monkeypatch.setattr(memory, "_WORTH_TRACING", 0.0)
@@ -60,7 +59,6 @@ def test_the_lower_bound_is_below_what_the_compiler_says(spec, tmp_path, monkeyp
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_compiles")
 def test_a_program_that_takes_too_much_is_not_called_and_the_state_is_saved(
     spec, tmp_path, monkeypatch
 ):

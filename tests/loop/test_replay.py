@@ -20,10 +20,10 @@ from jaxpot.loop.phases.replay import build as replay
 from jaxpot.loop.phases.replay import init_replay, kept_rows
 from jaxpot.loop.run import resume
 from jaxpot.testing.tiny import tiny_experiment
-from tests.compiled import few_optimisations
 from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
 from tests.loop.test_games import RandomMoves, Table
+from tests.marks import slow_except
 
 KEPT, STEPS, SELFPLAY, RANDOM = 3, 5, 4, 2
 ROOM = STEPS * (SELFPLAY + RANDOM)
@@ -168,7 +168,7 @@ def plain_outcome(played, name, born, step, lane):
     return total, False
 
 
-@pytest.mark.parametrize("num_steps", [1, 3])
+@pytest.mark.parametrize("num_steps", slow_except([1, 3], 3))
 def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
     experiment, game = late_experiment(num_steps), Uneven()
     context = attrs.evolve(
@@ -256,14 +256,13 @@ def learner(**changes):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    with few_optimisations():
-        return train(learner(), tmp_path_factory.mktemp("whole"))
+    return train(learner(), tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow
 def test_most_rows_of_games_that_rollouts_cut_learn_their_outcome(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(alphazero.AlphaZero, "settle", None)
-    with few_optimisations():
-        without = train(learner(), tmp_path)
+    without = train(learner(), tmp_path)
     known, cut = ([row["value_known"] for row in rows(run)] for run in (whole, without))
     assert known[0] == cut[0] == 0.0, "four moves end no game"
     assert max(cut) < 0.45
@@ -273,8 +272,7 @@ def test_most_rows_of_games_that_rollouts_cut_learn_their_outcome(whole, tmp_pat
 @pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize("stop", [3, 5])
 def test_what_kept_rows_wait_for_is_resumed_to_the_bit(whole, tmp_path, stop):
-    with few_optimisations():
-        stopped = train(learner(), tmp_path, iterations=stop)
-        resumed = resume(tmp_path, stopped.uid, ingest=False)
+    stopped = train(learner(), tmp_path, iterations=stop)
+    resumed = resume(tmp_path, stopped.uid, ingest=False)
     assert trace(resumed) == trace(whole)
     assert resumed.digest == whole.digest

@@ -56,6 +56,7 @@ def dump_of(result, done=2):
     return read_samples(dumps(result.run_dir)[done])
 
 
+@pytest.mark.slow
 def test_no_bit_of_training_changes(result, plain):
     assert trace(result) == trace(plain)
     assert sorted(dumps(result.run_dir)) == [2, 4]

@@ -13,7 +13,7 @@ from jaxpot.testing.tiny import tiny_experiment
 
 LANES, STEPS, GROUPS = 2, 6, 2
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compiles")]
+pytestmark = pytest.mark.slow
 
 
 def test_a_group_is_a_rollout_of_its_own_against_its_opponent():

@@ -16,8 +16,6 @@ from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
 from jaxpot.testing.tiny import tiny_experiment
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES, STEPS, SEQ_LEN = 4, 12, 4  # a game of tic-tac-toe ends before step 10
 
 LSTM = {"kind": "lstm", "hidden_size": 8}

@@ -74,6 +74,7 @@ def values(runs_dir, capsys):
     return [tuple(row.values()) for row in json.loads(capsys.readouterr().out)]
 
 
+@pytest.mark.slow
 def test_a_host_phase_of_a_spec_runs_is_recorded_and_resumed(capsys):
     write('{ kind = "clocked:Best", before = "log_payload", every = 3 }')
     assert invoke(["--runs-dir", "whole", "run", "spec.toml", "--quiet"]) == 0

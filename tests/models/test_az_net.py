@@ -8,8 +8,6 @@ from flax import nnx
 from jaxpot.models.az_net import DECAY, EPSILON, BatchNorm
 from jaxpot.models.base import Training
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 X = np.random.default_rng(0).normal(1.0, 2.0, size=(3, 2, 4, 5)).astype(np.float32)
 ROWS = np.array([True, False, True, True, False])
 WIDE = (-1, 1, 1, 1)

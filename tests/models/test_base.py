@@ -7,8 +7,6 @@ from flax import nnx
 
 from jaxpot.models.base import Network, count_parameters, from_module
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 class Linear(nnx.Module):
     """Two heads on a list of layers, so that flax has integer keys."""

@@ -9,8 +9,6 @@ from jaxpot.models.base import count_parameters
 from jaxpot.models.cells import GRUCell, LSTMCell
 from tests.models.tiny import ACTIONS, GRU, LSTM, build
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 INPUTS, UNITS, BATCH = 4, 3, 2
 
 

@@ -12,18 +12,22 @@ from jaxpot.spec import AZNet
 from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.registry import MODELS, part_streams
 from jaxpot.testing import check_network
+from tests.marks import slow_except
 from tests.models.tiny import AZ_NET, GRU, PLAIN, SHAPE, TINY, TRANSFORMER, WITH_LSTM, build, kind
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 BATCH = 5
+FAST = [config for config in TINY if kind(config) in ("mlp", "mlp-lstm", "resnet", "transformer")]
 
 
 def test_every_kind_is_here():
     assert {row.config for row in MODELS.rows} == {type(config) for config in TINY}
 
 
-@pytest.mark.parametrize("config", [*TINY, attrs.evolve(AZ_NET, version="v1")], ids=kind)
+@pytest.mark.parametrize(
+    "config",
+    slow_except([*TINY, attrs.evolve(AZ_NET, version="v1")], *FAST),
+    ids=kind,
+)
 def test_contract(config):
     network = build(config)
     assert network.recurrent == is_recurrent(config)

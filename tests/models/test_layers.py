@@ -10,8 +10,6 @@ from jaxpot.models.layers import flat_size, flatten
 from jaxpot.spec.configs.models import needs_board
 from tests.models.tiny import TINY, build, kind
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 TREE = {"hand": (3,), "board": {"mine": (2, 2), "theirs": (1,)}}
 BOARDS = [config for config in TINY if needs_board(config)]
 OTHERS = [config for config in TINY if not needs_board(config)]

@@ -12,8 +12,6 @@ from jaxpot.models import layers, mlp
 from jaxpot.models.base import count_parameters
 from jaxpot.spec import MLP
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 SHAPE = (3, 3, 2)
 ACTIONS = 9
 

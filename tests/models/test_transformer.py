@@ -3,14 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from flax import nnx
 
 from jaxpot.models.base import count_parameters
 from jaxpot.models.transformer import SelfAttention
 from tests.models.tiny import ACTIONS, SHAPE, TRANSFORMER, build
-
-pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 HEADS, DIM, TOKENS = 2, 4, 5
 WIDTH = HEADS * DIM

@@ -10,8 +10,7 @@ from jaxpot.algorithms.base import Decision, Learned
 from jaxpot.spec import MLP, PPO, AdamW
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import ContractError, check_algorithm
-
-pytestmark = pytest.mark.usefixtures("quick_compiles")
+from tests.marks import slow_except
 
 NETWORK = implementation(MLP(hidden_dims=(4,)))(
     MLP(hidden_dims=(4,)), observation_shape=(3,), num_actions=4
@@ -75,7 +74,9 @@ class Wrong:
         return learned
 
 
-@pytest.mark.parametrize("changes", [{}, {"shuffle": "epoch", "normalize_advantage": False}])
+@pytest.mark.parametrize(
+    "changes", slow_except([{}, {"shuffle": "epoch", "normalize_advantage": False}], {})
+)
 def test_the_shipped_algorithm_keeps_the_contract(changes):
     algorithm = own(**changes)
     check_algorithm(algorithm, NETWORK)

@@ -10,8 +10,6 @@ from jaxpot.spec import GameProgress, OpponentHand
 from jaxpot.testing import ContractError, check_auxiliary_loss
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class Told(Nim):

@@ -9,8 +9,6 @@ from jaxpot.evaluators import EvaluatorOutput
 from jaxpot.testing import ContractError, check_evaluator
 from tests.evaluators.tabular import TabularNetwork
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 NETWORK = TabularNetwork(num_actions=3, observation_size=1)
 
 

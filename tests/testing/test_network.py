@@ -8,8 +8,6 @@ from flax import nnx
 from jaxpot.models.base import from_module
 from jaxpot.testing import ContractError, check_network
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 class Sound(nnx.Module):
     """A linear network; the others break one rule each."""

@@ -14,8 +14,6 @@ from jaxpot.testing import check_environment
 from jaxpot.testing.recall import Recall, RecallGame
 from tests.spec.specs import SMALL
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 GAME = RecallGame(length=2)
 LANES = 64
 

@@ -63,6 +63,7 @@ def other_digest(record):
         record["digest"] = "0" * 16
 
 
+@pytest.mark.slow
 def test_two_runs_part_where_they_do(runs, capsys):
     code = bisect(runs[0].run_dir.parent, "longer", "shorter", "--json")
     out, err = capsys.readouterr()

@@ -21,8 +21,6 @@ from jaxpot.spec.configs.auxiliary import GameProgress, OpponentHand
 from tests.algorithms.auxiliary.rows import rows
 from tests.games.nim import Nim
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 
 @pytest.fixture(scope="module")
 def kuhn():

@@ -3,14 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaxpot.algorithms.auxiliary.game_progress import build
 from jaxpot.spec.configs.auxiliary import GameProgress
 from tests.algorithms.auxiliary.rows import rows
 from tests.games.nim import Nim
-
-pytestmark = pytest.mark.usefixtures("quick_compiles")
 
 
 def test_the_target_is_the_games_length_so_far():

@@ -11,8 +11,6 @@ from jaxpot.spec import PgxEnv
 from jaxpot.spec.configs.auxiliary import OpponentHand
 from tests.algorithms.auxiliary.rows import rows
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 LANES = 16
 
 

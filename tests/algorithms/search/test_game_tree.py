@@ -16,8 +16,6 @@ from tests.algorithms.search.again import HEAP, Again, at, plain_move
 from tests.algorithms.search.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 GAMMA, VALUE = 0.5, 0.25
 LINES = np.array(list(itertools.product((0, 1), repeat=HEAP + 1)))
 """Every sequence of moves, on behind the end of each game."""

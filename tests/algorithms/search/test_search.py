@@ -15,8 +15,6 @@ from tests.algorithms.search.again import HEAP, Again, at, plain_q
 from tests.algorithms.search.networks import Opinion
 from tests.marks import slow_except
 
-pytestmark = pytest.mark.usefixtures("quick_compiles")
-
 POLICIES = ("gumbel_muzero", "muzero")
 TIC_TAC_TOE = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
 LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]
