@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxpot.loop.context import Context
 from jaxpot.loop.streams import IMPLEMENTATION
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import Variables
 from jaxpot.models.memory import both_seats, of_seat, where_lanes
 
 _NO_GAME = -1
@@ -145,7 +145,7 @@ def go_on(carried: Games, dealt: Games) -> Games:
 
 
 def final_values(
-    context: Context, params: Params, model_state: ModelState, games: Games, *, both_trained: bool
+    context: Context, variables: Variables, games: Games, *, both_trained: bool
 ) -> tuple[Array, Array]:
     """Value the cut for each seat: `[N, 2]` float32, and which may be used, `[N, 2]` bool.
 
@@ -156,13 +156,13 @@ def final_values(
     seat's, and if an opponent is to move, the value is the agent's in the opponent's place; in both
     cases the other seat has no value.
 
-    `games` are those at the end of the rollout; `both_trained` says whether the agent's policy is
-    learned for both seats.
+    `variables` are the agent's and `games` those at the end of the rollout; `both_trained` says
+    whether the agent's policy is learned for both seats.
     """
     env, mover = context.env, games.state.current_player
     observation = jax.vmap(env.observe)(games.state, mover)
     carry = of_seat(games.memory, mover)
-    own = context.network.step(params, model_state, observation, carry)[0].value[:, None]
+    own = context.network.step(variables, observation, carry)[0].value[:, None]
     seats = jnp.arange(2)[None, :]
     moves = mover[:, None] == seats
     if both_trained:

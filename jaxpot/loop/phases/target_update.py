@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
+from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
@@ -32,7 +32,7 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
 
 def init_target(context: Context, values: Values, root_key: Array) -> Any:
     """Copy the fresh network: the copy must share no buffer with it, since both are donated."""
-    return jax.tree.map(jnp.copy, {name: values[name] for name in NETWORK})
+    return jax.tree.map(jnp.copy, network_variables(values))
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
@@ -48,7 +48,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
 
     def run(values: Values):
         due = (values["iteration"] + 1) % every == 0
-        live = {name: values[name] for name in NETWORK}
+        live = network_variables(values)
         target = jax.tree.map(
             lambda x, slow: jnp.where(due, move(x, slow), slow), live, values["target"]
         )

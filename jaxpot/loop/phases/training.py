@@ -5,7 +5,7 @@ from typing import Any
 
 from jax import Array
 
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
+from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import SHUFFLE, Field, Phase, stream_value
 from jaxpot.loop.phases.guard import all_finite
 from jaxpot.loop.phases.replay import kept_rows
@@ -36,14 +36,14 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
 
 
 def init_params(context: Context, values: Values, root_key: Array) -> Any:
-    return context.network.init(stream_key(root_key, "init", 0))[0]
+    return context.network.init(stream_key(root_key, "init", 0)).params
 
 
 def init_model_state(context: Context, values: Values, root_key: Array) -> Any:
     """Make the network's untrained variables, from the same draw as the parameters."""
     if not context.network.abstract_state:
         return {}  # tracing the network's start once more would only cost time
-    return context.network.init(stream_key(root_key, "init", 0))[1]
+    return context.network.init(stream_key(root_key, "init", 0)).model_state
 
 
 def init_opt_state(context: Context, values: Values, root_key: Array) -> Any:
@@ -55,16 +55,15 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
 
     def run(values: Values):
         learned = context.algorithm.update(
-            values["params"],
-            values["model_state"],
+            network_variables(values),
             values["opt_state"],
             kept_rows(values["replay"]) if keeps else values["batch"],
             keys={name: values[stream_value(name)] for name in phase.streams},
             iteration=values["iteration"],
         )
         writes: dict[str, Any] = {
-            "params": learned.params,
-            "model_state": learned.model_state,
+            "params": learned.variables.params,
+            "model_state": learned.variables.model_state,
             "opt_state": learned.opt_state,
             "finite": all_finite(learned.metrics),
         }
