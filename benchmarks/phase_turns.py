@@ -9,10 +9,10 @@ from typing import Any
 import jax
 
 from jaxpot.loop.context import build_context
-from jaxpot.loop.lower import split_state, start_values
+from jaxpot.loop.lower import group_inputs, split_state, start_values
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.plan import step_groups
-from jaxpot.loop.programs import Programs, group_inputs
+from jaxpot.loop.programs import Programs
 from jaxpot.loop.streams import root_key_data
 from jaxpot.spec import Experiment
 

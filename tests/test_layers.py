@@ -67,7 +67,6 @@ LIGHT = (
 
 BEFORE_JAX = (
     "environment",
-    "gates",
     "graph",
     "observer",
     "phase",
@@ -75,9 +74,9 @@ BEFORE_JAX = (
     "provenance",
     "record",
     "restoring",
+    "result",
     "run",
     "seeds",
-    "variables",
 )
 """Modules of the loop that run before jax is imported, since they prepare for it."""
 

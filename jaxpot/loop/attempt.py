@@ -1,4 +1,4 @@
-"""One process training one run: the state, its programs, and the iterations in flight."""
+"""The state of a training process: its programs, and the iterations on their way to the journal."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,24 +7,29 @@ from typing import Any
 
 import attrs
 import jax
+import numpy as np
 
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.context import Context, resolve
 from jaxpot.loop.graph import PhaseGraph, Regime
 from jaxpot.loop.league import LeagueKeeper
-from jaxpot.loop.lower import IterationOutput, split_state, start_values
-from jaxpot.loop.phase import Phase, State
+from jaxpot.loop.lower import (
+    Given,
+    IterationOutput,
+    build_phase,
+    evaluation_inputs,
+    group_inputs,
+    require_same,
+    split_state,
+    start_values,
+)
+from jaxpot.loop.phase import Phase, State, stream_value
 from jaxpot.loop.plan import step_groups
-from jaxpot.loop.programs import Programs, group_inputs
+from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.saving import Saver
+from jaxpot.loop.streams import IMPLEMENTATION, stream_key
 from jaxpot.signals import StopRequest
-
-DEFAULT_HOST = {
-    "device": "jaxpot.loop.phases.evaluation:run_program",
-    "host": "jaxpot.loop.phases.user:run_on_host",
-}
-"""How the host runs a phase that does not say it."""
 
 # Metrics are fetched about twice a second, so that a row is at most about a second late.
 _FETCH_SECONDS = 0.4
@@ -53,8 +58,8 @@ class Row:
         output: The `IterationOutput` that its program left on the device.
         words: Its words, fetched.
         stepped: Whether its phases were run and timed one by one.
-        leaf_digests: Of the state, `[L, 2]` uint32, where it was stepped.
-        phase_digests: Of what each timed phase wrote, where it was stepped.
+        leaf_digests: Of the state, `[L, 2]` uint32, if it was stepped.
+        phase_digests: Of what each timed phase wrote, if it was stepped.
         timings: Seconds by payload key.
         transfer_seconds: How long the fetch took that brought it.
         seconds: How long it took, with the phases that ran for it.
@@ -78,7 +83,7 @@ class Row:
     histograms: dict[str, Any] = attrs.field(factory=dict)
 
     def digests(self) -> Any:
-        """Return the digests on the device that are recorded, of a stepped iteration only."""
+        """Return the digests to fetch: only those of a stepped iteration are recorded."""
         return (self.output.leaf_digests, self.phase_digests) if self.stepped else ()
 
 
@@ -88,20 +93,11 @@ HostFunction = Callable[[Row], None]
 
 @attrs.define(kw_only=True, eq=False)
 class Attempt:
-    """What the loop and its host phases share while one process trains one run.
+    """The state of one process that trains one run; the loop and its host phases share it.
 
     Attributes:
-        graph: The graph.
-        context: Its parts.
-        programs: Its programs.
-        folder: The run's folder.
-        state: The state after `done` iterations.
+        state: The training state after `done` iterations.
         root_key: The run's key, as two uint32 on the device.
-        recorder: Writes to the journal.
-        saver: Writes checkpoints.
-        league: The league as the host sees it.
-        clock: Adds up where the time goes.
-        stop: Whether somebody has asked the run to stop.
         done: Iterations done.
         iteration: The iteration that comes next.
     """
@@ -126,13 +122,13 @@ class Attempt:
 
     def __attrs_post_init__(self) -> None:
         self.iteration = self.done
+        default = {"device": run_program, "host": run_on_host}
         self._functions = {
-            phase.name: resolve(phase.host or DEFAULT_HOST[phase.where])(self, phase)
+            phase.name: resolve(phase.host or default[phase.where])(self, phase)
             for phase in (*self.graph.before, *self.graph.after, *self.graph.between)
         }
 
     def row(self, iteration: int) -> Row:
-        """Return the row of an iteration, still empty."""
         regime = self.graph.regime_at(max(iteration, 0), self.league.conditions)
         return Row(iteration=iteration, regime=regime)
 
@@ -186,14 +182,14 @@ class Attempt:
         return any(phase.cadence.fires(row.iteration) for phase in self.graph.before)
 
     def waits_after(self, iteration: int) -> bool:
-        """Return whether the host has something to do with the state after this iteration."""
+        """Return whether the host needs the state after this iteration."""
         if self._profiled(iteration) or self.saver.fires(iteration):
             return True
         phases = (*self.graph.after, *self.graph.between)
         return any(phase.waits and phase.cadence.fires(iteration) for phase in phases)
 
     def settle(self) -> bool:
-        """Record what was dispatched, after a failure; return whether the state is still there."""
+        """Record what was dispatched, after a failure; return whether the state still exists."""
         for row in self.fetch():
             self.run(self.graph.after, row)
         leaves = jax.tree.leaves(self.state)
@@ -224,14 +220,10 @@ class Attempt:
             self.programs.steps(row.regime), step_groups(row.regime), strict=True
         ):
             given = group_inputs(phases, values)
-            started = time.perf_counter()
-            compiling = self.clock.seconds["compile"]
-            writes, emitted = jax.block_until_ready(program(given))
-            seconds = time.perf_counter() - started
+            (writes, emitted), took = self.timed(lambda p=program, g=given: p(g))
             values.update(writes)
             metrics.update(emitted)
             if last.timer is not None:
-                took = seconds - (self.clock.seconds["compile"] - compiling)
                 row.timings[last.timer] = took
                 written[last.name] = writes
                 collecting += took if last.collects else 0.0
@@ -243,3 +235,77 @@ class Attempt:
             self.state = self.state | changed
         else:
             row.output = self._iterate(row.regime)
+
+    def timed(self, call: Callable[[], Any]) -> tuple[Any, float]:
+        """Call, wait for the result, and return it with the seconds, without those of compiling."""
+        compiling = self.clock.seconds["compile"]
+        started = time.perf_counter()
+        result = jax.block_until_ready(call())
+        took = time.perf_counter() - started
+        return result, took - (self.clock.seconds["compile"] - compiling)
+
+
+def run_program(attempt: Attempt, phase: Phase) -> HostFunction:
+    """Run a device phase that is a separate program, and keep what it returns.
+
+    What it writes to fields goes into the state, its metrics into the row.
+    """
+    constants: dict[str, object] = {}
+    if phase.name in attempt.context.evaluators:
+        constants |= jax.device_put(dict(attempt.context.constants(phase.name)))
+
+    def run(row: Row) -> None:
+        program = attempt.programs.evaluation(phase)
+        now = jax.device_put(np.int32(row.iteration))
+        given = evaluation_inputs(phase, constants, attempt.state, attempt.root_key, now)
+
+        def call() -> Any:
+            output = program(given)
+            return output[0], jax.device_get(output)
+
+        (on_device, (writes, emitted)), took = attempt.timed(call)
+        attempt.clock.spent("evaluate", took)
+        changed = {name: x for name, x in on_device.items() if name in attempt.state}
+        attempt.state = attempt.state | changed
+        if "league" in writes:
+            attempt.league.evaluated(row.iteration, writes["league"])
+        row.seconds += took
+        if phase.timer is not None:
+            row.timings[phase.timer] = took
+        row.metrics |= {name: x.item() for name, x in emitted.items()}
+        row.histograms |= writes.get("histograms", {})
+
+    return run
+
+
+def run_on_host(attempt: Attempt, phase: Phase) -> HostFunction:
+    """Run a user's host phase, and keep what it returns.
+
+    It is given the fields that it reads as numpy arrays, the keys of its streams, `iteration` (the
+    one that has just ended) and, if it asks for it, the `payload` so far. What it writes to a field
+    is copied to the device.
+    """
+    function = build_phase(phase, attempt.context)
+    fields = [name for name in phase.reads if name in attempt.state]
+    dtypes = {key.name: int if key.dtype == "int" else float for key in phase.keys}
+    dtypes.pop(phase.timer or "", None)
+
+    def run(row: Row) -> None:
+        given = {name: jax.device_get(attempt.state[name]) for name in fields}
+        given["iteration"] = np.int32(row.iteration)
+        if "payload" in phase.reads:
+            given["payload"] = {"iter": row.iteration, **row.metrics}
+        root = jax.random.wrap_key_data(attempt.root_key, impl=IMPLEMENTATION)
+        for name in phase.streams:
+            given[stream_value(name)] = stream_key(root, name, row.iteration)
+        (writes, metrics), took = attempt.timed(lambda: function(Given(phase, given)))
+        attempt.clock.spent("phases", took)
+        require_same(phase, "writes", set(writes), set(phase.writes))
+        require_same(phase, "emits", set(metrics), set(dtypes))
+        attempt.state = attempt.state | jax.device_put(dict(writes))
+        row.metrics |= {name: dtypes[name](value) for name, value in metrics.items()}
+        row.seconds += took
+        if phase.timer is not None:
+            row.timings[phase.timer] = took
+
+    return run

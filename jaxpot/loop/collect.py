@@ -1,12 +1,12 @@
-"""One rollout for every collector: lanes play on, and begin a new game where one ends.
+"""Play a collector's rollout: games go on in their lanes, and a new one begins when one ends.
 
 Axis letters: T steps, N lanes, G groups of L lanes.
 
-Below a collector's key `k` (RNG contract v1): `k_reset, k_play = split(k)`; a lane `n` that begins
-anew with the iteration deals its game from `split(k_reset, N)[n]`; step `t` uses
-`k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`, of which `k_act` draws the agent's
+Random numbers (RNG contract v1). A collector's key `k` gives `k_reset, k_play = split(k)`. A lane
+`n` that begins a new game at the start of the iteration deals it from `split(k_reset, N)[n]`. Step
+`t` uses `k_act, k_opponent, k_env = split(split(k_play, T)[t], 3)`: `k_act` draws the agent's
 actions and `k_opponent` the opponent's, each for all lanes at once, and lane `n`'s game draws from
-`split(k_env, N)[n]`. No other collector enters.
+`split(k_env, N)[n]`. These keys do not depend on the other collectors.
 
 An algorithm that searches also has a key `s` of the stream `search`: step `t` then uses
 `k_act, k_opponent = split(split(s, T)[t])` for the agent and for an opponent that is a network.
@@ -24,14 +24,21 @@ from jaxpot.algorithms.auxiliary import record_states
 from jaxpot.algorithms.base import Decision, Rollout, View
 from jaxpot.games import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
-from jaxpot.loop.games import Games, final_values, go_on, new_games
-from jaxpot.loop.lanes import Keys, Lanes, step_keys
+from jaxpot.loop.games import (
+    Games,
+    Keys,
+    Lanes,
+    final_values,
+    go_on,
+    new_games,
+    step_keys,
+)
 from jaxpot.models.base import Variables
 from jaxpot.models.memory import of_seat, where_lanes, with_seat
 
 
-class Standing(NamedTuple):
-    """How the games of a rollout went for the trained seat, against an opponent."""
+class OpponentResult(NamedTuple):
+    """The trained seat's results against an opponent."""
 
     reward: Array
     """float32: sum of the trained seat's rewards over finished games; `[G]` for groups."""
@@ -40,28 +47,28 @@ class Standing(NamedTuple):
 
 
 class Played(NamedTuple):
-    """What a collector's rollout gives."""
+    """A collector's rollout."""
 
     rows: Rollout
-    standing: Standing
+    result: OpponentResult
     games: Games
-    """Where the lanes stand after it."""
+    """The games in the lanes after it."""
 
 
-class Chosen(NamedTuple):
-    """What was decided in all lanes of a step."""
+class StepDecisions(NamedTuple):
+    """The decisions of one step, in all lanes."""
 
     agent: Decision
-    """The agent's, in the lanes too in which it does not move."""
+    """The agent's decision in every lane, including the opponent's turns."""
     opponent: Decision | None
-    """The opponent's, likewise; None where there is none."""
+    """The opponent's decision in every lane; None without an opponent."""
 
 
 Against = Literal["random", "network"] | None
-"""Who holds the seat that is not the agent's; None where the agent holds both."""
+"""What holds the other seat; None if the agent holds both."""
 
-Decide = Callable[[View, Any, Keys], Chosen]
-"""Decides by the agent's view, what the opponent carries into the decision, and the keys."""
+Decide = Callable[[View, Any, Keys], StepDecisions]
+"""Decide from the agent's view, the opponent's memory before the decision, and the keys."""
 
 
 def rollout(
@@ -75,7 +82,7 @@ def rollout(
     search_key: Array | None = None,
     games: Games | None = None,
 ) -> Played:
-    """Plays `num_envs` lanes.
+    """Play `num_envs` lanes.
 
     Without an opponent the agent holds both seats and both are trained. With one, the agent moves
     first in the first half of the lanes and second in the other half, in every game of the lane.
@@ -86,13 +93,13 @@ def rollout(
         variables: The agent's variables.
         num_envs: N.
         opponent: The variables of the network that holds the other seat, if one does.
-        random: Whether uniformly random moves hold it.
+        random: Whether uniformly random moves hold the other seat.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
-        games: The games to go on with; None where every lane begins a new one.
+        games: The games to go on with; None to begin a new one in every lane.
     """
     algorithm = context.algorithm
 
-    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
+    def decide(view: View, other_carry: Any, keys: Keys) -> StepDecisions:
         agent = algorithm.act(variables, view, keys.act)
         other = None
         if random:
@@ -100,7 +107,7 @@ def rollout(
         elif opponent is not None:
             view = view._replace(carry=other_carry)
             other = algorithm.act_as_opponent(opponent, view, keys.network)
-        return Chosen(agent, other)
+        return StepDecisions(agent, other)
 
     return _play(
         context,
@@ -127,7 +134,7 @@ def rollout_groups(
     search_key: Array | None = None,
     games: Games | None = None,
 ) -> Played:
-    """Plays `groups` rollouts of `lanes` lanes side by side, each against one opponent.
+    """Play `groups` rollouts of `lanes` lanes side by side, each against one opponent.
 
     Args:
         context: The parts; the experiment says how many steps.
@@ -139,10 +146,10 @@ def rollout_groups(
         numbers: `[G]` int32: a number for each opponent, 0 or more. A lane whose opponent has
             another number than in `games` begins a new game.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
-        games: The games to go on with; None where every lane begins a new one.
+        games: The games to go on with; None to begin a new one in every lane.
 
     Returns:
-        The rollout of all `G * L` lanes; the standing is each group's, `[G]`.
+        The rollout of all `G * L` lanes; the result is per group, `[G]`.
     """
     algorithm = context.algorithm
 
@@ -150,9 +157,9 @@ def rollout_groups(
         agent = algorithm.act(variables, view, act_key)
         view = view._replace(carry=other_carry)
         opponent = algorithm.act_as_opponent(other, view, network_key)
-        return Chosen(agent, opponent)
+        return StepDecisions(agent, opponent)
 
-    def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
+    def decide(view: View, other_carry: Any, keys: Keys) -> StepDecisions:
 
         def by_group(x: Array) -> Array:
             return x.reshape(groups, lanes, *x.shape[1:])
@@ -186,7 +193,7 @@ def _play(
     search_key: Array | None,
     games: Games | None,
 ) -> Played:
-    """Plays all lanes; `numbers` `[N]` int32 stands for each lane's opponent."""
+    """Play all lanes; `numbers` `[N]` int32 stands for each lane's opponent."""
     pair = lanes.split(key, 2)
     reset_key, play_key = pair[..., 0], pair[..., 1]
     dealt = new_games(context, lanes.each(reset_key), numbers, remembers=against == "network")
@@ -196,18 +203,18 @@ def _play(
     words = lanes.step_words(play_key, num_steps)
     searches = None if search_key is None else lanes.step_words(search_key, num_steps)
     step = _stepper(context, decide, dealt, lanes=lanes, against=against)
-    end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
+    end, (rows, result) = jax.lax.scan(step, start, (words, searches))
     both = against is None or _learns_from(context, against)
     value, known = final_values(context, variables, end, both_trained=both)
     rows = rows._replace(final_value=value, bootstrap_mask=known)
-    standing = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
-    return Played(rows, standing, end)
+    result = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), result)
+    return Played(rows, result, end)
 
 
 def _stepper(
     context: Context, decide: Decide, dealt: Games, *, lanes: Lanes, against: Against
-) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, Standing]]]:
-    """Returns the function that plays one step in all lanes; `dealt` has the empty memories."""
+) -> Callable[[Games, Any], tuple[Games, tuple[Rollout, OpponentResult]]]:
+    """Return the function that plays one step in all lanes; `dealt` has the empty memories."""
     env, shared = context.env, _learns_from(context, against)
 
     def step(lane: Games, words):
@@ -249,7 +256,7 @@ def _stepper(
                 recorded=record_states(context.auxiliary, env, state),
                 behaviour={"acted": acts, **other.extras} if shared and other is not None else {},
             ),
-            Standing(
+            OpponentResult(
                 lanes.sums(jnp.where(done, agents_return, 0.0)),
                 lanes.sums(done.astype(jnp.int32)),
             ),
@@ -269,11 +276,10 @@ def _stepper(
 
 
 def _learns_from(context: Context, against: Against) -> bool:
-    """Says whether the opponent's moves are learned from too, as some algorithms can."""
     return against == "network" and context.algorithm.off_policy
 
 
 def _agent_seat(lanes: Lanes, first_mover: Array) -> Array:
-    """Returns the agent's seat in games that begin: first in the first half of a group's lanes."""
+    """Return the agent's seat in games that begin: first in the first half of a group's lanes."""
     agent_first = jnp.arange(lanes.total) % lanes.lanes < lanes.lanes // 2
     return jnp.where(agent_first, first_mover, 1 - first_mover)

@@ -1,4 +1,4 @@
-"""The parts of an experiment, built once; what every phase's builder is given."""
+"""Build the parts of an experiment: the `Context` that every phase's builder is given."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -46,7 +46,6 @@ class Context:
     evaluators: dict[str, Evaluator]
 
     def constants(self, evaluator: str) -> Mapping[str, Any]:
-        """Returns the arrays that an evaluator is handed from outside the state."""
         return getattr(self.evaluators[evaluator], "constants", {})
 
 
@@ -55,13 +54,13 @@ def build_context(
     runs_dir: Path,
     opponents: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Context:
-    """Builds every part that `experiment` names.
+    """Build every part that `experiment` names.
 
     Args:
         experiment: The experiment.
         runs_dir: Folder of all runs, in which an evaluator may find its opponent.
-        opponents: The opponents that a run has played so far, by the evaluators' prefixes: these
-            and no others, whatever the spec's selectors mean by now.
+        opponents: The opponents that a run has played so far, by the evaluators' prefixes. The run
+            goes on against these, even if the spec's selectors name other checkpoints by now.
 
     Raises:
         SpecError: Opponents that the spec names are missing or do not fit.
@@ -109,7 +108,7 @@ def build_context(
 
 
 def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm) -> None:
-    """Holds parts of a user's own to what the spec's rules could not know of them."""
+    """Check what the spec's rules cannot know about a user's parts."""
     if is_recurrent(experiment.model) is not network.recurrent:
         has = "has a memory" if network.recurrent else "has no memory"
         raise UserError(
@@ -125,14 +124,14 @@ def _check_memory(experiment: Experiment, network: Network, algorithm: Algorithm
 
 
 def parts_of(experiment: Experiment) -> tuple[Any, ...]:
-    """Returns the configs of every part that may be a user's own."""
+    """Return the configs of all parts that a user can supply."""
     parts = (experiment.env, experiment.model, experiment.algorithm)
     named = (experiment.auxiliary, experiment.eval, experiment.phases)
     return (*parts, *(part for table in named for part in table.values()))
 
 
 def resolve(what: Implementation) -> Any:
-    """Returns an implementation itself, importing `"module:function"` where it is a name."""
+    """Return an implementation, imported if it is given as `"module:function"`."""
     if not isinstance(what, str):
         return what
     module, _, name = what.partition(":")

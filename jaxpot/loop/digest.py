@@ -31,7 +31,7 @@ _SHARED_MAX = 1 << 18  # elements; above, a leaf's own kernel spares the copy in
 
 
 def leaf_digests(tree: Any, *, prefix: str = "") -> tuple[tuple[str, ...], jax.Array]:
-    """Digests every leaf of a pytree of arrays; traceable, all in uint32 arithmetic.
+    """Digest every leaf of a pytree of arrays; traceable, all in uint32 arithmetic.
 
     Args:
         tree: A pytree of arrays (bool, integers and floats of at most 32 bits, typed PRNG keys).
@@ -50,7 +50,7 @@ def leaf_digests(tree: Any, *, prefix: str = "") -> tuple[tuple[str, ...], jax.A
 
 
 def leaf_paths(tree: Any, *, prefix: str = "") -> tuple[str, ...]:
-    """Returns the paths that `leaf_digests` would; the tree may hold shapes instead of arrays."""
+    """Return the paths that `leaf_digests` would; the tree may hold shapes instead of arrays."""
     return tuple(sorted(_named(tree, prefix)))
 
 
@@ -65,7 +65,7 @@ def _named(tree: Any, prefix: str) -> dict[str, Any]:
 
 
 def combine(digests: Any, paths: Sequence[str]) -> jax.Array:
-    """Combines leaves' digests `[L, 2] uint32` into the state's, `[2] uint32`; traceable.
+    """Combine leaves' digests `[L, 2] uint32` into the state's, `[2] uint32`; traceable.
 
     The leaves are taken in sorted order of their paths; their digests then are one more leaf.
     """
@@ -77,13 +77,13 @@ def combine(digests: Any, paths: Sequence[str]) -> jax.Array:
 
 
 def to_hex(digest: Any) -> str:
-    """Writes one digest `[2] uint32`, on the host, as 16 hexadecimal digits."""
+    """Write one digest `[2] uint32`, on the host, as 16 hexadecimal digits."""
     first, second = (int(lane) for lane in np.asarray(digest, np.uint32))
     return f"{first:08x}{second:08x}"
 
 
 def _digests(paths: Sequence[str], leaves: Sequence[Any]) -> jax.Array:
-    """Digests named leaves: `L` arrays -> `[L, 2] uint32`."""
+    """Digest named leaves: `L` arrays -> `[L, 2] uint32`."""
     if not paths:
         return jnp.zeros((0, 2), jnp.uint32)
     seeds = np.stack([_seeds(p, x.dtype, x.shape) for p, x in zip(paths, leaves, strict=True)])
@@ -99,7 +99,7 @@ def _digests(paths: Sequence[str], leaves: Sequence[Any]) -> jax.Array:
 
 
 def _seeds(path: str, dtype: Any, shape: Sequence[int]) -> np.ndarray:
-    """Returns four words that stand for a leaf's path, dtype and shape, known when traced."""
+    """Return four words that stand for a leaf's path, dtype and shape, known when traced."""
     text = "\0".join((DIGEST_VERSION, path, str(dtype), ",".join(map(str, shape))))
     return np.frombuffer(hashlib.sha256(text.encode()).digest()[:16], ">u4").astype(np.uint32)
 
@@ -115,7 +115,7 @@ def _array(path: str, leaf: Any) -> jax.Array:
 
 
 def _movable(array: jax.Array) -> jax.Array:
-    """Returns the elements in row-major order, `[N]`, in a dtype whose bits survive being moved.
+    """Return the elements in row-major order, `[N]`, in a dtype whose bits survive being moved.
 
     XLA may quiet a 16-bit NaN that it moves as a float. Wider ones stay as they are: concatenated
     and then cast, 50 leaves compile in 0.15 s on CPU; cast and then concatenated, in 0.75 s.
@@ -134,7 +134,7 @@ def _bits(elements: jax.Array) -> jax.Array:
 
 
 def _group_sums(leaves: Sequence[jax.Array], seeds: np.ndarray) -> jax.Array:
-    """Sums the mixed elements of leaves of one dtype: `G` leaves `[N_g]` -> `[G, 2] uint32`."""
+    """Sum the mixed elements of leaves of one dtype: `G` leaves `[N_g]` -> `[G, 2] uint32`."""
     if len(leaves) == 1:
         index = lax.iota(jnp.uint32, leaves[0].size)
         lanes = _lanes(_bits(leaves[0]), index, seeds[0, 0], seeds[0, 1])
@@ -158,14 +158,13 @@ def _group_sums(leaves: Sequence[jax.Array], seeds: np.ndarray) -> jax.Array:
 def _lanes(
     bits: jax.Array, index: jax.Array, index_seed: Any, lane_seed: Any
 ) -> tuple[jax.Array, jax.Array]:
-    """Mixes each element's bits with its index, once for each lane."""
     place = _mix(index * jnp.uint32(_GOLDEN) + index_seed)
     turned = (place << 16) | (place >> 16)
     return _mix(bits ^ place), _mix(bits * jnp.uint32(_LANE) + (turned ^ lane_seed))
 
 
 def _sum_lanes(lanes: tuple[jax.Array, ...], axis: int) -> Sequence[jax.Array]:
-    """Sums both lanes in one pass; two reductions would mix every index twice."""
+    """Sum both lanes in one pass; two reductions would mix every index twice."""
     zero = jnp.uint32(0)
     return lax.reduce(
         lanes, (zero, zero), lambda a, b: (a[0] + b[0], a[1] + b[1]), dimensions=(axis,)
@@ -173,7 +172,7 @@ def _sum_lanes(lanes: tuple[jax.Array, ...], axis: int) -> Sequence[jax.Array]:
 
 
 def _mix(x: jax.Array) -> jax.Array:
-    """Avalanches 32 bits, a bijection (`lowbias32` of Wellons' hash prospector)."""
+    """Avalanche 32 bits, a bijection (`lowbias32` of Wellons' hash prospector)."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
     return x ^ (x >> 16)

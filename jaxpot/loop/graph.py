@@ -1,7 +1,7 @@
 """The phase graph: phases in order, the state they share, and the regimes they form."""
 
 from functools import cached_property
-from itertools import combinations
+from itertools import chain, combinations
 
 import attrs
 
@@ -10,16 +10,16 @@ from jaxpot.loop.phase import Cadence, Field, Phase
 from jaxpot.spec.payload import PayloadKey
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Regime:
     """A span of iterations in which the same phases form the iteration's program.
 
     Attributes:
         name: The collectors that are on.
         start: First iteration of the span.
-        until: First iteration behind it.
+        until: First iteration after it.
         phases: The phases, in order.
-        conditions: What holds of the run's state in this regime.
+        conditions: The phases' conditions (`Phase.when`) that hold in it.
     """
 
     name: str
@@ -69,35 +69,31 @@ class PhaseGraph:
 
     @property
     def before(self) -> tuple[Phase, ...]:
-        """What the host runs before it dispatches an iteration."""
+        """The phases that the host runs before it dispatches an iteration."""
         return self.phases[: self.phases.index(self.traced[0])]
 
     @property
     def after(self) -> tuple[Phase, ...]:
-        """What the host runs, in this order, once it has an iteration's metrics."""
+        """The phases that the host runs, in this order, once it has an iteration's metrics."""
         rest = self.phases[self.phases.index(self.traced[-1]) + 1 :]
         return tuple(phase for phase in rest if phase.program != "between")
 
     @property
     def between(self) -> tuple[Phase, ...]:
-        """What the host runs between two iterations, after the checkpoint of the first."""
+        """The phases between two iterations, after the checkpoint of the first."""
         return tuple(phase for phase in self.phases if phase.program == "between")
 
-    def find(self, name: str) -> Phase | None:
-        """Returns the phase called `name`, None where there is none."""
-        return next((phase for phase in self.phases if phase.name == name), None)
-
     def phase(self, name: str) -> Phase:
-        """Returns the phase called `name`.
+        """Return the phase called `name`.
 
         Raises:
-            UserError: There is none.
+            UserError: No phase has that name.
         """
-        found = self.find(name)
-        if found is None:
-            names = ", ".join(each.name for each in self.phases)
-            raise UserError(f"no phase is called {name!r}; there are {names}")
-        return found
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        names = ", ".join(each.name for each in self.phases)
+        raise UserError(f"no phase is called {name!r}; there are {names}")
 
     def with_phase(
         self,
@@ -139,7 +135,7 @@ class PhaseGraph:
         return graph
 
     def regime_at(self, iteration: int, conditions: frozenset[str] = frozenset()) -> Regime:
-        """Returns the regime of `iteration`, one of the graph's own, where `conditions` hold."""
+        """Return the regime of `iteration` while `conditions` hold."""
         return next(
             regime
             for regime in self._regimes
@@ -148,7 +144,7 @@ class PhaseGraph:
         )
 
     def regimes(self) -> tuple[Regime, ...]:
-        """Returns the regimes in order; together they cover every iteration."""
+        """Return the regimes in order; together they cover every iteration."""
         return self._regimes
 
     @cached_property
@@ -159,39 +155,30 @@ class PhaseGraph:
         starts = sorted(edge for edge in edges if edge < self.iterations)
         regimes: list[Regime] = []
         for start, until in zip(starts, [*starts[1:], self.iterations], strict=True):
-            for conditions in _subsets(_conditions_at(self, start)):
+            names = sorted(_conditions_at(self, start))
+            # Any of the conditions may hold: a regime for each choice, none of them first.
+            for chosen in chain(*(combinations(names, size) for size in range(len(names) + 1))):
+                conditions = frozenset(chosen)
                 phases = tuple(
                     phase
                     for phase in self.traced
                     if phase.cadence.in_window(start)
                     and (phase.when is None or phase.when in conditions)
                 )
-                name = _regime_name(phases)
+                name = "+".join(phase.collects for phase in phases if phase.collects) or "none"
                 if any(other.name == name and other.phases != phases for other in regimes):
                     name = f"{name}@{start}"
-                regimes.append(
-                    Regime(
-                        name=name, start=start, until=until, phases=phases, conditions=conditions
-                    )
-                )
+                regimes.append(Regime(name, start, until, phases, conditions))
         return tuple(regimes)
 
 
 def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
-    """Returns the conditions that some phase of `iteration` waits for."""
+    """Return the conditions on which some phase of `iteration` depends."""
     return frozenset(
         phase.when
         for phase in graph.traced
         if phase.when is not None and phase.cadence.in_window(iteration)
     )
-
-
-def _subsets(conditions: frozenset[str]) -> list[frozenset[str]]:
-    """Returns every choice of `conditions`, none of them first."""
-    names = sorted(conditions)
-    return [
-        frozenset(chosen) for size in range(len(names) + 1) for chosen in combinations(names, size)
-    ]
 
 
 def covering(phases: tuple[Phase, ...], fields: tuple[Field, ...]) -> tuple[Phase, ...]:
@@ -216,15 +203,11 @@ def covering(phases: tuple[Phase, ...], fields: tuple[Field, ...]) -> tuple[Phas
     return tuple(map(covered, phases))
 
 
-def _regime_name(phases: tuple[Phase, ...]) -> str:
-    return "+".join(phase.collects for phase in phases if phase.collects) or "none"
-
-
 def check(graph: PhaseGraph) -> None:
-    """Refuses a graph in which a name is taken twice or a phase reads what nothing wrote.
+    """Refuse a graph in which a name is taken twice or a phase reads what nothing wrote.
 
     Raises:
-        UserError: Says which phase and which name.
+        UserError: The phase and the name.
     """
     _check_unique("phase", [phase.name for phase in graph.phases])
     _check_unique("field", [field.name for field in graph.fields])
@@ -276,7 +259,6 @@ def _check_phase(graph: PhaseGraph, phase: Phase, outside: set[str]) -> None:
 
 
 def _check_order(graph: PhaseGraph) -> None:
-    """Refuse phases of the user's whose keys would come too late for their payload."""
     names = [phase.name for phase in graph.phases]
     for name in ("transfer_metrics", "log_payload"):
         if name not in names:

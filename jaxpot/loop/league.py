@@ -1,4 +1,4 @@
-"""The league as the host sees it: when it grows, what changed, and whether it is what it was."""
+"""The league on the host: add entries, record what changed, check that no entry was altered."""
 
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,10 @@ class AlteredEntryError(Exception):
 
 
 class LeagueKeeper:
-    """Freezes, records and checks the league of one attempt; idle where there is none.
+    """Adds to, records and checks the league of one attempt; does nothing without a league.
 
-    Args:
-        programs: Its programs.
-        recorder: Where standings and events go.
-        clock: What the league's seconds are charged to.
-        state: The state that the attempt starts with.
-        recorded: Events that an earlier attempt has recorded of the add that a resumed run makes
-            first, as (event, entry): they are not recorded again.
+    `recorded` are the events, as (event, entry), that an earlier attempt recorded of the add that a
+    resumed run makes first. They are not recorded again.
     """
 
     def __init__(
@@ -51,16 +46,12 @@ class LeagueKeeper:
 
     @property
     def conditions(self) -> frozenset[str]:
-        """What holds of the league: whether an archived entry is active."""
+        """The conditions that hold (`Phase.when`): whether an archived entry is active."""
         recalled = self._table is not None and any_recalled(self._table)
         return frozenset({ARCHIVE_ACTIVE}) if recalled else frozenset()
 
     def add(self, phase: Phase, iteration: int, state: State) -> State:
-        """Add a copy of the agent after `iteration` by the program of `phase`.
-
-        Returns:
-            The state with it.
-        """
+        """Add a copy of the agent after `iteration` by the program of `phase`; return the state."""
         with self._clock.spending("league"):
             before = _fetched(state["league"])
             if iteration + 1 in before.born[before.place != EMPTY]:
@@ -80,18 +71,17 @@ class LeagueKeeper:
         return state
 
     def evaluated(self, iteration: int, table: Any) -> None:
-        """Records who was recalled or released by an evaluation, which left `table`."""
+        """Record the entries that an evaluation recalled or released; it returned `table`."""
         before, self._table = self._table, jax.tree.map(np.array, table)
         for name, payload in activity_events(before, table):
             self._recorder.event(name, payload, iteration=iteration)
 
     def log(self, iteration: int, state: State) -> None:
-        """Record the standings after `iteration`."""
         self._table = _fetched(state["league"])
         self._recorder.standings(iteration, standings(entries(self._table)))
 
     def check(self, state: State) -> None:
-        """Holds every entry's parameters to the digest that was taken when it was frozen.
+        """Compare every entry's parameters with the digest that was taken when it was frozen.
 
         Raises:
             AlteredEntryError: They differ: a bug, or faulty memory.
@@ -109,12 +99,12 @@ class LeagueKeeper:
 
 
 def _fetched(table: Any) -> Any:
-    """Copies a table to the host: a view of its buffers would keep them from being donated."""
+    """Copy a table to the host: a view of its buffers would keep them from being donated."""
     return jax.tree.map(np.array, jax.device_get(table))
 
 
 def recorded_at(journal: Path, iteration: int) -> frozenset[tuple[str, str]]:
-    """Returns the live events of the league at `iteration` in a journal, as (event, entry)."""
+    """Return the live events of the league at `iteration` in a journal, as (event, entry)."""
     found: dict[tuple[str, str], int] = {}
     for row in records(journal, Attempt, Event):
         if isinstance(row, Attempt):

@@ -1,4 +1,4 @@
-"""Lowers a phase graph into pure functions: a fold that holds each phase to its declaration."""
+"""Lower a phase graph into pure functions: a fold that holds each phase to its declaration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +17,10 @@ from jaxpot.loop.streams import IMPLEMENTATION, stream_key
 from jaxpot.spec import PayloadKey
 
 Values = dict[str, Any]
+Lowered = Callable[[Values], tuple[Values, Values]]
+"""From the values that phases find to what they write, and their metrics."""
+
+ROOT_KEY_SHAPE = jax.ShapeDtypeStruct((2,), np.uint32)
 
 
 class PhaseError(UserError):
@@ -24,12 +28,12 @@ class PhaseError(UserError):
 
 
 class IterationOutput(NamedTuple):
-    """What an iteration leaves on the device beside the state; fetched in batches."""
+    """An iteration's output on the device, apart from the state; fetched in batches."""
 
     words: Array
     """`[3 + I + F]` uint32: what `unpack` reads. One array, since each one fetched has its cost."""
     leaf_digests: Array
-    """`[L, 2]` uint32; fetched only where they are recorded."""
+    """`[L, 2]` uint32; fetched only if they are recorded."""
 
 
 class IterationRow(NamedTuple):
@@ -42,33 +46,28 @@ class IterationRow(NamedTuple):
     """Whether this update, or one before it, was non-finite."""
 
 
-class Given(Mapping[str, Any]):
-    """The values a phase may read; anything else raises, naming the phase."""
+class Given(dict[str, Any]):
+    """The values that a phase may read; reading another one is a `PhaseError`."""
 
     def __init__(self, phase: Phase, values: Values) -> None:
+        super().__init__(values)
         self._phase = phase
-        self._values = values
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._values:
-            raise PhaseError(
-                f"phase {self._phase.name!r} reads {name!r} but declares only "
-                f"{', '.join(sorted(self._values)) or 'nothing'}"
-            )
-        return self._values[name]
+    def __missing__(self, name: str) -> Any:
+        raise PhaseError(
+            f"phase {self._phase.name!r} reads {name!r} but declares only "
+            f"{', '.join(sorted(self)) or 'nothing'}"
+        )
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._values
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+def start_values(state: State, root_key: Any) -> Values:
+    """Return the values that the first phase of an iteration finds."""
+    previous = {f"previous.{name}": value for name, value in state.items()}
+    return {**state, **previous, "root_key": root_key, "now": state["iteration"]}
 
 
 def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
-    """Picks from `values` what `phase` is given, its streams' ingredients included."""
+    """Pick the values that a phase is given, with what the keys of its streams are made from."""
     given = {name: values[name] for name in phase.reads}
     given |= {name: values[name] for name in phase.reads_if_present if name in values}
     if phase.streams:
@@ -76,16 +75,27 @@ def inputs_of(phase: Phase, values: Mapping[str, Any]) -> Values:
     return given
 
 
+def group_inputs(phases: Sequence[Phase], values: Values) -> Values:
+    """Pick the values that a group of phases is given from outside of the group."""
+    given: Values = {}
+    written: dict[str, None] = {}
+    for phase in phases:
+        wanted = inputs_of(phase, values | written)
+        given |= {name: value for name, value in wanted.items() if name not in written}
+        written |= dict.fromkeys(phase.writes)
+    return given
+
+
 def evaluation_inputs(
     phase: Phase, constants: Mapping[str, Any], state: State, root_key: Any, now: Any
 ) -> Values:
-    """Returns what the evaluator of `phase` is given after the iteration `now`."""
+    """Pick the values that an evaluator's phase is given after the iteration `now`."""
     values = start_values(state, root_key) | {"now": now}
     return inputs_of(phase, values) | {"constants": constants}
 
 
-def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Values, Values]]:
-    """Returns `phase` as a pure function of `inputs_of(phase, values)`.
+def lower_phase(phase: Phase, context: Context) -> Lowered:
+    """Return a phase as a pure function of `inputs_of(phase, values)`.
 
     Raises:
         PhaseError: When traced, if the phase does not keep to its declaration.
@@ -109,22 +119,13 @@ def lower_phase(phase: Phase, context: Context) -> Callable[[Values], tuple[Valu
 
 
 def build_phase(phase: Phase, context: Context) -> PhaseFunction:
-    """Build the function of a phase.
-
-    Raises:
-        PhaseError: It has no implementation.
-    """
     if phase.implementation is None:
         raise PhaseError(f"phase {phase.name!r} has no implementation")
     return resolve(phase.implementation)(context, phase)
 
 
 def require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) -> None:
-    """Hold what a phase writes or emits to its declaration.
-
-    Raises:
-        PhaseError: There is more or less than it declares.
-    """
+    """Refuse a phase that writes or emits more or less than it declares."""
     if actual != declared:
         more, less = sorted(actual - declared), sorted(declared - actual)
         parts = [f"undeclared: {', '.join(more)}"] if more else []
@@ -134,50 +135,106 @@ def require_same(phase: Phase, verb: str, actual: set[str], declared: set[str]) 
         )
 
 
-def device_keys(phase: Phase) -> tuple[PayloadKey, ...]:
-    """Returns the payload keys whose values a device phase itself computes."""
-    return tuple(key for key in phase.keys if not key.wall_clock)
+def lower_phases(phases: Sequence[Phase], context: Context) -> Lowered:
+    """Return several phases, one after another, as one pure function."""
+    functions = [(phase, lower_phase(phase, context)) for phase in phases]
+
+    def run(values: Values) -> tuple[Values, Values]:
+        written: Values = {}
+        metrics: Values = {}
+        for phase, function in functions:
+            writes, emitted = function(inputs_of(phase, values | written))
+            written |= writes
+            metrics |= emitted
+        return written, metrics
+
+    return run
 
 
-def metric_names(phases: Sequence[Phase]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the integer metrics' names and the float metrics', in the order of packing."""
-    keys = [key for phase in phases for key in device_keys(phase)]
-    ints = tuple(key.name for key in keys if key.dtype == "int")
-    return ints, tuple(key.name for key in keys if key.dtype == "float")
+def lower_iteration(
+    graph: PhaseGraph, regime: Regime, context: Context
+) -> Callable[[State, State, Array], tuple[State, IterationOutput]]:
+    """Return one iteration of `regime` as a pure function.
+
+    It takes the fields that change, those that do not, and the root key's data. It returns the
+    fields that changed and the iteration's output.
+    """
+    run = lower_phases(regime.phases, context)
+
+    def iteration(state: State, fixed: State, root_key: Array) -> tuple[State, IterationOutput]:
+        values = start_values(state | fixed, root_key)
+        written, metrics = run(values)
+        return finish(graph, regime, values | written, metrics)
+
+    return iteration
 
 
-def start_values(state: State, root_key: Any) -> Values:
-    """Returns the values that the first phase of an iteration finds."""
-    previous = {f"previous.{name}": value for name, value in state.items()}
-    return {**state, **previous, "root_key": root_key, "now": state["iteration"]}
+def written_shapes(regime: Regime, context: Context, state: State) -> Iterator[Values]:
+    """Yield, for each phase of an iteration, the shapes that it writes to no field."""
+    found = start_values(state, ROOT_KEY_SHAPE)
+    for phase in regime.phases:
+        writes, _ = jax.eval_shape(lower_phase(phase, context), inputs_of(phase, found))
+        found.update(writes)
+        yield {name: value for name, value in writes.items() if name not in state}
 
 
 def changing(graph: PhaseGraph, regime: Regime) -> tuple[str, ...]:
-    """Returns the state's fields that the regime's phases write.
+    """Return the fields that the regime's phases write.
 
-    The others are handed to its program beside these and never come out of it: nothing can copy
+    The others are separate arguments of its program and never come out of it, so nothing copies
     them, however large they are.
     """
     return tuple(field.name for field in graph.fields if field.name in regime.writes)
 
 
+def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State, State]:
+    """Split a state into the fields that change in `regime` and those that do not."""
+    names = changing(graph, regime)
+    rest = {name: value for name, value in state.items() if name not in names}
+    return {name: state[name] for name in names}, rest
+
+
+def device_keys(phase: Phase) -> tuple[PayloadKey, ...]:
+    """Return the payload keys whose values the phase itself computes."""
+    return tuple(key for key in phase.keys if not key.wall_clock)
+
+
+def metric_names(phases: Sequence[Phase]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the integer metrics and of the float metrics, in the order of packing."""
+    keys = [key for phase in phases for key in device_keys(phase)]
+    ints = tuple(key.name for key in keys if key.dtype == "int")
+    return ints, tuple(key.name for key in keys if key.dtype == "float")
+
+
 def finish(
     graph: PhaseGraph, regime: Regime, values: Values, metrics: Values
 ) -> tuple[State, IterationOutput]:
-    """Returns the fields that changed, and the iteration's outputs packed into few arrays."""
+    """Return the fields that changed, and the iteration's outputs packed into few arrays."""
     ints, floats = metric_names(regime.phases)
     words = [
         values["nonfinite"].astype(jnp.uint32)[None],
         values["digest"],
-        _words(_pack(metrics, ints, jnp.int32)),
-        _words(_pack(metrics, floats, jnp.float32)),
+        _pack(metrics, ints, jnp.int32),
+        _pack(metrics, floats, jnp.float32),
     ]
     output = IterationOutput(words=jnp.concatenate(words), leaf_digests=values["leaf_digests"])
     return {name: values[name] for name in changing(graph, regime)}, output
 
 
+def _pack(metrics: Values, names: Sequence[str], dtype: Any) -> Array:
+    """Stack metrics of one type, and return their bits: `[K]` uint32."""
+    kind = jnp.integer if jnp.issubdtype(dtype, jnp.integer) else jnp.floating
+    for name in names:
+        if jnp.ndim(metrics[name]) or not jnp.issubdtype(metrics[name].dtype, kind):
+            given = jax.typeof(metrics[name])
+            raise PhaseError(f"metric {name!r} is {given}, declared {jnp.dtype(dtype).name}[]")
+    packed = [metrics[name].astype(dtype) for name in names]
+    stacked = jnp.stack(packed) if packed else jnp.zeros((0,), dtype)
+    return jax.lax.bitcast_convert_type(stacked, jnp.uint32)
+
+
 def unpack(words: np.ndarray, names: tuple[Sequence[str], Sequence[str]]) -> IterationRow:
-    """Reads an iteration's `words`; `names` is what `metric_names` gave for its phases."""
+    """Read an iteration's `words`; `names` is what `metric_names` returned for its phases."""
     ints, floats = names
     cut = 3 + len(ints)
     metrics = dict(zip(ints, words[3:cut].view(np.int32).tolist(), strict=True))
@@ -185,65 +242,13 @@ def unpack(words: np.ndarray, names: tuple[Sequence[str], Sequence[str]]) -> Ite
     return IterationRow(metrics=metrics, digest=words[1:3], nonfinite=bool(words[0]))
 
 
-def _words(packed: Array) -> Array:
-    return jax.lax.bitcast_convert_type(packed, jnp.uint32)
-
-
-def _pack(metrics: Values, names: Sequence[str], dtype: Any) -> Array:
-    for name in names:
-        if jnp.ndim(metrics[name]) or not _same_kind(metrics[name].dtype, dtype):
-            given = jax.typeof(metrics[name])
-            raise PhaseError(f"metric {name!r} is {given}, declared {jnp.dtype(dtype).name}[]")
-    if not names:
-        return jnp.zeros((0,), dtype)
-    return jnp.stack([metrics[name].astype(dtype) for name in names])
-
-
-def _same_kind(actual: Any, declared: Any) -> bool:
-    kind = jnp.integer if jnp.issubdtype(declared, jnp.integer) else jnp.floating
-    return jnp.issubdtype(actual, kind)
-
-
-def lower_iteration(
-    graph: PhaseGraph, regime: Regime, context: Context
-) -> Callable[[State, State, Array], tuple[State, IterationOutput]]:
-    """Returns one iteration of `regime` as a pure function.
-
-    It takes the fields that change, those that do not, and the root key's data, and gives the
-    fields that changed and the iteration's output.
-    """
-    functions = [(phase, lower_phase(phase, context)) for phase in regime.phases]
-
-    def iteration(state: State, fixed: State, root_key: Array) -> tuple[State, IterationOutput]:
-        values = start_values(state | fixed, root_key)
-        metrics: Values = {}
-        for phase, function in functions:
-            writes, emitted = function(inputs_of(phase, values))
-            values.update(writes)
-            metrics.update(emitted)
-        return finish(graph, regime, values, metrics)
-
-    return iteration
-
-
-def split_state(graph: PhaseGraph, regime: Regime, state: State) -> tuple[State, State]:
-    """Cuts a state into the fields that change in `regime` and those that do not."""
-    names = changing(graph, regime)
-    rest = {name: value for name, value in state.items() if name not in names}
-    return {name: state[name] for name in names}, rest
-
-
 def init_state(
     graph: PhaseGraph, context: Context, root_key: Array, network: Mapping[str, Any] | None = None
 ) -> State:
-    """Makes the state before iteration 0: a pure, traceable function of the root key.
+    """Make the state before iteration 0: a pure, traceable function of the root key.
 
-    Args:
-        graph: The graph, whose fields they are.
-        context: The parts.
-        root_key: The run's key.
-        network: The fields of `NETWORK`, where they are given and not drawn; what is made from them
-            (the optimizer's state, the target) is made from those.
+    `network` has the fields of `NETWORK` if they are given instead of drawn; what is made from them
+    (the optimizer's state, the target) is then made from those.
     """
     state: State = {}
     for field in graph.fields:
@@ -254,6 +259,11 @@ def init_state(
     return state
 
 
+def digested(graph: PhaseGraph, state: State) -> State:
+    """Return the fields that the state's digest covers."""
+    return {field.name: state[field.name] for field in graph.fields if field.digested}
+
+
 def digest_paths(graph: PhaseGraph, state: State) -> tuple[str, ...]:
     """Return the paths of the leaves that the state's digest covers, in its order."""
-    return leaf_paths({field.name: state[field.name] for field in graph.fields if field.digested})
+    return leaf_paths(digested(graph, state))

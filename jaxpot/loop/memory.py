@@ -1,7 +1,7 @@
-"""Memory: what an experiment needs at least, what there is, and what to say where it is short.
+"""Check that an experiment fits into memory, and word the error if it does not.
 
-Two checks. Before a run's folder is made, the sizes that tracing tells, which are a lower bound.
-After a program is compiled and before it is called, what the compiler says that it takes.
+There are two checks. Before a run's folder is made, the traced sizes are a lower bound. After a
+program is compiled and before it is called, the compiler knows what it takes.
 """
 
 import math
@@ -11,25 +11,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from jaxpot import formatting as words
 from jaxpot.errors import UserError
 from jaxpot.loop.context import Context
 from jaxpot.loop.graph import PhaseGraph
-from jaxpot.loop.lower import inputs_of, lower_phase, start_values
+from jaxpot.loop.lower import written_shapes
 from jaxpot.loop.phase import State
 from jaxpot.loop.streams import IMPLEMENTATION
 
 FAILURES = (jax.errors.JaxRuntimeError, MemoryError)
-"""What jax raises where the device, or the memory of the host, cannot do what it is to do."""
+"""What jax raises if the device fails, or the memory of the host or the device is short."""
 
 _ADVICE = (
     "fewer games at a time (num_envs, num_games), fewer steps, a smaller network, or a smaller "
     "league needs less"
 )
-# Tracing a whole iteration takes seconds, and is worth it only where rows of this many bytes, and
-# as many more for each element of an observation, would fill that part of the memory.
+# Tracing a whole iteration takes seconds. It is worth it only if rows of this many bytes, plus as
+# many for each element of an observation, would fill that part of the memory.
 _ROW_BYTES = 4096
 _ROW_ELEMENT = 64
 _WORTH_TRACING = 0.25
@@ -41,19 +40,14 @@ class MemoryShortageError(MemoryError):
 
 
 class Free(NamedTuple):
-    """The memory that is free, and whose it is."""
+    """The memory that is free, and who limits it."""
 
     bytes: int
     words: str
 
 
 def check_fits(graph: PhaseGraph, context: Context, state: State) -> None:
-    """Refuses an experiment whose state and rows cannot fit into the memory there is.
-
-    Args:
-        graph: Its graph.
-        context: Its parts.
-        state: The state's shapes.
+    """Refuse an experiment whose state (of shapes `state`) and rows cannot fit into memory.
 
     Raises:
         UserError: It needs more than is free, with both numbers.
@@ -68,7 +62,7 @@ def check_fits(graph: PhaseGraph, context: Context, state: State) -> None:
 
 
 def check_program(name: str, compiled: Any) -> None:
-    """Refuses to call a compiled program for which there is not enough memory.
+    """Refuse to call a compiled program for which there is not enough memory.
 
     Raises:
         MemoryShortageError: It takes more than is free, with both numbers.
@@ -86,7 +80,7 @@ def check_program(name: str, compiled: Any) -> None:
 
 
 def failure_text(error: BaseException) -> str | None:
-    """Returns one line on one of `FAILURES`; None where code raised it and its traceback counts."""
+    """Return one line on one of `FAILURES`; None if a callback raised it: show its traceback."""
     text = str(error)
     if "Traceback (most recent call last)" in text:  # of a callback's
         return None
@@ -99,7 +93,7 @@ def failure_text(error: BaseException) -> str | None:
 
 
 def free_memory() -> Free:
-    """Returns how much memory programs may still take, of the device or of this process."""
+    """Return how much memory programs may still take: the device's, or this process's."""
     stats = jax.devices()[0].memory_stats()
     if stats and "bytes_limit" in stats:
         left = stats["bytes_limit"] - stats.get("bytes_in_use", 0)
@@ -108,7 +102,6 @@ def free_memory() -> Free:
 
 
 _UNKNOWN = Free(1 << 62, "this machine")
-_ROOT_KEY = jax.ShapeDtypeStruct((2,), np.uint32)
 
 
 def _lower_bounds(
@@ -133,22 +126,19 @@ def _lower_bounds(
 
 
 def _largest_phase(graph: PhaseGraph, context: Context, state: State) -> int:
-    """Returns the bytes that the largest phase writes: they are there at one time.
+    """Return the bytes that the largest phase writes: they exist at one time.
 
     Programs that were measured take 1.3 to 20 times as much in all.
     """
-    sizes = [0]
-    for regime in graph.regimes():
-        found = start_values(state, _ROOT_KEY)
-        for phase in regime.phases:
-            writes, _ = jax.eval_shape(lower_phase(phase, context), inputs_of(phase, found))
-            found.update(writes)
-            sizes.append(tree_bytes({n: x for n, x in writes.items() if n not in state}))
-    return max(sizes)
+    return max(
+        tree_bytes(written)
+        for regime in graph.regimes()
+        for written in written_shapes(regime, context, state)
+    )
 
 
 def tree_bytes(tree: Any) -> int:
-    """Returns the bytes of every array, or shape of one, in a tree."""
+    """Return the bytes of all arrays, or shapes of arrays, in a tree."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
@@ -161,7 +151,7 @@ def _of_machine(meminfo: Path = Path("/proc/meminfo")) -> Iterator[Free]:
 def _of_control_groups(
     own: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> Iterator[Free]:
-    """Yields what the limits of this process's control groups leave, of both versions."""
+    """Yield what the limits of this process's control groups leave, of both versions."""
     try:
         lines = own.read_text(encoding="utf-8").splitlines()
     except OSError:

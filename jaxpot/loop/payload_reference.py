@@ -1,7 +1,8 @@
-"""The reference of the payload, `docs/payload.md`, made from what declares its keys."""
+"""Print `docs/payload.md`: fill `payload_reference.md` in with the declared payload keys."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from importlib import resources
 from typing import Any
 
 import attrs
@@ -38,48 +39,6 @@ from jaxpot.spec.payload import (
 from jaxpot.spec.registry import REGISTRIES, Row, part_keys
 from jaxpot.spec.windows import ARCHIVE_ACTIVE, CONDITIONS, collector_windows, evaluator_start
 
-_INTRODUCTION = """\
-# Payload
-
-Made from the classes by `python -m jaxpot.loop.payload_reference`; do not edit it by hand.
-
-Every iteration leaves one row of numbers, its payload. Each key is declared once, with its type,
-its unit and the iterations on which it is there, by the phase that emits it. An iteration whose
-payload has a key too many or too few stops the run. `jaxpot plan SPEC` lists the keys of one spec,
-and any of them can drive `checkpoint.best` and `[[expect]]`. Where a key's presence depends on how
-the run goes, as it does on which archived opponents were forgotten, a gate on it has `at = "any"`
-or `at = "best"`.
-
-Iterations `t` count from 0. "every `n`" is where `(t + 1) % n == 0`. The order here is by what
-declares the keys, not that of a payload.
-
-An `int` is exact. A `float` was computed as float32 on the device, but for wall-clock ones, which
-are measured by the host. Rates and mean returns over no finished game are NaN, which the journal
-writes as the string `"NaN"`. Keys that are marked as wall clock differ from run to run; two runs of
-a spec share all others bit for bit ([determinism](determinism.md)). Histograms, such as how often
-an evaluated agent chose each action, and the league's standings are not keys: the store has tables
-of them."""
-
-_PHASES = """\
-In the order of an iteration; collectors and evaluators only where the spec has them. `device`
-phases are compiled, and an evaluator is a program of its own; [architecture](architecture.md) has
-more."""
-
-_LEAGUE_TEXT = """\
-The counts are those that the iteration began with: its own copy of the agent is taken when it is
-over. The league takes the first one as soon as random warm-up is over and the league is empty, so
-`[collect.league]` is there from the next iteration on. The archive has its first entry when the
-full league takes one more; an evaluator of kind `archive` runs from then on. At those evaluations,
-and at no other time, entries of the archive become active or cease to be: `[collect.archive]` is
-there, from the next iteration on, while one is. `jaxpot plan SPEC` has the numbers."""
-
-_EVALUATION_TIMES = "An evaluator's time is there where the evaluator's other keys are."
-
-_OWN = """\
-The class of an evaluator or an algorithm of your own declares its keys by a method
-`payload_keys(prefix)` ([parts of your own](user-parts.md)); a phase of your own has them in
-`Phase.keys` ([architecture](architecture.md#a-phase-of-your-own))."""
-
 _NAME = "name"
 _SHOWN = "<name>"
 
@@ -114,25 +73,30 @@ _WINDOW = {
 
 
 def reference() -> str:
-    """Returns the reference as Markdown."""
     rows = {registry.name: registry.rows for registry in REGISTRIES}
-    blocks = [_INTRODUCTION, "## Phases", _PHASES, _phases()]
-    blocks += _section("Every run", loop_keys())
-    for row in rows["algorithm"]:
-        blocks += _section(f'`[algorithm]`, `kind = "{row.kind}"`', _keys(row, ""))
-    blocks += _section(f"`[auxiliary.{_SHOWN}]`", auxiliary_keys({_SHOWN: None}))
-    blocks += [*_section("`[league]`", league_keys(_LEAGUE)), _LEAGUE_TEXT]
-    for key in collect_keys(_WINDOWS):
-        blocks += _section(f"`[{key.phase.replace('_', '.')}]`", [key])
-    for row in rows["evaluator"]:
-        title = f'`[eval.{_SHOWN}]`, `kind = "{row.kind}"`'
-        blocks += _section(title, _evaluator_keys(_example(row)))
-    blocks += [*_section("Times", timings()), _EVALUATION_TIMES]
-    return "\n\n".join([*blocks, "## Keys of your own parts and phases", _OWN]) + "\n"
+    template = resources.files("jaxpot.loop").joinpath("payload_reference.md")
+    return template.read_text(encoding="utf-8").format(
+        phases=_phases(),
+        every_run=_section("Every run", loop_keys()),
+        algorithms=_sections(
+            (f'`[algorithm]`, `kind = "{row.kind}"`', part_keys(_example(row), "") or ())
+            for row in rows["algorithm"]
+        ),
+        auxiliary=_section(f"`[auxiliary.{_SHOWN}]`", auxiliary_keys({_SHOWN: None})),
+        league=_section("`[league]`", league_keys(_LEAGUE)),
+        collectors=_sections(
+            (f"`[{key.phase.replace('_', '.')}]`", [key]) for key in collect_keys(_WINDOWS)
+        ),
+        evaluators=_sections(
+            (f'`[eval.{_SHOWN}]`, `kind = "{row.kind}"`', _evaluator_keys(_example(row)))
+            for row in rows["evaluator"]
+        ),
+        times=_section("Times", timings()),
+    )
 
 
 def timings() -> tuple[PayloadKey, ...]:
-    """Returns the keys of the times that a run with everything has."""
+    """Return the keys of the times that a run with everything has."""
     return (*timing_keys(_WINDOWS, _PROFILE), evaluation_time(_SHOWN, _EVALUATION))
 
 
@@ -163,8 +127,11 @@ def _phases() -> str:
     return table(("phase", "where", "what it does"), cells)
 
 
-def _section(title: str, keys: Iterable[PayloadKey]) -> Iterator[str]:
-    yield f"## {title}"
+def _sections(titled: Iterable[tuple[str, Iterable[PayloadKey]]]) -> str:
+    return "\n\n".join(_section(title, keys) for title, keys in titled)
+
+
+def _section(title: str, keys: Iterable[PayloadKey]) -> str:
     rows = [
         (
             f"`{key.name}`",
@@ -176,21 +143,17 @@ def _section(title: str, keys: Iterable[PayloadKey]) -> Iterator[str]:
         )
         for key in keys
     ]
-    yield table(("key", "type", "unit", "present", "phase", "meaning"), rows)
-
-
-def _keys(row: Row, prefix: str) -> tuple[PayloadKey, ...]:
-    return part_keys(_example(row), prefix) or ()
+    header = ("key", "type", "unit", "present", "phase", "meaning")
+    return f"## {title}\n\n{table(header, rows)}"
 
 
 def _evaluator_keys(evaluator: Any) -> tuple[PayloadKey, ...]:
-    """Returns an evaluator's keys without its time, which all kinds have."""
     start = evaluator_start(evaluator, _COLLECT, _LEAGUE)
     return (evaluator_keys(_SHOWN, evaluator, start) or ())[:-1]
 
 
 def _example(row: Row) -> Any:
-    """Makes a config of a kind, with the least value of everything that has no default."""
+    """Make a config of a kind, with the least value of everything that has no default."""
     required = [field for field in attrs.fields(row.config) if field.default is attrs.NOTHING]
     values = {field.name: _NAME if field.type is str else rules_of(field).ge for field in required}
     return row.config(**(values | ({"every": _EVALUATION} if "every" in values else {})))

@@ -1,4 +1,4 @@
-"""Phases and fields: the vocabulary of a phase graph, as plain data."""
+"""Phases and fields, which a phase graph is made of, as plain data."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -77,17 +77,17 @@ class Phase:
     A device phase is a pure function. It is given exactly the values that it reads, and must return
     exactly the values that it writes and the metrics that it declares; tracing enforces both. The
     phases of the iteration are traced together into one program, in order. A device phase with a
-    cadence is a program that the host runs: an evaluator (`"own"`), or a phase that runs
-    between two iterations, after the checkpoint (`"between"`).
+    cadence is a program that the host runs: an evaluator (`"own"`), or a phase that runs between
+    two iterations, after the checkpoint (`"between"`).
 
-    A host phase is Python. Those in front of all device phases run before the iteration is
+    A host phase is Python. Host phases before the first device phase run before the iteration is
     dispatched; the others run, in the graph's order, once its metrics are fetched.
 
     Attributes:
         name: Unique name; programs, timers and `plan` use it.
         where: `"device"` for traced phases, `"host"` for Python.
-        program: `"iteration"`, `"own"` or `"between"`. Host phases have none, unless they belong
-            between two iterations.
+        program: `"iteration"`, `"own"` or `"between"`; by default `"iteration"` for device phases.
+            Host phases have none, unless they run between two iterations.
         cadence: When it runs.
         when: A condition of the run's state without which it does not run. It changes only at
             evaluations, and makes a regime.
@@ -115,8 +115,10 @@ class Phase:
     """
 
     name: str
-    where: Literal["device", "host"]
-    program: Literal["iteration", "own", "between"] | None = None
+    where: Literal["device", "host"] = "device"
+    program: Literal["iteration", "own", "between"] | None = attrs.Factory(
+        lambda self: "iteration" if self.where == "device" else None, takes_self=True
+    )
     cadence: Cadence | AddSchedule = Cadence()
     when: str | None = None
     reads: tuple[str, ...] = ()

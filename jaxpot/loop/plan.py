@@ -1,4 +1,4 @@
-"""Shows a phase graph: as text for people, as JSON for programs, as a Mermaid diagram."""
+"""Show a phase graph: as text for people, as JSON for programs, as a Mermaid diagram."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ POOL_DIGESTS = "pool_digests"
 """The program that checks the league's parameters before a checkpoint is written."""
 
 BATCH = "concatenate_batches"
-"""The phase that makes what is trained on of what was collected."""
+"""The phase that makes the training batch from the collected rows."""
 
 SAMPLES = "samples"
-"""The phase that writes samples of that, and what its own program is called after."""
+"""The phase that writes samples of the batch, and the name of its program."""
 
 
 def programs(graph: PhaseGraph) -> list[str]:
-    """Lists every program that a whole run compiles, each at most once."""
+    """List every program that a whole run compiles, each at most once."""
     names = ["init"]
     for regime in graph.regimes():
         names.append(f"iteration[{regime.name}]")
@@ -39,10 +39,10 @@ def programs(graph: PhaseGraph) -> list[str]:
 
 
 def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
-    """Cuts a regime's phases into the programs of a stepped iteration.
+    """Cut a regime's phases into the programs of a stepped iteration.
 
-    Each timed phase is a program of its own; so is every run of untimed ones between them, under
-    the name of its last. Returns that phase and the phases, in order.
+    Each timed phase is one program, and so are the untimed phases between two timed ones, under the
+    name of the last. Return that last phase and the phases, for each program in order.
     """
     groups: list[list[Phase]] = []
     for phase in regime.phases:
@@ -54,7 +54,7 @@ def step_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
 
 
 def batch_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
-    """Returns the first of `step_groups`: those up to the one that makes the batch."""
+    """Return the first of `step_groups`: those up to the one that makes the batch."""
     groups = step_groups(regime)
     made = [any(phase.name == BATCH for phase in phases) for _, phases in groups]
     return groups[: made.index(True) + 1]
@@ -65,7 +65,7 @@ def _fires_in(regime: Regime, every: int) -> bool:
 
 
 def render_json(graph: PhaseGraph, details: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the plan as plain data; `details` is what tracing told (`plan_details`)."""
+    """Return the plan as plain data; `details` are those of `plan_details`."""
     return {
         "iterations": graph.iterations,
         "profile_every": graph.profile_every,
@@ -112,7 +112,7 @@ def _phase_data(phase: Phase) -> dict[str, Any]:
 
 
 def presence(key: PayloadKey) -> str:
-    """Says in words on which iterations a key is there."""
+    """Say in words on which iterations a key is there."""
     text = "always" if key.every == 1 else f"every {key.every}"
     if key.until is not None:
         text += f", iterations {key.start}..{key.until - 1}"
@@ -122,8 +122,7 @@ def presence(key: PayloadKey) -> str:
 
 
 def render_mermaid(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
-    """Returns a Mermaid flow chart: phases in order, edges by the values they hand over."""
-    del details
+    """Return a Mermaid flow chart: phases in order, edges by the values they hand over."""
     lines = ["flowchart TD"]
     for phase in graph.phases:
         label = f"{phase.name}<br/>{phase.where}, {phase.cadence}"
@@ -144,7 +143,6 @@ def render_mermaid(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
 
 
 def render_text(graph: PhaseGraph, details: Mapping[str, Any]) -> str:
-    """Returns the plan as text."""
     sections = [
         _section("phases, in order", _table(_phase_rows(graph))),
         _section("payload keys", _table(_key_rows(graph))),

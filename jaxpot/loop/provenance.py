@@ -1,4 +1,4 @@
-"""Where a run comes from: its spec, commit, versions, host, device, instruction set."""
+"""Record the origin of a run: spec, commit, versions, host, device, instruction set."""
 
 from __future__ import annotations
 
@@ -7,60 +7,34 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxpot.journal import JOURNAL_VERSION, RunRecord
+from jaxpot.loop.environment import effective_nproc, instruction_set, recorded_settings
 from jaxpot.loop.record import ROWS
-from jaxpot.loop.variables import recorded_settings
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
 
 PACKAGES = (
-    "attrs",
-    "cattrs",
-    "duckdb",
-    "flax",
-    "jax",
-    "jaxlib",
-    "mctx",
-    "jaxpot",
-    "numpy",
-    "optax",
-    "orbax-checkpoint",
-    "pgx",
+    *("attrs", "cattrs", "duckdb", "flax", "jax", "jaxlib", "mctx", "jaxpot", "numpy", "optax"),
+    *("orbax-checkpoint", "pgx"),
 )
 
-# XLA's names for --xla_cpu_max_isa, weakest first, each with the /proc/cpuinfo flags it needs.
-_X86_ISAS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("SSE4_2", frozenset({"sse4_2"})),
-    ("AVX", frozenset({"avx"})),
-    ("AVX2", frozenset({"avx2", "fma"})),
-    ("AVX512", frozenset({"avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd"})),
-    ("AVX512_VNNI", frozenset({"avx512_vnni"})),
-    ("AVX512_BF16", frozenset({"avx512_bf16"})),
-    ("AMX", frozenset({"amx_bf16", "amx_int8"})),
-    ("AMX_FP16", frozenset({"amx_fp16"})),
-)
 _GIT_TIMEOUT_S = 10.0
 
 
 def provenance(directory: Path | None = None) -> dict[str, Any]:
-    """Collects everything about where a run comes from that needs no jax.
+    """Return where a run comes from, as far as it is known without jax.
 
     Args:
-        directory: Directory whose git checkout is recorded; the working directory when None.
-
-    Returns:
-        `git_commit`, `git_dirty`, `git_problem`, `versions`, `host`, `pid`, `os`, `arch`,
-        `python`, `isa`, `nproc`, `xla_flags` and `argv`.
+        directory: Directory whose git checkout is recorded; by default the working directory.
     """
     git = git_state(directory or Path())
     return {
-        "git_commit": git.commit,
-        "git_dirty": git.dirty,
-        "git_problem": git.problem,
+        **{f"git_{name}": value for name, value in git._asdict().items()},
         "versions": versions(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -75,21 +49,16 @@ def provenance(directory: Path | None = None) -> dict[str, Any]:
 
 
 class GitState(NamedTuple):
-    """What git says of a directory.
-
-    Attributes:
-        commit: The commit that is checked out; None where there is none, or git does not tell.
-        dirty: Whether tracked files differ from it; None where that is not known.
-        problem: Why a repository's commit or its changes are not known; None outside of one.
-    """
-
     commit: str | None
+    """The commit that is checked out; None if it is not known."""
     dirty: bool | None
+    """Whether tracked files differ from it; None if that is not known."""
     problem: str | None
+    """Why a repository's commit or its changes are not known; None outside of a repository."""
 
 
 def git_state(directory: Path) -> GitState:
-    """Reads the commit that a directory is checked out at, and whether tracked files differ."""
+    """Read the commit that a directory is checked out at, and whether tracked files differ."""
     root = _repository(directory)
     try:
         commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
@@ -108,49 +77,12 @@ def git_state(directory: Path) -> GitState:
 
 
 def versions() -> dict[str, str]:
-    """Returns the installed version of each package that can change a run's numbers."""
+    """Return the installed version of each package that can change a run's numbers."""
     found: dict[str, str] = {}
     for package in PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return found
-
-
-def instruction_set(cpuinfo: str | None = None, xla_flags: str | None = None) -> str:
-    """Names the widest instruction set that XLA's CPU backend will use here.
-
-    Args:
-        cpuinfo: Text of `/proc/cpuinfo`; read when None.
-        xla_flags: Value of `XLA_FLAGS`; taken from the environment when None. Its
-            `--xla_cpu_max_isa` caps the answer.
-
-    Returns:
-        XLA's name (`AVX2`, `AVX512`, ...) on x86; `SVE` or `NEON` on 64-bit Arm; otherwise the
-        machine's architecture.
-    """
-    flags = _cpu_flags(_read_cpuinfo() if cpuinfo is None else cpuinfo)
-    if not flags & {"sse4_2", "asimd"}:
-        return platform.machine()
-    if "asimd" in flags:
-        return "SVE" if "sve" in flags else "NEON"
-    have = [name for name, needed in _X86_ISAS if needed <= flags]
-    cap = _max_isa(os.environ.get("XLA_FLAGS", "") if xla_flags is None else xla_flags)
-    order = [name for name, _ in _X86_ISAS]
-    if cap in order:
-        have = [name for name in have if order.index(name) <= order.index(cap)]
-    return have[-1] if have else platform.machine()
-
-
-def effective_nproc(environ: Mapping[str, str] | None = None) -> int:
-    """Returns the number of threads that the CPU backend uses: `NPROC`, else the usable cores."""
-    given = (os.environ if environ is None else environ).get("NPROC", "")
-    if given.isdecimal() and int(given) > 0:
-        return int(given)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class _GitError(Exception):
@@ -181,7 +113,6 @@ def _git(directory: Path, *arguments: str) -> str:
 
 
 def _repository(directory: Path) -> Path | None:
-    """Finds the repository that a directory is in, without git."""
     if "GIT_DIR" in os.environ:
         return Path(os.environ["GIT_DIR"])
     try:
@@ -193,30 +124,6 @@ def _repository(directory: Path) -> Path | None:
         if bare or os.path.lexists(folder / ".git"):
             return folder
     return None
-
-
-def _read_cpuinfo() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def _cpu_flags(cpuinfo: str) -> frozenset[str]:
-    for line in cpuinfo.splitlines():
-        name, _, values = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return frozenset(values.split())
-    return frozenset()
-
-
-def _max_isa(xla_flags: str) -> str | None:
-    given = None
-    for flag in xla_flags.split():
-        name, _, value = flag.partition("=")
-        if name == "--xla_cpu_max_isa":
-            given = value.upper()
-    return given
 
 
 def header(experiment: Experiment) -> dict[str, Any]:
@@ -270,31 +177,35 @@ def surroundings() -> dict[str, Any]:
 
 
 def environment_changes(record: RunRecord | None, here: Mapping[str, Any]) -> list[str]:
-    """Return warnings on what differs from where the run's last attempt ran.
+    """Return a warning for each difference from where the run's last attempt ran.
 
-    What the journal does not say is passed over.
+    What the journal does not record is not compared.
     """
     if record is None or record.attempt == 0:
         return []
     before = record.provenance
+    places = ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
+    then = {name: before[name] for name in places if before.get(name) is not None}
+    settings = here["environ"] if before.get("environ") is None else before["environ"]
+    versions = before.get("versions") or here["versions"]
     texts = [
-        f"{what} was {before[what]} and is {here[what]}: the bits may differ from here on"
-        for what in ("os", "arch", "platform", "device_kind", "isa", "nproc", "xla_flags")
-        if before.get(what) not in (None, here[what])
+        *(
+            f"{name} was {old} and is {here[name]}"
+            for name, old in then.items()
+            if old != here[name]
+        ),
+        *_differences(settings, here["environ"], "unset"),
     ]
-    now = here["environ"]
-    then = now if before.get("environ") is None else before["environ"]
+    texts = [f"{text}: the bits may differ from here on" for text in texts]
     texts += [
-        f"{name} was {then.get(name, 'unset')} and is {now.get(name, 'unset')}: the bits may "
-        "differ from here on"
-        for name in sorted(then.keys() | now.keys())
-        if then.get(name) != now.get(name)
-    ]
-    new = here["versions"]
-    old = before.get("versions") or new
-    texts += [
-        f"{package} was {old.get(package)} and is {new.get(package)}: the bits may differ"
-        for package in sorted(old.keys() | new.keys())
-        if old.get(package) != new.get(package)
+        f"{text}: the bits may differ" for text in _differences(versions, here["versions"], None)
     ]
     return texts
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], missing: str | None
+) -> Iterator[str]:
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            yield f"{name} was {before.get(name, missing)} and is {now.get(name, missing)}"

@@ -1,4 +1,4 @@
-"""Where an attempt starts from: a checkpoint of its run, another run's network, or nothing."""
+"""Restore what an attempt starts from: a checkpoint of its run, or another run's network."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ class Parent:
     Attributes:
         params: Its parameters.
         model_state: Its network's untrained variables.
-        run: The uid of its run; None if nothing says it.
+        run: The uid of its run; None if it is not recorded.
         checkpoint: Its directory, relative to the folder of all runs.
         iteration: Iterations done in it.
         sha256: Of its arrays.
@@ -41,38 +41,38 @@ class Parent:
     sha256: str
 
     def network(self) -> dict[str, Any]:
-        """Copies the network to the device, as a state's fields."""
+        """Copy the network to the device, as a state's fields."""
         import jax
 
         return jax.device_put({"params": self.params, "model_state": self.model_state})
 
     @property
     def heading(self) -> dict[str, Any]:
-        """What the header of the run that starts from it says."""
+        """The entries of the journal's header."""
         return {"parent": self.checkpoint, "parent_sha256": self.sha256}
 
     @property
     def source(self) -> dict[str, Any]:
-        """The event `init_from` of the run that starts from it."""
+        """The payload of the event `init_from`."""
         names = ("run", "checkpoint", "iteration", "sha256")
         return {name: getattr(self, name) for name in names}
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Restored:
-    """A state to start from, and what was known with it.
+    """What an attempt starts from.
 
     Attributes:
-        state: The state, or None to make a fresh one.
-        parent: Whose network the fresh state has, instead of one drawn by chance.
+        state: The state; None to make a fresh one.
+        parent: Whose network the fresh state takes over; None to draw the network.
         iteration: Iterations done.
         counters: Cumulative counts.
         digest: The state's digest.
-        path: The checkpoint, relative to the runs directory.
-        later: The checkpoints beyond it, likewise, which the attempt makes again.
-        chosen: Whether somebody chose it.
-        supersedes: Whether the deletion of `later` is to be recorded, none of them included.
-        warnings: What was damaged and passed over, and what is superseded, in words.
+        path: The checkpoint, relative to the folder of all runs.
+        later: The checkpoints after it, which the attempt makes again.
+        chosen: Whether the user chose it.
+        supersedes: Whether to record that `later`, even if empty, are deleted.
+        warnings: Damaged checkpoints that were skipped, and those that are superseded.
     """
 
     state: State | None = None
@@ -91,7 +91,7 @@ START = Restored()
 
 
 def choose(folder: Path, word: str, record: RunRecord) -> CheckpointInfo:
-    """Finds the checkpoint of the run in `folder` that `jaxpot resume --from WORD` means.
+    """Find the checkpoint of the run in `folder` that `jaxpot resume --from WORD` means.
 
     Raises:
         UserError: The run has no such checkpoint, or an attempt has superseded it.
@@ -110,7 +110,7 @@ def choose(folder: Path, word: str, record: RunRecord) -> CheckpointInfo:
 
 
 def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
-    """Restores a checkpoint of the run in `folder`.
+    """Restore a checkpoint of the run in `folder`.
 
     Raises:
         UserError: It is damaged, or its arrays do not fit the state that the parts now make.
@@ -125,13 +125,13 @@ def restore_chosen(folder: Path, info: CheckpointInfo, shapes: State) -> Restore
 
 
 def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
-    """Restores the newest whole checkpoint of the run in `folder`; a fresh start without one.
+    """Restore the newest whole checkpoint of the run in `folder`.
 
-    A fresh start is from the run's parent, if it had one.
+    Without one the run starts again, from its parent if it has one.
 
     Raises:
         UserError: The checkpoint's arrays do not fit the state that the parts now make, or the
-            parent is gone, damaged or another one by now.
+            parent is missing, damaged or changed.
     """
     newest, skipped = checkpoints.newest_whole(folder, limit=record.limit)
     if newest is not None:
@@ -148,7 +148,7 @@ def restore_newest(folder: Path, shapes: State, record: RunRecord) -> Restored:
 
 
 def find_parent(runs_dir: Path, text: str) -> Path:
-    """Finds the checkpoint that `jaxpot run --init-from RUN[:SELECTOR]|PATH` means.
+    """Find the checkpoint that `jaxpot run --init-from RUN[:SELECTOR]|PATH` means.
 
     Raises:
         UserError: There is no such run or checkpoint.
@@ -157,13 +157,13 @@ def find_parent(runs_dir: Path, text: str) -> Path:
     if path is not None:
         return path
     if os.sep in text:
-        raise _nowhere(f"--init-from {text}", runs_dir)
+        raise _no_checkpoint(f"--init-from {text}", runs_dir)
     run, _, selector = text.partition(":")
     return checkpoints.select_checkpoint(find(runs_dir, run).path, selector or "latest").path
 
 
 def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
-    """Restores the network of a checkpoint for a fresh state.
+    """Restore the network of a checkpoint for a fresh state.
 
     Raises:
         UserError: It is damaged, or its network is another one than the state's.
@@ -194,7 +194,6 @@ def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
 
 
 def _recorded_parent(folder: Path, shapes: State, record: RunRecord) -> Parent | None:
-    """Restores the parent that a run's header names, and no other."""
     if record.parent is None:
         return None
     named = f"run {folder.name} has no checkpoint of its own and started from {record.parent}"
@@ -226,7 +225,7 @@ def _restored(folder: Path, info: CheckpointInfo, shapes: State) -> Restored:
 
 
 def _superseded(folder: Path, iteration: int, start: str) -> dict[str, Any]:
-    """Lists what lies beyond an iteration, and says it in words."""
+    """Find the checkpoints after an iteration, and word a warning about them."""
     later = tuple(
         _relative(info.path, folder.parent)
         for info in checkpoints.list_checkpoints(folder)
@@ -240,7 +239,7 @@ def _at_path(folder: Path, word: str) -> CheckpointInfo | None:
     path = checkpoint_at(word, folder.parent)
     if path is None:
         if os.sep in word:
-            raise _nowhere(f"--from {word}", folder.parent)
+            raise _no_checkpoint(f"--from {word}", folder.parent)
         return None
     for info in checkpoints.list_checkpoints(folder):
         if info.path.samefile(path):
@@ -251,7 +250,7 @@ def _at_path(folder: Path, word: str) -> CheckpointInfo | None:
     )
 
 
-def _nowhere(what: str, runs_dir: Path) -> UserError:
+def _no_checkpoint(what: str, runs_dir: Path) -> UserError:
     return UserError(
         f"{what}: there is no checkpoint (a directory with metadata.json), nor in {runs_dir}"
     )

@@ -1,6 +1,7 @@
-"""Start and resume runs: from a spec, or a run's folder, to the result of an attempt.
+"""Start and resume runs: from a spec or a run's folder to the result of an attempt.
 
-jax is imported only once the process is prepared for it, so nothing here imports it at the top.
+Read `train.py` next: it has the loop that `_attempt` runs. jax is imported only once the process is
+prepared for it, so nothing here imports it at the top.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from typing import Any
 
 import attrs
 
-from jaxpot.errors import UserError
 from jaxpot.journal import (
     JOURNAL_NAME,
     Attempt,
@@ -23,7 +23,6 @@ from jaxpot.journal import (
 )
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.environment import collector_paused, ignored, prepare
-from jaxpot.loop.gates import judge, reason_of, status_of, too_few
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer, Observers, RunInfo, RunResult
 from jaxpot.loop.provenance import changed_spec, environment_changes, header, surroundings
@@ -37,6 +36,7 @@ from jaxpot.loop.restoring import (
     restore_newest,
     restore_parent,
 )
+from jaxpot.loop.result import judge, reason_of, recorded_result, require_not_past, status_of
 from jaxpot.signals import StopRequest
 from jaxpot.spec import (
     Experiment,
@@ -69,26 +69,28 @@ def run(
         what: What `jaxpot.spec.source.load` gave, or an experiment.
         runs_dir: Folder of all runs; it is made if it is missing.
         iterations: Stop after that many in all; above the spec's own it changes the spec.
-        init_from: The checkpoint whose network to start with: `RUN`, `RUN:SELECTOR` or a path. When
-            None the network is drawn from the seed.
-        opponents: The evaluators' opponents as another run recorded them. When None they are what
+        init_from: The checkpoint whose network to start with: `RUN`, `RUN:SELECTOR` or a path. By
+            default the network is drawn from the seed.
+        opponents: The evaluators' opponents as another run recorded them. By default they are what
             the experiment's selectors name now.
-        observer: Is shown the run as it goes.
-        graph: The experiment's graph, changed; when None, compiled from the experiment.
-        ingest: Whether other processes fill the database and the sinks meanwhile.
+        observer: Follows the run.
+        graph: The experiment's graph, changed; by default it is compiled from the experiment.
+        ingest: Whether another process fills the database and the sinks meanwhile.
 
     Raises:
         UserError: The experiment cannot be built, or the network to start with is missing or has
             another shape. Nothing is written then.
     """
     given = what if isinstance(what, Experiment) else what.experiment
+    # Faults of a spec that was read from a file are shown with their places in it.
+    placing = nullcontext if isinstance(what, Experiment) else what.placing
     experiment = _extended(given, iterations)
-    with nullcontext() if isinstance(what, Experiment) else what.placing():
+    with placing():
         _require_extras(experiment, ingest=ingest)
     found = None if init_from is None else find_parent(runs_dir, init_from)
     with collector_paused(), StopRequest() as stop:
         prepare(experiment.runtime)
-        with nullcontext() if isinstance(what, Experiment) else what.placing():
+        with placing():
             from jaxpot.loop.shapes import build
 
             built = build(experiment, graph, runs_dir=runs_dir, opponents=opponents)
@@ -97,15 +99,7 @@ def run(
             parent = restore_parent(runs_dir, found, built.shapes)
             restored, heading = Restored(parent=parent), heading | parent.heading
         with create_run(runs_dir, heading) as (_, folder):
-            return _attempt(
-                built,
-                folder,
-                restored,
-                observer=observer or Observers(),
-                stop=stop,
-                target=iterations,
-                ingest=ingest,
-            )
+            return _attempt(built, folder, restored, None, iterations, stop, observer, ingest)
 
 
 def resume(
@@ -120,31 +114,30 @@ def resume(
 ) -> RunResult:
     """Continue a run as a new attempt, from its newest whole checkpoint or from the start.
 
-    Where nothing is left to do, the recorded result is returned, unless a checkpoint is chosen.
+    If nothing is left to do and no checkpoint is chosen, the recorded result is returned.
 
     Args:
         runs_dir: Folder of all runs.
         selector: A run's uid, the start of one, a name, a tag, or `latest`.
-        iterations: Stop after that many in all; above the spec's own it changes the spec.
+        iterations: As of `run`.
         checkpoint: The checkpoint to start from: `latest`, `best`, `milestone:N`, a number of
             iterations, or a path. Later ones are deleted, and made again.
-        observer: Is shown the run as it goes.
-        graph: The experiment's graph, changed; when None, compiled from the experiment.
-        ingest: Whether other processes fill the database and the sinks meanwhile.
+        observer: As of `run`.
+        graph: As of `run`.
+        ingest: As of `run`.
 
     Raises:
-        UserError: There is no such run or checkpoint, the run is running, or its iterations are
-            past `iterations`.
+        UserError: The run or the checkpoint does not exist, the run is running, or it has done
+            more than `iterations`.
     """
     found = find(runs_dir, selector)
     with collector_paused(), StopRequest() as stop, RunLock(found.path):
         record = read_record(found.path)
         experiment = _extended(from_resolved(record.spec), iterations)
-        planned = experiment.iterations
-        target = planned if iterations is None else min(iterations, planned)
+        goal = _goal(experiment, iterations)
         chosen = None if checkpoint is None else choose(found.path, checkpoint, record)
-        if chosen is None and record.finished and record.done >= target:
-            return recorded_result(found.uid, found.path, experiment, record, target)
+        if chosen is None and record.finished and record.done >= goal:
+            return recorded_result(found.uid, found.path, experiment, record, goal)
         require_rows(record)
         _require_extras(experiment, ingest=ingest)
         prepare(experiment.runtime, nproc=record.nproc)
@@ -157,34 +150,26 @@ def resume(
             restored = restore_chosen(found.path, chosen, built.shapes)
         else:
             restored = restore_newest(found.path, built.shapes, record)
-        return _attempt(
-            built,
-            found.path,
-            restored,
-            record,
-            observer=observer or Observers(),
-            stop=stop,
-            target=iterations,
-            ingest=ingest,
-        )
+        return _attempt(built, found.path, restored, record, iterations, stop, observer, ingest)
 
 
 def _attempt(
     built: Any,
     folder: Path,
     restored: Restored,
-    record: RunRecord | None = None,
-    *,
-    observer: Observer,
+    record: RunRecord | None,
+    iterations: int | None,
     stop: StopRequest,
-    target: int | None,
+    observer: Observer | None,
     ingest: bool,
 ) -> RunResult:
-    """Run one attempt: open the journal, train, judge the gates, record how it ended."""
-    experiment, planned = built.experiment, built.experiment.iterations
-    goal = planned if target is None else min(target, planned)
-    if restored.iteration > goal:
-        raise UserError(too_few(folder.name, restored.iteration, goal))
+    """Run one attempt: open the journal, train, judge the gates, record how it ended.
+
+    `built` is a `jaxpot.loop.shapes.Built`; `record` is None for a new run. See `run` for the rest.
+    """
+    observer = observer or Observers()
+    experiment, goal = built.experiment, _goal(built.experiment, iterations)
+    require_not_past(folder.name, restored.iteration, goal)
     with Journal(folder / JOURNAL_NAME) as journal:
         here = surroundings()
         recorder = _open(built, folder, journal, restored, record, here, observer, goal)
@@ -195,9 +180,7 @@ def _attempt(
 
         try:
             outcome = run_attempt(
-                experiment,
-                built.graph,
-                built.context,
+                built,
                 recorder,
                 journal,
                 restored,
@@ -210,7 +193,7 @@ def _attempt(
             )
             result = _conclude(experiment, folder, journal, recorder, outcome, clock.report())
         except BaseException as error:
-            # A bug, or a second Ctrl-C: it is recorded, and the error goes on to the caller.
+            # A bug, or a second Ctrl-C: record it, and let the caller see the error.
             stopped = isinstance(error, KeyboardInterrupt | SystemExit)
             status = "interrupted" if stopped else "failed"
             with suppress(JournalError):
@@ -218,7 +201,7 @@ def _attempt(
                 journal.sync()
             raise
         else:
-            # Wait a moment for the sinks, and say once how each was left.
+            # Give the sinks a moment to finish, and record how each of them ended.
             for state in side_process.finish_sinks() if side_process is not None else ():
                 with suppress(JournalError):
                     recorder.event("sink", attrs.asdict(state))
@@ -242,11 +225,7 @@ def _open(
     observer: Observer,
     goal: int,
 ) -> Any:
-    """Write what the journal has of an attempt before its first iteration.
-
-    Returns:
-        The attempt's `jaxpot.loop.recorder.Recorder`.
-    """
+    """Record the start of an attempt and show it; return its `jaxpot.loop.recorder.Recorder`."""
     from jaxpot.loop.recorder import Recorder
 
     experiment, graph = built.experiment, built.graph
@@ -310,16 +289,10 @@ def _conclude(
 ) -> RunResult:
     """Judge the gates, and record the attempt's result.
 
-    Args:
-        experiment: The experiment.
-        folder: The run's folder.
-        journal: The run's journal.
-        recorder: Writes to it.
-        outcome: A `jaxpot.loop.train.Outcome`.
-        spent: Seconds by what they went on.
+    `outcome` is the `jaxpot.loop.train.Outcome`, `spent` the seconds by what they went on.
     """
     complete = outcome.status is None and outcome.done >= experiment.iterations
-    gates = judge(experiment, folder, complete=complete)
+    gates = judge(experiment, experiment.expect, [folder], complete=complete)
     status, exit_code, reason = outcome.status, outcome.exit_code, outcome.reason
     if status is None:
         status = status_of(gates, complete=complete)
@@ -350,34 +323,10 @@ def _conclude(
     )
 
 
-def recorded_result(
-    uid: str, folder: Path, experiment: Experiment, record: RunRecord, target: int
-) -> RunResult:
-    """Returns the result of a run that has nothing left to do, from its journal alone.
-
-    Raises:
-        UserError: More iterations are done than were asked for.
-    """
-    if record.done > target:
-        raise UserError(too_few(uid, record.done, target))
-    complete = record.done >= experiment.iterations
-    expect = judge(experiment, folder, complete=complete)
-    status = status_of(expect, complete=complete)
-    return RunResult(
-        uid=uid,
-        name=experiment.name,
-        status=status,
-        iterations=record.done,
-        attempt=record.attempt,
-        digest=record.digest,
-        metrics=record.last(),
-        checkpoint=record.checkpoint,
-        expect=expect,
-        time=record.time,
-        exit_code=1 if status == "gate_missed" else 0,
-        reason=f"all {record.done} iterations were done already",
-        run_dir=folder,
-    )
+def _goal(experiment: Experiment, iterations: int | None) -> int:
+    """Return after how many iterations in all an attempt stops."""
+    planned = experiment.iterations
+    return planned if iterations is None else min(iterations, planned)
 
 
 def _require_extras(experiment: Experiment, *, ingest: bool) -> None:
@@ -387,7 +336,7 @@ def _require_extras(experiment: Experiment, *, ingest: bool) -> None:
 
 
 def _extended(experiment: Experiment, iterations: int | None) -> Experiment:
-    """Returns the experiment with its iterations raised to `iterations`, if they are fewer.
+    """Return the experiment with its iterations raised to `iterations`, if they are fewer.
 
     Raises:
         SpecError: The longer experiment breaks a rule: a gate on the last iteration, say.

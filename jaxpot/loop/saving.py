@@ -22,14 +22,17 @@ from jaxpot.spec import Checkpoint, PayloadKey, best_cadence
 def settle(
     unsettled: Sequence[journal.Checkpoint], folder: Path, recorder: Recorder, *, final: bool
 ) -> list[journal.Checkpoint]:
-    """Records how saves ended that a killed process had begun, and gives back those still open.
+    """Record the end of saves that a killed process began.
 
     Args:
         unsettled: Their records.
         folder: The run's directory.
-        recorder: Where their ends go.
-        final: Whether the writer has finished what it can: one that is not whole has failed then,
-            and stays open before.
+        recorder: Writes to the journal.
+        final: Whether the checkpoint writer has finished what it could: a save that is not whole
+            has then failed.
+
+    Returns:
+        The records of the saves that are not whole yet.
     """
     left: list[journal.Checkpoint] = []
     for row in unsettled:
@@ -81,17 +84,17 @@ class Saver:
         self._saved_at = saved_at
 
     def fires(self, iteration: int) -> bool:
-        """Says whether something may be saved after `iteration`."""
+        """Return whether something may be saved after `iteration`."""
         return bool(self._due(iteration))
 
     def after(self, iteration: int, state: State, recorder: Recorder, league: LeagueKeeper) -> None:
-        """Saves what is due after `iteration`, whose payload is complete.
+        """Save what is due after `iteration`, whose payload is complete.
 
         Raises:
             AlteredEntryError: The league is not what was frozen; nothing is saved.
         """
         due = self._due(iteration)
-        # "best" ranks by this payload's own value; where it has none there is nothing to rank.
+        # "best" ranks by this payload's own value; without one there is nothing to rank.
         if self._ranked_by is not None and self._ranked_by.name not in recorder.newest:
             due -= {"best"}
         if due:
@@ -100,7 +103,7 @@ class Saver:
     def last(
         self, kind: str, done: int, state: State, recorder: Recorder, league: LeagueKeeper
     ) -> None:
-        """Saves the state that an attempt ends with, unless it is saved already, and waits.
+        """Save the state that an attempt ends with, unless it is saved already, and waits.
 
         Raises:
             AlteredEntryError: The league is not what was frozen; nothing is saved.
@@ -137,7 +140,7 @@ class Saver:
             if not types:
                 return
             league.check(state)
-            # Every row that the checkpoint's state rests on is on the disk before it is.
+            # Rows first: a run that resumes from the checkpoint needs every row before it.
             self._journal.sync()
             listed = listing(jax.device_get(state["league"])) if "league" in state else None
             self._writer.save(

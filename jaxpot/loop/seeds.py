@@ -1,4 +1,4 @@
-"""Runs of one experiment under several seeds, one after another: what they come to together."""
+"""Run one experiment under several seeds, one after another, and judge the runs together."""
 
 import gc
 import sys
@@ -12,8 +12,8 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.journal import JOURNAL_NAME, Event, Journal, read_record
 from jaxpot.loop import run as runner
-from jaxpot.loop.gates import judge_seeds, waiting
 from jaxpot.loop.observer import Observer, RunResult
+from jaxpot.loop.result import judge, waiting
 from jaxpot.signals import StopRequest
 from jaxpot.spec import Experiment, Loaded
 from jaxpot.spec.configs.experiment import MAX_SEED
@@ -29,19 +29,19 @@ Watch = Callable[[int], AbstractContextManager[Observer]]
 
 @attrs.frozen(kw_only=True)
 class SeedsResult:
-    """How runs under several seeds ended.
+    """The result of runs under several seeds.
 
     Attributes:
         name: The spec's name.
-        seeds: Those that were asked for.
+        seeds: The seeds that were asked for.
         status: completed, gate_missed, stopped, failed or interrupted.
         reason: Why, in a sentence.
-        exit_code: The process's exit status, as of a single run.
-        runs: Each run's result by its seed; fewer than `seeds` where it was interrupted.
-        expect: One verdict of `jaxpot.store.gates.judge` per gate over several seeds. What each
-            run must keep by itself is in the runs' own results.
-        metrics: Of each key that every run has which was not cut short, its last values' spread.
-        warnings: What could not be written into the runs' journals.
+        exit_code: The process's exit status, as for a single run.
+        runs: Each run's result by its seed; fewer than `seeds` after an interruption.
+        expect: One verdict of `jaxpot.store.gates.judge` per gate over several seeds. The runs'
+            results have the verdicts on the other gates.
+        metrics: The spread of each key's last values, over the runs that were not cut short.
+        warnings: Events that could not be written into the runs' journals.
     """
 
     name: str
@@ -65,18 +65,18 @@ def run_seeds(
     watch: Watch | None = None,
     ingest: bool = True,
 ) -> SeedsResult:
-    """Runs an experiment under its own seed and those that follow it, each a run of its own.
+    """Run an experiment under its own seed and the seeds that follow it, one run each.
 
-    A run that fails does not keep the others from running; signals that stop a run stop them all.
+    After a run that fails, the others still run; a signal that stops a run stops them all.
 
     Args:
         what: What `jaxpot.spec.source.load` gave, or an experiment.
         seeds: How many.
-        runs_dir: Folder of all runs; made if it is not there.
-        iterations: Stop each after that many; above the spec's own it changes the spec.
-        init_from: Whose network each starts with, as of `jaxpot.loop.run.run`.
+        runs_dir: As of `jaxpot.loop.run.run`.
+        iterations: As of `run`.
+        init_from: As of `run`.
         watch: Gives the observer of the run under a seed, for as long as that runs.
-        ingest: Whether a child process fills the database on the way.
+        ingest: As of `run`.
 
     Raises:
         UserError: There are not that many seeds, or the experiment cannot be built.
@@ -119,7 +119,9 @@ def run_seeds(
     failed = [each for each in results if each.status == "failed"]
     judged = bool(ended) and len(ended) + len(failed) == seeds
     folders = [each.run_dir for each in (ended + failed if judged else results)]
-    expect = judge_seeds(experiment, folders, complete=judged)
+    # Each run has judged its other gates by itself.
+    gates = [gate for gate in experiment.expect if gate.seeds > 1]
+    expect = judge(experiment, gates, folders, complete=judged)
     verdicts = [gate for gate in expect if gate["judged"]]
     for each in ended + failed:
         warnings += _append(each, "expect", verdicts)
@@ -141,7 +143,6 @@ def run_seeds(
 
 
 def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) -> list[str]:
-    """Appends events to the journal of a run that ended; what kept it from that, in words."""
     if not payloads:
         return []
     try:
@@ -155,7 +156,7 @@ def _append(result: RunResult, name: str, payloads: Sequence[dict[str, Any]]) ->
 
 
 def _release() -> None:
-    """Lets go of a run's programs: Linux allows a process only some dozen runs' worth of them."""
+    """Free a run's programs: Linux allows a process only some dozen runs' worth of them."""
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
         gc.collect()
@@ -164,7 +165,6 @@ def _release() -> None:
 def _outcome(
     runs: dict[int, RunResult], wanted: range, expect: Sequence[dict[str, Any]]
 ) -> tuple[str, str]:
-    """Returns the status of all runs together, and why they have it."""
     statuses = {seed: result.status for seed, result in runs.items()}
     if len(runs) < len(wanted) or "interrupted" in statuses.values():
         left = [seed for seed in wanted if seed not in runs]

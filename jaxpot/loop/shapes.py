@@ -1,4 +1,4 @@
-"""Build an experiment and trace its shapes: the state's, the programs', and what `plan` shows."""
+"""Build an experiment and trace its shapes, without compiling: for a run, `check` and `plan`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,33 +11,25 @@ import numpy as np
 from jaxpot.loop.context import Context, build_context, parts_of
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.lower import (
+    ROOT_KEY_SHAPE,
     evaluation_inputs,
     init_state,
     inputs_of,
     lower_iteration,
     lower_phase,
     split_state,
-    start_values,
+    written_shapes,
 )
-from jaxpot.loop.memory import check_fits
+from jaxpot.loop.memory import check_fits, tree_bytes
 from jaxpot.loop.phase import State
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.streams import IMPLEMENTATION
 from jaxpot.spec import Experiment, ImportedPart
 
-_ROOT_KEY = jax.ShapeDtypeStruct((2,), np.uint32)
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class Built:
-    """An experiment with its parts built and its state's shapes traced.
-
-    Attributes:
-        experiment: The experiment.
-        graph: Its phase graph.
-        context: Its parts.
-        shapes: The state, as shapes and dtypes.
-    """
+    """An experiment with its graph, its parts, and the shapes and dtypes of its state."""
 
     experiment: Experiment
     graph: PhaseGraph
@@ -46,12 +38,12 @@ class Built:
 
 
 def abstract_state(graph: PhaseGraph, context: Context) -> State:
-    """Returns the state's shapes and dtypes, traced from how it is made."""
+    """Return the state's shapes and dtypes, traced from how it is made."""
 
     def init(root_key: Any) -> State:
         return init_state(graph, context, jax.random.wrap_key_data(root_key, impl=IMPLEMENTATION))
 
-    return jax.eval_shape(init, _ROOT_KEY)
+    return jax.eval_shape(init, ROOT_KEY_SHAPE)
 
 
 def build(
@@ -63,8 +55,8 @@ def build(
 ) -> Built:
     """Build every part and trace the state's shapes; compile and write nothing.
 
-    With a part of the user's own, every program is traced, so that a part that does not keep to its
-    declaration is refused before anything is written.
+    If the user supplies a part, every program is traced, so that a part that breaks its declaration
+    is refused before anything is written.
 
     Raises:
         UserError: A part refuses its config, parts do not fit one another, or the memory is too
@@ -83,14 +75,10 @@ def build(
 
 
 def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
-    """Traces every program of `experiment` without compiling any.
+    """Trace every program of `experiment` without compiling any.
 
-    An evaluator that compiles helpers as it is traced is left out; the network that it asks is
-    traced with the rest.
-
-    Args:
-        experiment: The experiment.
-        runs_dir: Folder of all runs, in which evaluators find their opponents.
+    Evaluators that compile helpers as they are traced are left out. Evaluators find their opponents
+    in `runs_dir`, the folder of all runs.
 
     Raises:
         UserError: Parts do not fit one another, or an opponent is missing or does not fit.
@@ -100,24 +88,23 @@ def check_shapes(experiment: Experiment, runs_dir: Path) -> None:
 
 
 def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True) -> None:
-    """Traces every regime's iteration, every evaluator, and what runs between two iterations.
+    """Trace every regime's iteration, every evaluator, and what runs between two iterations.
 
-    Args:
-        graph: The graph.
-        context: Its parts.
-        helpers: Whether to trace those evaluators too that compile helpers as they are traced.
+    `helpers` says whether to trace also the evaluators that compile helpers as they are traced.
 
     Raises:
-        UserError: Parts do not fit one another, or one does otherwise than it declares.
+        UserError: Parts do not fit one another, or one breaks its declaration.
     """
     state = abstract_state(graph, context)
     for regime in graph.regimes():
         changing, fixed = split_state(graph, regime, state)
-        jax.eval_shape(lower_iteration(graph, regime, context), changing, fixed, _ROOT_KEY)
+        jax.eval_shape(lower_iteration(graph, regime, context), changing, fixed, ROOT_KEY_SHAPE)
     for phase in graph.evaluators:
         if helpers or not phase.helpers:
             now = jax.ShapeDtypeStruct((), np.int32)
-            given = evaluation_inputs(phase, context.constants(phase.name), state, _ROOT_KEY, now)
+            given = evaluation_inputs(
+                phase, context.constants(phase.name), state, ROOT_KEY_SHAPE, now
+            )
             jax.eval_shape(lower_phase(phase, context), given)
     for phase in graph.between:
         if phase.where == "host":
@@ -126,16 +113,11 @@ def trace_programs(graph: PhaseGraph, context: Context, *, helpers: bool = True)
 
 
 def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> dict[str, Any]:
-    """Returns what only tracing tells: shapes, parameters, and bytes of the state and outputs.
+    """Return the part of a plan that needs tracing: shapes, parameters and bytes.
 
-    Bytes are of what one device holds: the state, and the values that an iteration's phases hand
-    to one another (an upper bound of what lives at a time, without temporaries). Where there is a
-    league, `pool_bytes` of the state are its entries' networks, `pool_entries` of them.
-
-    Args:
-        experiment: The experiment.
-        graph: Its graph.
-        runs_dir: Folder of all runs, in which evaluators find their opponents.
+    Bytes are those on one device: of the state, and of the values that an iteration's phases hand
+    to one another (an upper bound of what exists at a time, without temporaries). With a league,
+    `pool_bytes` of the state are its entries' networks, `pool_entries` of them.
 
     Raises:
         UserError: A part refuses its config, or an opponent is missing or does not fit.
@@ -145,17 +127,14 @@ def plan_details(experiment: Experiment, graph: PhaseGraph, runs_dir: Path) -> d
     values: dict[str, Any] = {}
     iteration_bytes = {}
     for regime in graph.regimes():
-        found = start_values(state, _ROOT_KEY)
         written: dict[str, Any] = {}
-        for phase in regime.phases:
-            writes, _ = jax.eval_shape(lower_phase(phase, context), inputs_of(phase, found))
-            found.update(writes)
-            written |= {name: value for name, value in writes.items() if name not in state}
+        for shapes in written_shapes(regime, context, state):
+            written |= shapes
         values |= written
-        iteration_bytes[regime.name] = _bytes(written)
-    memory: dict[str, Any] = {"state_bytes": _bytes(state), "iteration_bytes": iteration_bytes}
+        iteration_bytes[regime.name] = tree_bytes(written)
+    memory: dict[str, Any] = {"state_bytes": tree_bytes(state), "iteration_bytes": iteration_bytes}
     if experiment.league is not None:
-        memory["pool_bytes"] = _bytes(state["pool"])
+        memory["pool_bytes"] = tree_bytes(state["pool"])
         memory["pool_entries"] = experiment.league.slots
     return {
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(state["params"])),
@@ -171,7 +150,3 @@ def _describe(tree: Any) -> dict[str, str]:
         jax.tree_util.keystr(path, simple=True, separator="/"): f"{leaf.dtype}{list(leaf.shape)}"
         for path, leaf in leaves
     }
-
-
-def _bytes(tree: Any) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

@@ -1,7 +1,7 @@
 """The random-number contract v1: one key chain for the collectors, one named stream for the rest.
 
-Every key of a run is a pure function of the seed, the iteration and a name, so that a restored
-run draws what the unstopped run would have drawn, and adding a consumer shifts nobody.
+Every key of a run is a pure function of the seed, the iteration and a name. So a resumed run draws
+the same numbers as an unstopped one, and a new consumer changes no other consumer's numbers.
 """
 
 import hashlib
@@ -29,17 +29,17 @@ class CollectorKeys(NamedTuple):
 
 
 def root_key(seed: int) -> Array:
-    """Returns `K`, the key from which everything in a run with `seed` is derived."""
+    """Return `K`, the key from which everything in a run with `seed` is derived."""
     return jax.random.key(seed, impl=IMPLEMENTATION)
 
 
 def root_key_data(seed: int) -> np.ndarray:
-    """Returns the root key's two words, `[2]` uint32, on the host and without compiling."""
+    """Return the root key's two words, `[2]` uint32, on the host and without compiling."""
     return np.array([0, seed], np.uint32)
 
 
 def advance_chain(key: Array, iteration: Array | int) -> tuple[Array, CollectorKeys]:
-    """Advances the chain by one iteration.
+    """Advance the chain by one iteration.
 
     Args:
         key: `key_t`, a scalar typed key.
@@ -54,24 +54,18 @@ def advance_chain(key: Array, iteration: Array | int) -> tuple[Array, CollectorK
 
 
 def stream_tag(name: str) -> int:
-    """Returns the 32-bit tag of the stream called `name`; its top bit is always set."""
+    """Return the 32-bit tag of the stream called `name`; its top bit is always set."""
     return _NAMED_STREAM | (int.from_bytes(hashlib.sha256(name.encode()).digest()[:4]) & 0x7FFFFFFF)
 
 
 def stream_key(root: Array, name: str, iteration: Array | int) -> Array:
-    """Returns the key of the stream `name` at `iteration`, independent of chain and neighbours."""
+    """Return the key of the stream `name` at `iteration`, independent of chain and neighbours."""
     stream = jax.random.fold_in(root, jnp.uint32(stream_tag(name)))
     return jax.random.fold_in(stream, iteration)
 
 
-def stream_names(graph: PhaseGraph) -> tuple[str, ...]:
-    """Returns the named streams that a run of `graph` draws from, in its order."""
-    drawn = (name for phase in graph.phases for name in phase.streams)
-    return ("init", *dict.fromkeys(drawn))
-
-
 def key_report(graph: PhaseGraph, seed: int, iterations: int) -> dict[str, Any]:
-    """Returns every stream's key data for the first `iterations` iterations, as plain data.
+    """Return every stream's key data for the first `iterations` iterations, as plain data.
 
     `chain` is `key_{t+1}`; `init` is drawn once, at `t = 0`, and is listed there alone.
     """
@@ -79,7 +73,7 @@ def key_report(graph: PhaseGraph, seed: int, iterations: int) -> dict[str, Any]:
     def words(key: Array) -> list[int]:
         return [int(word) for word in jax.random.key_data(key)]
 
-    streams = stream_names(graph)
+    streams = dict.fromkeys(["init", *(name for p in graph.phases for name in p.streams)])
     root = root_key(seed)
     chain = root
     rows = []

@@ -11,10 +11,8 @@ from jaxpot.checkpoints import CheckpointError, CheckpointWriter
 from jaxpot.journal import JOURNAL_NAME, SUPERSEDED, Checkpoint, Journal, JournalError
 from jaxpot.loop.attempt import Attempt, NonFiniteUpdateError
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.context import Context
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.environment import resume_collector
-from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
 from jaxpot.loop.memory import FAILURES, failure_text
 from jaxpot.loop.programs import Programs
@@ -22,9 +20,10 @@ from jaxpot.loop.record import ROWS
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
 from jaxpot.loop.saving import Saver, settle
+from jaxpot.loop.shapes import Built
 from jaxpot.loop.streams import CONTRACT, root_key_data
 from jaxpot.signals import StopRequest
-from jaxpot.spec import Experiment, spec_digest
+from jaxpot.spec import spec_digest
 
 
 def train(attempt: Attempt, goal: int) -> None:
@@ -41,7 +40,7 @@ def train(attempt: Attempt, goal: int) -> None:
     row = attempt.row(attempt.done - 1)
     attempt.clock.start()
     while attempt.done < goal and attempt.stop.signal is None:
-        # Freeze the league, tick. The freeze after an iteration waits for the next one, so that a
+        # Freeze the league, tick. The freeze after an iteration waits until the next one begins: a
         # run that stops in between saves the state before it, and a resumed run begins with it.
         attempt.run(graph.between, row)
 
@@ -64,18 +63,16 @@ def train(attempt: Attempt, goal: int) -> None:
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """How the iterations ended; `status` is None where all of them are done."""
+    """The end of the iterations; `status` is None if all of them are done."""
 
-    status: str | None
-    reason: str
-    exit_code: int
+    status: str | None = None
+    reason: str = ""
+    exit_code: int = 0
     done: int
 
 
 def run_attempt(
-    experiment: Experiment,
-    graph: PhaseGraph,
-    context: Context,
+    built: Built,
     recorder: Recorder,
     journal: Journal,
     restored: Restored,
@@ -87,26 +84,15 @@ def run_attempt(
     versions: Mapping[str, str],
     unsettled: Sequence[Checkpoint] = (),
 ) -> Outcome:
-    """Train up to `goal` iterations, save the state at the end, and return how it ended.
+    """Train up to `goal` iterations in all, save the state at the end, and return how it ended.
 
-    Args:
-        experiment: The experiment.
-        graph: Its graph.
-        context: Its parts.
-        recorder: Writes to the journal.
-        journal: The run's journal.
-        restored: What the attempt starts from.
-        folder: The run's folder.
-        goal: Iterations in all.
-        clock: Adds up where the time goes.
-        stop: Whether somebody has asked the run to stop.
-        versions: Of the packages, which every checkpoint keeps.
-        unsettled: Records of saves that an earlier attempt began and did not end.
+    `versions` are those of the packages, which every checkpoint keeps; `unsettled` are the records
+    of saves that an earlier attempt began and did not end.
     """
+    experiment = built.experiment
 
-    def failed(error: Exception, done: int | None = None) -> Outcome:
-        done = recorder.done if done is None else done
-        return Outcome(status="failed", reason=str(error), exit_code=1, done=done)
+    def failed(reason: str, done: int) -> Outcome:
+        return Outcome(status="failed", reason=reason, exit_code=1, done=done)
 
     try:
         unsettled = settle(unsettled, folder, recorder, final=False)
@@ -114,22 +100,24 @@ def run_attempt(
         writer = CheckpointWriter(folder, folder.parent, experiment.checkpoint, recorder.saved)
         settle(unsettled, folder, recorder, final=True)
     except (JournalError, CheckpointError) as error:
-        return failed(error)
+        return failed(str(error), recorder.done)
+    metadata = {
+        "uid": folder.name,
+        "contract": CONTRACT,
+        "rows": ROWS,
+        "seed": experiment.seed,
+        "spec_digest": spec_digest(experiment),
+        "versions": dict(versions),
+    }
+    saved_at = restored.iteration if restored.path else None
     saver = Saver(
         experiment.checkpoint,
-        graph,
+        built.graph,
         writer,
         journal,
         clock,
-        metadata={
-            "uid": folder.name,
-            "contract": CONTRACT,
-            "rows": ROWS,
-            "seed": experiment.seed,
-            "spec_digest": spec_digest(experiment),
-            "versions": dict(versions),
-        },
-        saved_at=restored.iteration if restored.path else None,
+        metadata=metadata,
+        saved_at=saved_at,
     )
     attempt: Attempt | None = None
     try:
@@ -138,7 +126,7 @@ def run_attempt(
             if restored.supersedes:
                 beyond = {"after": restored.iteration, "checkpoints": restored.later}
                 recorder.event(SUPERSEDED, beyond)
-        attempt = _start(experiment, graph, context, recorder, saver, restored, folder, clock, stop)
+        attempt = _start(built, recorder, saver, restored, folder, clock, stop)
         try:
             train(attempt, goal)
         except NonFiniteUpdateError as error:
@@ -146,27 +134,29 @@ def run_attempt(
             attempt.state = attempt.state | {"nonfinite": np.bool_(False)}
             _save_last("emergency", attempt)
             reason = f"{error}; the state before it is saved in {recorder.checkpoint}"
-            return Outcome(status="failed", reason=reason, exit_code=1, done=attempt.done)
+            return failed(reason, attempt.done)
         # A signal that came once everything was done has cut nothing short.
         signal = stop.signal if attempt.done < goal else None
         if signal is None:
             _save_last("final", attempt)
-            return Outcome(status=None, reason="", exit_code=0, done=attempt.done)
+            return Outcome(done=attempt.done)
         recorder.show_warning(f"{signal.name}: saving, then stopping{stop.advice}")
         _save_last("emergency", attempt)
-        reason = f"{signal.name} was received"
         return Outcome(
-            status="interrupted", reason=reason, exit_code=stop.exit_code, done=attempt.done
+            status="interrupted",
+            reason=f"{signal.name} was received",
+            exit_code=stop.exit_code,
+            done=attempt.done,
         )
     except (JournalError, CheckpointError, AlteredEntryError) as error:
-        return failed(error)
+        return failed(str(error), recorder.done)
     except FAILURES as error:
         reason = failure_text(error)
         if reason is None:
             raise
         if attempt is not None and _saved_after_failure(attempt):
             reason += f"; the state before it is saved in {recorder.checkpoint}"
-        return Outcome(status="failed", reason=reason, exit_code=1, done=recorder.done)
+        return failed(reason, recorder.done)
     finally:
         writer.close()
 
@@ -176,7 +166,7 @@ def _save_last(kind: str, attempt: Attempt) -> None:
 
 
 def _saved_after_failure(attempt: Attempt) -> bool:
-    """Save the last state, if it is still there and everything before it is recorded."""
+    """Save the last state, if it still exists and everything before it is recorded."""
     try:
         if not attempt.settle() or attempt.recorder.done != attempt.done or not attempt.done:
             return False
@@ -187,9 +177,7 @@ def _saved_after_failure(attempt: Attempt) -> bool:
 
 
 def _start(
-    experiment: Experiment,
-    graph: PhaseGraph,
-    context: Context,
+    built: Built,
     recorder: Recorder,
     saver: Saver,
     restored: Restored,
@@ -197,13 +185,15 @@ def _start(
     clock: Clock,
     stop: StopRequest,
 ) -> Attempt:
+    """Put the state to start from on the device."""
+
     def on_compile(program: str, seconds: float | None) -> None:
         if seconds is not None:
             clock.spent("compile", seconds)
         recorder.compile(program, seconds)
 
-    programs = Programs(graph, context, on_compile)
-    root_key = jax.device_put(root_key_data(experiment.seed))
+    programs = Programs(built.graph, built.context, on_compile)
+    root_key = jax.device_put(root_key_data(built.experiment.seed))
     if restored.state is not None:
         state = jax.device_put(restored.state)
     else:
@@ -212,16 +202,11 @@ def _start(
         else:
             state, digest = programs.init_from()(root_key, restored.parent.network())
         recorder.digest = to_hex(jax.device_get(digest))
-    league = LeagueKeeper(
-        programs,
-        recorder,
-        clock,
-        state=state,
-        recorded=recorded_at(folder / JOURNAL_NAME, restored.iteration - 1),
-    )
+    recorded = recorded_at(folder / JOURNAL_NAME, restored.iteration - 1)
+    league = LeagueKeeper(programs, recorder, clock, state=state, recorded=recorded)
     return Attempt(
-        graph=graph,
-        context=context,
+        graph=built.graph,
+        context=built.context,
         programs=programs,
         folder=folder,
         state=state,

@@ -12,7 +12,7 @@ from typing import Any
 
 from jaxpot.errors import UserError
 from jaxpot.journal import JOURNAL_NAME, read_record
-from jaxpot.loop.provenance import effective_nproc
+from jaxpot.loop.environment import effective_nproc
 from jaxpot.loop.restoring import choose
 from jaxpot.spec import Loaded
 from jaxpot.store import Store

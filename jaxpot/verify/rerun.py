@@ -17,7 +17,7 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.journal import JOURNAL_NAME, Attempt, Keys, Payload, Record, as_dict, parse
-from jaxpot.loop.variables import with_settings
+from jaxpot.loop.environment import with_settings
 from jaxpot.verify import child as child_module
 from jaxpot.verify.compare import Row, row_of, times_in
 
@@ -50,7 +50,7 @@ class Settings:
         nproc: Threads of the CPU backend.
         xla_flags: The compiler's flags.
         platform: `cpu` keeps jax on the CPU; anything else is ignored.
-        variables: Other variables that may change bits, see `jaxpot.loop.variables`.
+        variables: Other variables that may change bits, see `jaxpot/loop/jax_flags.toml`.
     """
 
     nproc: int | None = None

@@ -38,17 +38,17 @@ def play(context, key=0, **options):
     def run(key):
         return rollout(context, key, variables, num_envs=LANES, **options)
 
-    rows, standing, _ = run(jax.random.key(key))
-    return jax.device_get(rows), jax.device_get(standing), variables
+    rows, result, _ = run(jax.random.key(key))
+    return jax.device_get(rows), jax.device_get(result), variables
 
 
 @pytest.mark.parametrize("random", [False, True], ids=["selfplay", "random"])
 def test_every_lane_replays_in_openspiel(context, random):
-    rows, standing, *_ = play(context, random=random)
+    rows, result, *_ = play(context, random=random)
     agents_return, games = replay(rows, range(LANES), against=random)
-    assert standing.games == games > LANES
+    assert result.games == games > LANES
     if random:
-        assert standing.reward == agents_return
+        assert result.reward == agents_return
 
 
 def replay(rows, lanes, *, against):
@@ -168,8 +168,8 @@ def test_carried_lanes_go_on_with_their_games(context):
         played = run(key, games)
         games = played.games
         rows.append(jax.device_get(played.rows))
-        returns += float(played.standing.reward)
-        ended += int(played.standing.games)
+        returns += float(played.result.reward)
+        ended += int(played.result.games)
     joined = jax.tree.map(lambda *x: np.concatenate(x), *rows)
     assert not joined.done[STEPS - 1].all(), "a game goes on across the cut"
     counted = np.zeros(LANES, int)
@@ -246,7 +246,7 @@ def grouped(context):
 
 
 def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
-    (rows, standing), groups = grouped
+    (rows, result), groups = grouped
     for g, (alone, its) in enumerate(groups):
         mine = slice(g * LANES, (g + 1) * LANES)
         for name, together in rows._asdict().items():
@@ -261,19 +261,19 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent(grouped):
             at = (mine,) if lanes_first else (slice(None), mine)
             part = jax.tree.map(operator.itemgetter(at), together)
             jax.tree.map(same, part, getattr(alone, name))
-        assert (standing.reward[g], standing.games[g]) == (its.reward, its.games)
-    assert standing.games.shape == (GROUPS,)
+        assert (result.reward[g], result.games[g]) == (its.reward, its.games)
+    assert result.games.shape == (GROUPS,)
     assert rows.action.shape == (STEPS, GROUPS * LANES)
     # Other opponents and other keys: no two groups play the same games.
     assert len({alone.action.tobytes() for alone, _ in groups}) == GROUPS
 
 
 def test_the_agent_moves_first_in_half_of_every_groups_lanes(grouped):
-    (rows, standing), _ = grouped
+    (rows, result), _ = grouped
     for g in range(GROUPS):
         agents_return, games = replay(rows, range(g * LANES, (g + 1) * LANES), against=True)
-        assert standing.games[g] == games > LANES
-        assert standing.reward[g] == agents_return
+        assert result.games[g] == games > LANES
+        assert result.reward[g] == agents_return
     # The index that pgx gives the first mover says nothing of it.
     agent_first = rows.trained[0]
     assert agent_first.tolist() == [i < LANES // 2 for i in range(LANES)] * GROUPS

@@ -12,7 +12,7 @@ from jaxpot.loop.programs import Program
 from jaxpot.loop.run import resume
 from jaxpot.spec import load
 from tests.loop.running import train
-from tests.loop.test_variables import SPEC
+from tests.loop.test_environment import SPEC
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import json
 import os
-import platform
 import subprocess
 import sys
 
@@ -8,51 +7,10 @@ import pytest
 
 from jaxpot.loop import provenance
 
-AVX2 = "sse4_2 avx avx2 fma"
-AVX512 = f"{AVX2} avx512f avx512vl avx512bw avx512dq avx512cd"
-AMX = f"{AVX512} avx512_vnni avx512_bf16 amx_tile amx_bf16 amx_int8"
-
 
 def git(directory, *arguments):
     who = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
     subprocess.run(["git", "-C", str(directory), *who, *arguments], check=True, capture_output=True)
-
-
-@pytest.mark.parametrize(
-    ("flags", "xla_flags", "name"),
-    [
-        ("sse4_2", "", "SSE4_2"),
-        (AVX2, "", "AVX2"),
-        (AVX512, "", "AVX512"),
-        (AMX, "", "AMX"),
-        (AMX, "--xla_cpu_max_isa=AVX2", "AVX2"),
-        (AMX, "--xla_cpu_max_isa=avx512 --other=1", "AVX512"),
-        (AMX, "--xla_cpu_max_isa=AVX2 --xla_cpu_max_isa=AVX512", "AVX512"),
-        (AVX2, "--xla_cpu_max_isa=AVX512", "AVX2"),
-        (AVX2, "--xla_cpu_max_isa=NONSENSE", "AVX2"),
-    ],
-)
-def test_instruction_set(flags, xla_flags, name):
-    cpuinfo = f"processor\t: 0\nflags\t\t: fpu {flags}\n"
-    assert provenance.instruction_set(cpuinfo, xla_flags) == name
-
-
-def test_instruction_set_of_other_machines():
-    assert provenance.instruction_set("Features\t: fp asimd aes\n", "") == "NEON"
-    assert provenance.instruction_set("Features\t: fp asimd sve\n", "") == "SVE"
-    assert provenance.instruction_set("", "") == platform.machine()
-
-
-def test_instruction_set_reads_the_environment(monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
-    cpuinfo = f"flags : {AMX}"
-    assert provenance.instruction_set(cpuinfo) == "AVX2"
-
-
-@pytest.mark.parametrize(("given", "count"), [("3", 3), ("0", None), ("many", None), ("", None)])
-def test_effective_nproc(given, count):
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert provenance.effective_nproc({"NPROC": given}) == (count or usable)
 
 
 def test_git_state_of_a_checkout(tmp_path):

@@ -13,7 +13,7 @@ from jaxpot.games import uniform_legal_action
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.loop.phases import compile_graph
-from jaxpot.loop.phases.collect import build_random
+from jaxpot.loop.phases.collect import build
 from jaxpot.loop.streams import stream_key
 from jaxpot.models.base import Variables
 from jaxpot.testing.tiny import tiny_experiment
@@ -108,7 +108,7 @@ def test_each_collector_has_a_search_key_of_its_own(context):
         "model_state": {},
     }
     spied = attrs.evolve(context, network=Blank(), experiment=learner)
-    writes, _ = jax.jit(lambda v: build_random(spied, phase)(v))(values)
+    writes, _ = jax.jit(lambda v: build(spied, phase)(v))(values)
     (rows,) = jax.device_get(list(writes.values()))
     first = jax.random.split(jax.random.fold_in(stream, 1), STEPS)[0]
     assert (rows.extras["key"][0] == words(jax.random.split(first)[0])).all()

@@ -67,7 +67,7 @@ def test_a_child_starts_as_the_attempt_did(monkeypatch):
 
 def test_recorded_settings_are_taken_up(monkeypatch):
     cpuinfo = "flags : sse4_2 avx avx2 fma avx512f avx512vl avx512bw avx512dq avx512cd\n"
-    monkeypatch.setattr("jaxpot.loop.provenance._read_cpuinfo", lambda: cpuinfo)
+    monkeypatch.setattr("jaxpot.loop.environment._read_cpuinfo", lambda: cpuinfo)
     attempt = {"nproc": 3, "xla_flags": "--a=b", "platform": "cpu", "isa": "AVX512"}
     assert settings_for_bits(attempt).xla_flags == "--a=b"
     narrower = settings_for_bits(attempt | {"isa": "AVX2"})

@@ -1,11 +1,14 @@
 """The phases of an iteration, one file each, and the order in which they run.
 
-A file declares its phases and the fields that it owns, and has the function that each phase runs:
-on the device `(context, phase) -> (values) -> (writes, metrics)`, on the host
-`(attempt, phase) -> (row) -> None`.
-"""
+A file declares its phases and the state's fields that it owns:
 
-from collections.abc import Mapping
+- `phases(experiment)` yields the phases, none if the experiment does not need them;
+- `fields(experiment)`, if it owns any, yields the fields;
+- a field's `init` function makes its first value: `(context, values, root_key) -> value`;
+- a device phase's `implementation` builds the function that is traced:
+  `(context, phase) -> (values) -> (writes, metrics)`;
+- a host phase's `host` builds what the loop calls: `(attempt, phase) -> (row) -> None`.
+"""
 
 import attrs
 
@@ -39,7 +42,9 @@ from jaxpot.spec.registry import implementation
 from jaxpot.spec.wording import listed, shown
 
 ORDER = (
+    # On the host, before the iteration is dispatched.
     samples,
+    # On the device: the iteration's program.
     advance_keys,
     league_sizes,
     collect,
@@ -50,11 +55,13 @@ ORDER = (
     advance_iteration,
     guard,
     digest,
+    # On the host, once the iteration's metrics are fetched; each evaluator is a separate program.
     transfer_metrics,
     evaluation,
     log_payload,
     standings,
     persistence,
+    # Between two iterations, after the checkpoint of the first.
     league_freeze,
     tick,
 )
@@ -77,6 +84,7 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
     """Compile an experiment into its phase graph, which is plain data.
 
     Raises:
+        SpecError: A phase of the user's is placed next to a phase that does not exist.
         UserError: The payload keys of a part are not known, or belong to no phase.
     """
     declared: dict[str, list[PayloadKey]] = {}
@@ -104,24 +112,18 @@ def compile_graph(experiment: Experiment) -> PhaseGraph:
             fields=tuple(getattr(part.config, "state_fields", ())),
             **part.place,
         )
-    _require_declared(declared, graph)
+    for name, keys in declared.items():
+        raise UserError(
+            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
+            f"{', '.join(each.name for each in graph.phases)}"
+        )
     return graph
 
 
 def _require_neighbour(graph: PhaseGraph, name: str, part: ImportedPhase) -> None:
-    """Refuse a phase of the user's own that is placed next to a phase that there is not."""
     names = [phase.name for phase in graph.phases]
     for key, neighbour in part.place.items():
         if neighbour not in names:
             path, message = ("phases", name, key), f"no phase is called {shown(neighbour)}"
             near = nearest(neighbour, names)
             raise SpecError([Fault("phase-place", path, message, listed(names), near)])
-
-
-def _require_declared(declared: Mapping[str, list[PayloadKey]], graph: PhaseGraph) -> None:
-    """Refuse payload keys of phases that the graph does not have."""
-    for name, keys in declared.items():
-        raise UserError(
-            f"payload key {keys[0].name!r} says that phase {name!r} emits it; there are "
-            f"{', '.join(each.name for each in graph.phases)}"
-        )

@@ -1,5 +1,7 @@
 """Count the iteration as done."""
 
+from collections.abc import Iterator
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -8,39 +10,23 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `iteration`."""
-    del experiment
-    return (Field(name="iteration", init=init_iteration, doc="Iterations done."),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    yield Field(name="iteration", init=init_iteration, doc="Iterations done.")
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
-    return (
-        Phase(
-            name="advance_iteration",
-            where="device",
-            program="iteration",
-            reads=("iteration",),
-            writes=("iteration",),
-            implementation=build,
-            doc="Counts the iteration as done.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name="advance_iteration",
+        reads=("iteration",),
+        writes=("iteration",),
+        implementation=build,
+        doc="Counts the iteration as done.",
     )
 
 
 def init_iteration(context: Context, values: Values, root_key: Array) -> Array:
-    """Start the count at 0."""
-    del context, values, root_key
     return jnp.int32(0)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context, phase
-
-    def run(values: Values):
-        return {"iteration": values["iteration"] + 1}, {}
-
-    return run
+    return lambda values: ({"iteration": values["iteration"] + 1}, {})

@@ -1,4 +1,6 @@
-"""Advance the run's key, and give each collector the key of this iteration."""
+"""Advance the run's key, and give each collector its key for this iteration."""
+
+from collections.abc import Iterator
 
 import jax
 
@@ -8,38 +10,26 @@ from jaxpot.loop.streams import IMPLEMENTATION, CollectorKeys, advance_chain
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `key`."""
-    del experiment
-    return (Field(name="key", init=init_key, doc="The chain's key, as two uint32."),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    yield Field(name="key", init=init_key, doc="The chain's key, as two uint32.")
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
-    return (
-        Phase(
-            name="advance_keys",
-            where="device",
-            program="iteration",
-            reads=("key", "iteration"),
-            writes=("key", *(f"key.{name}" for name in CollectorKeys._fields)),
-            implementation=build,
-            doc="Folds the iteration into the run's key and splits it five ways.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name="advance_keys",
+        reads=("key", "iteration"),
+        writes=("key", *(f"key.{name}" for name in CollectorKeys._fields)),
+        implementation=build,
+        doc="Folds the iteration into the run's key and splits it five ways.",
     )
 
 
 def init_key(context: Context, values: Values, root_key: jax.Array) -> jax.Array:
     """Start the chain at the root key: `[2]` uint32."""
-    del context, values
     return jax.random.key_data(root_key)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context, phase
-
     def run(values: Values):
         key = jax.random.wrap_key_data(values["key"], impl=IMPLEMENTATION)
         following, collectors = advance_chain(key, values["iteration"])

@@ -4,6 +4,7 @@ There is one phase for each collector under `[collect]`. Carried games are a fie
 for each collector.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -25,82 +26,67 @@ from jaxpot.spec.registry import part_streams
 from jaxpot.spec.windows import windows_of
 
 
-@attrs.frozen
-class Kind:
-    """What differs between the collectors' phases.
+@attrs.frozen(kw_only=True)
+class Opponent:
+    """The opponent of a collector, as its phase declares it.
 
     Attributes:
         doc: What the phase does.
-        reads: The fields that it needs of its opponents.
-        writes: Those of them that it writes.
-        remembers: Whether the opponent is a network, which may have a memory.
+        reads: The fields that it reads for them.
+        writes: The fields that it writes for them.
+        is_network: Whether they are networks, which may have a memory.
     """
 
     doc: str
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
-    remembers: bool = False
+    is_network: bool = False
 
 
-def _kind(experiment: Experiment, name: str) -> Kind:
-    if name == "selfplay" and _plays_target(experiment):
+def _opponent(experiment: Experiment, name: str) -> Opponent:
+    entries = {"reads": ("league", "pool"), "writes": ("league",), "is_network": True}
+    if name == "league":
+        doc = "The agent plays the league's entries, first in half of each one's lanes."
+        return Opponent(doc=doc, **entries)
+    if name == "archive":
+        doc = "The agent plays the archive's active entries in the same way."
+        return Opponent(doc=doc, **entries)
+    if name == "random":
+        doc = "The agent plays uniformly random moves, first in half of the lanes."
+        return Opponent(doc=doc)
+    if _plays_target(experiment):
         doc = "The agent plays the target, first in half of the lanes."
-        return Kind(doc, reads=("target",), remembers=True)
-    return {
-        "selfplay": Kind("The agent plays itself; both seats are trained."),
-        "random": Kind("The agent plays uniformly random moves, first in half of the lanes."),
-        "league": Kind(
-            "The agent plays the league's entries, first in half of each one's lanes.",
-            reads=("league", "pool"),
-            writes=("league",),
-            remembers=True,
-        ),
-        "archive": Kind(
-            "The agent plays the archive's active entries in the same way.",
-            reads=("league", "pool"),
-            writes=("league",),
-            remembers=True,
-        ),
-    }[name]
+        return Opponent(doc=doc, reads=("target",), is_network=True)
+    return Opponent(doc="The agent plays itself; both seats are trained.")
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare each collector's carried games."""
-    if experiment.collect.start != "carried":
-        return ()
-    return tuple(
-        Field(
-            name=carried_field(name),
-            init=partial(init_lanes, name),
-            finite=False,  # a game may use infinities as it likes
-            doc="The collector's games, which go on in the next iteration.",
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if experiment.collect.start == "carried":
+        for name in windows_of(experiment):
+            yield Field(
+                name=carried_field(name),
+                init=partial(init_lanes, name),
+                finite=False,  # a game may use infinities as it likes
+                doc="The collector's games, which go on in the next iteration.",
+            )
+
+
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    for name, window in windows_of(experiment).items():
+        opponent = _opponent(experiment, name)
+        carried = (carried_field(name),) if experiment.collect.start == "carried" else ()
+        yield Phase(
+            name=f"collect_{name}",
+            cadence=Cadence(start=window.start, until=window.until),
+            when=window.when,
+            reads=(f"key.{name}", "params", "model_state", *opponent.reads, *carried),
+            writes=(rollout_value(name), *opponent.writes, *carried),
+            streams=part_streams(experiment.algorithm),
+            timer=f"timings/{collector_timer(name)}",
+            collects=name,
+            implementation=build_against_entries if "league" in opponent.writes else build,
+            doc=opponent.doc,
         )
-        for name in windows_of(experiment)
-    )
-
-
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare one phase for each collector."""
-    return tuple(_phase(experiment, name) for name in windows_of(experiment))
-
-
-def _phase(experiment: Experiment, name: str) -> Phase:
-    window, kind = windows_of(experiment)[name], _kind(experiment, name)
-    carried = (carried_field(name),) if experiment.collect.start == "carried" else ()
-    return Phase(
-        name=f"collect_{name}",
-        where="device",
-        program="iteration",
-        cadence=Cadence(start=window.start, until=window.until),
-        when=window.when,
-        reads=(f"key.{name}", "params", "model_state", *kind.reads, *carried),
-        writes=(rollout_value(name), *kind.writes, *carried),
-        streams=part_streams(experiment.algorithm),
-        timer=f"timings/{collector_timer(name)}",
-        collects=name,
-        implementation=_BUILDERS[name],
-        doc=kind.doc,
-    )
 
 
 def rollout_value(name: str) -> str:
@@ -115,46 +101,30 @@ def carried_field(name: str) -> str:
 
 def init_lanes(name: str, context: Context, values: Values, root_key: Array) -> Games:
     """Make a collector's carried games, none of which has begun."""
-    del values, root_key
     num_envs = _config(context, name).num_envs
-    return no_games(context, num_envs, remembers=_kind(context.experiment, name).remembers)
+    return no_games(context, num_envs, remembers=_opponent(context.experiment, name).is_network)
 
 
-def build_selfplay(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase in which the agent plays both seats, or against the target network."""
-    config = _config(context, "selfplay")
-    against_target = _plays_target(context.experiment)
+def build(context: Context, phase: Phase) -> PhaseFunction:
+    """Build the phase in which one opponent plays in all lanes: itself, the target, or random."""
+    name = str(phase.collects)
+    config, random = _config(context, name), name == "random"
+    against_target = name == "selfplay" and _plays_target(context.experiment)
 
     def run(values: Values):
         played = rollout(
             context,
-            values["key.selfplay"],
+            values[f"key.{name}"],
             network_variables(values),
             num_envs=config.num_envs,
             opponent=values["target"] if against_target else None,
+            random=random,
             search_key=_search_key(phase, values),
             games=_carried(phase, values),
         )
-        return _written(phase, played), {}
-
-    return run
-
-
-def build_random(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase in which the agent plays against uniformly random moves."""
-    config = _config(context, "random")
-
-    def run(values: Values):
-        played = rollout(
-            context,
-            values["key.random"],
-            network_variables(values),
-            num_envs=config.num_envs,
-            random=True,
-            search_key=_search_key(phase, values),
-            games=_carried(phase, values),
-        )
-        reward = played.standing.reward / played.standing.games.astype(jnp.float32)
+        if not random:
+            return _written(phase, played), {}
+        reward = played.result.reward / played.result.games.astype(jnp.float32)
         return _written(phase, played), {"train_vs_random/reward": reward}
 
     return run
@@ -186,23 +156,13 @@ def build_against_entries(context: Context, phase: Phase) -> PhaseFunction:
             search_key=_search_key(phase, values),
             games=_carried(phase, values),
         )
-        standing = played.standing
-        scored = update_scores(
-            table, slots, standing.reward, standing.games, alpha=league.score_alpha
-        )
-        ended = standing.games.sum(dtype=jnp.int32).astype(jnp.float32)
+        result = played.result
+        scored = update_scores(table, slots, result.reward, result.games, alpha=league.score_alpha)
+        ended = result.games.sum(dtype=jnp.int32).astype(jnp.float32)
         writes = {**_written(phase, played), "league": scored}
-        return writes, {f"train_vs_{name}/reward": standing.reward.sum() / ended}
+        return writes, {f"train_vs_{name}/reward": result.reward.sum() / ended}
 
     return run
-
-
-_BUILDERS = {
-    "selfplay": build_selfplay,
-    "random": build_random,
-    "league": build_against_entries,
-    "archive": build_against_entries,
-}
 
 
 def _plays_target(experiment: Experiment) -> bool:
@@ -218,13 +178,11 @@ def _config(context: Context, name: str) -> Any:
 
 
 def _carried(phase: Phase, values: Values) -> Games | None:
-    """Return the games to go on with; None where every lane begins a new game."""
     field = carried_field(str(phase.collects))
     return values[field] if field in phase.reads else None
 
 
 def _written(phase: Phase, played: Played) -> dict[str, Any]:
-    """Return a collector's rows, and its games where they are carried."""
     name = str(phase.collects)
     writes: dict[str, Any] = {rollout_value(name): played.rows}
     if carried_field(name) in phase.writes:
@@ -233,7 +191,7 @@ def _written(phase: Phase, played: Played) -> dict[str, Any]:
 
 
 def _search_key(phase: Phase, values: Values) -> Array | None:
-    """Return the collector's own key of the stream `search`, where there is that stream."""
+    """Return the collector's key of the stream `search`, for an algorithm that searches."""
     if SEARCH not in phase.streams:
         return None
     place = CollectorKeys._fields.index(str(phase.collects))

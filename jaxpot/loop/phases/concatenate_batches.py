@@ -3,6 +3,7 @@
 Axis letters: T steps, N lanes, B rows of an iteration.
 """
 
+from collections.abc import Iterator
 from itertools import accumulate
 
 import jax
@@ -21,25 +22,18 @@ from jaxpot.spec.registry import replay_iterations
 from jaxpot.spec.windows import windows_of
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    return (
-        Phase(
-            name=BATCH,
-            where="device",
-            program="iteration",
-            reads_if_present=tuple(map(rollout_value, windows_of(experiment))),
-            writes=("batch",),
-            timer="timings/concatenate_batches",
-            implementation=build,
-            doc="Computes every row's targets and joins the collectors' rows into one batch.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name=BATCH,
+        reads_if_present=tuple(map(rollout_value, windows_of(experiment))),
+        writes=("batch",),
+        timer="timings/concatenate_batches",
+        implementation=build,
+        doc="Computes every row's targets and joins the collectors' rows into one batch.",
     )
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     lanes = lanes_of(context.experiment)
     first = dict(zip(lanes, accumulate(lanes.values(), initial=1), strict=False))
 
@@ -102,7 +96,7 @@ def lanes_of(experiment: Experiment) -> dict[str, int]:
 
 
 def late_settle(context: Context) -> Settle | None:
-    """Return how targets of kept rows are settled later; None where no kept row waits."""
+    """Return the function that settles targets of kept rows later; None if no row waits."""
     experiment = context.experiment
     kept = replay_iterations(experiment.algorithm) > 1 and experiment.collect.start == "carried"
     return settle_of(context.algorithm) if kept else None

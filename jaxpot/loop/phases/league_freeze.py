@@ -1,5 +1,6 @@
 """Freeze the agent: add a copy of it to the league, and prune the league and its archive."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from jax import Array
@@ -19,34 +20,23 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import AddSchedule, Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare the league's table and the pool of its networks, for an experiment with a league."""
-    if experiment.league is None:
-        return ()
-    return (
-        Field(
-            name="league",
-            init=init_league,
-            doc="Its entries by slot: place, activity, score, games, age, digest.",
-        ),
-        Field(
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if experiment.league is not None:
+        doc = "Its entries by slot: place, activity, score, games, age, digest."
+        yield Field(name="league", init=init_league, doc=doc)
+        yield Field(
             name="pool",
             init=init_pool,
             digested=False,  # the table has a digest of every entry
             guarded=False,  # no phase of an iteration writes it
             doc="The entries' parameters and untrained variables, stacked by slot.",
-        ),
-    )
+        )
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
-    if experiment.league is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.league is not None:
+        yield Phase(
             name="league_freeze",
-            where="device",
             program="between",
             cadence=AddSchedule.of(experiment.league, experiment.collect),
             reads=(*NETWORK, "pool", "league", "iteration"),
@@ -55,25 +45,18 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
             implementation=build,
             host=run_freeze,
             doc="Adds a copy of the agent to the league, and prunes league and archive.",
-        ),
-    )
+        )
 
 
 def init_league(context: Context, values: Values, root_key: Array) -> Table:
-    """Start without entries."""
-    del values, root_key
     return empty_table(league_of(context).slots)
 
 
 def init_pool(context: Context, values: Values, root_key: Array) -> Any:
-    """Make room for the entries' networks."""
-    del root_key
     return empty_pool(network_variables(values), league_of(context).slots)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the program."""
-    del phase
     league = league_of(context)
 
     def run(values: Values):

@@ -1,5 +1,7 @@
 """Count the entries of the league and its archive at the start of the iteration."""
 
+from collections.abc import Iterator
+
 import jax.numpy as jnp
 
 from jaxpot.league import ARCHIVE, Table
@@ -8,26 +10,17 @@ from jaxpot.loop.phase import Phase
 from jaxpot.spec import Experiment
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
-    if experiment.league is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.league is not None:
+        yield Phase(
             name="league_sizes",
-            where="device",
-            program="iteration",
             reads=("league",),
             implementation=build,
             doc="Counts the league's entries, the archive's, and the active ones of those.",
-        ),
-    )
+        )
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del context, phase
-
     def run(values: Values):
         table: Table = values["league"]
         counted = {

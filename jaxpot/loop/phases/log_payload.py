@@ -1,27 +1,19 @@
 """Complete the iteration's payload, and append it to the journal with its digests."""
 
+from collections.abc import Iterator
+
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.lower import digest_paths
 from jaxpot.loop.phase import Phase
 from jaxpot.spec import Experiment
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
-    del experiment
-    return (
-        Phase(
-            name="log_payload",
-            where="host",
-            host=build,
-            doc="Completes the payload and appends it.",
-        ),
-    )
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    doc = "Completes the payload and appends it."
+    yield Phase(name="log_payload", where="host", host=build, doc=doc)
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
     recorder = attempt.recorder
     paths = digest_paths(attempt.graph, attempt.state)
 

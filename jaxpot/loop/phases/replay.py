@@ -1,13 +1,14 @@
 """Keep the rows of the last iterations, and train on all of them.
 
-Where an algorithm settles targets late, a kept row waits for the end of its game, which goes on in
-its lane: each iteration adds the rewards of its seat, until the game ends. Rows of a game that was
-given up, because the lane now plays another opponent, stop waiting.
+If an algorithm settles targets late, a kept row waits until its game ends: the game goes on in its
+lane, and each iteration adds the rewards of the row's seat. A row stops waiting, too, if its game
+is abandoned because the lane now plays another opponent.
 
 Axis letters: B rows of an iteration, R iterations that are kept; L is 1 plus the lanes of all
 collectors, in their order, whether they are on or off. Lane 0 stands for no lane.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -25,31 +26,23 @@ from jaxpot.spec.configs.collect import most_rows
 from jaxpot.spec.registry import replay_iterations
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `replay`, for an algorithm that trains on more than the newest rows."""
-    if replay_iterations(experiment.algorithm) == 1:
-        return ()
-    return (Field(name="replay", init=init_replay, doc="The rows of the last iterations."),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if replay_iterations(experiment.algorithm) > 1:
+        yield Field(name="replay", init=init_replay, doc="The rows of the last iterations.")
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for such an algorithm."""
-    if replay_iterations(experiment.algorithm) == 1:
-        return ()
-    carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if replay_iterations(experiment.algorithm) > 1:
+        carried = lanes_of(experiment) if experiment.collect.start == "carried" else ()
+        yield Phase(
             name="replay",
-            where="device",
-            program="iteration",
             reads=("batch", "replay", "iteration"),
             reads_if_present=tuple(map(rollout_value, carried)),
             writes=("replay",),
             implementation=build,
             doc="Tells kept rows how their games went on, and keeps the batch in place of the "
             "oldest.",
-        ),
-    )
+        )
 
 
 def init_replay(context: Context, values: Values, root_key: Array) -> Any:
@@ -68,8 +61,6 @@ def init_replay(context: Context, values: Values, root_key: Array) -> Any:
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     settle, lanes = late_settle(context), lanes_of(context.experiment)
 
     def run(values: Values):
@@ -101,7 +92,7 @@ def kept_rows(kept: Batch) -> Batch:
 
 
 class _Since(NamedTuple):
-    """How the games went on that were in play when an iteration began."""
+    """The further course of the games that were in play when the iteration began."""
 
     paid: Array
     """`[L, 2]` float32: rewards of each seat, up to the game's end."""
@@ -112,7 +103,7 @@ class _Since(NamedTuple):
 
 
 def _first_games(rollout: Rollout) -> _Since:
-    """Return how the first game in each lane of a rollout went on, if it was carried."""
+    """Follow the first game in each lane of a rollout, if it was carried."""
     carried = rollout.length[0] > 0
     ends = rollout.done.astype(jnp.int32)
     counts = carried[None, :] & (jnp.cumsum(ends, axis=0) == ends)
@@ -122,7 +113,7 @@ def _first_games(rollout: Rollout) -> _Since:
 
 
 def _nothing(lanes: int) -> _Since:
-    """Return that nothing has happened, in the lanes of a collector that is off."""
+    """Return the lanes of a collector that is off: no game went on."""
     none = jnp.zeros(lanes, jnp.bool_)
     return _Since(jnp.zeros((lanes, 2)), none, none)
 

@@ -1,8 +1,8 @@
 """Write samples of the rows that an iteration trains on, without changing the iteration.
 
 The games are played once more before the iteration is dispatched: from the state that it starts
-with, under its own keys, by the programs of a stepped iteration. On a CPU those give the bits of
-the iteration's program, so the rows are exactly those that are trained on; on other devices the
+with, under its own keys, by the programs of a stepped iteration. On a CPU those programs give the
+bits of the iteration's program, so the rows are exactly the training rows; on other devices the
 last bits of a float may differ, and the dump says so.
 
 Axis letters: T steps, N lanes of a collector, K lanes picked, A actions.
@@ -24,11 +24,10 @@ from jaxpot.games.base import Describing
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.context import Context, network_variables
 from jaxpot.loop.graph import Regime
-from jaxpot.loop.lower import start_values
+from jaxpot.loop.lower import group_inputs, start_values
 from jaxpot.loop.phase import Cadence, Phase
 from jaxpot.loop.phases.collect import rollout_value
 from jaxpot.loop.plan import SAMPLES, batch_groups
-from jaxpot.loop.programs import group_inputs
 from jaxpot.models.base import Variables
 from jaxpot.models.memory import of_seat
 from jaxpot.spec import Debug, Experiment
@@ -38,25 +37,19 @@ _FORMAT = 1
 _RENAMED = {"target": "return"}  # what people call the target of the value
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with `[debug]`."""
-    if experiment.debug is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.debug is not None:
+        yield Phase(
             name=SAMPLES,
             where="host",
             cadence=Cadence(every=experiment.debug.every),
             host=build,
             doc="Plays the iteration's games once more, on the side, and writes samples of their "
             "rows.",
-        ),
-    )
+        )
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
     debug = attempt.context.experiment.debug
     if debug is None:
         raise UserError("the graph writes samples, and the experiment has no [debug]")
@@ -78,7 +71,6 @@ class Sampler:
         self._warned: set[str] = set()
 
     def dump(self, iteration: int, regime: Regime) -> None:
-        """Write the samples of the iteration that is about to run."""
         names = [phase.collects for phase in regime.phases if phase.collects]
         picked = jax.device_get(self._pick(names, regime))
         head = {
@@ -120,11 +112,10 @@ class Sampler:
         return program(rollouts, values["batch"], network_variables(values))
 
     def _rows(self, collector: str, data: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
-        """Yields the first games of a collector, lane by lane: `most` rows at most.
+        """Yield the first games of a collector, lane by lane: at most `most` rows.
 
-        A lane's first game may have begun, and its last one may end, in another iteration.
-
-        A game that is longer than that by itself is cut.
+        A lane's first game may have begun, and its last one may end, in another iteration. A game
+        that is longer than `most` is cut.
         """
         left = most
         for place, lane in enumerate(data["lane"].tolist()):
@@ -152,7 +143,7 @@ class Sampler:
             "trained": trained,
             "valid": _plain(rows.valid),
         }
-        if not trained:  # the opponent moved: the rest is the agent's, who did not
+        if not trained:  # the opponent moved, and the rest of a row belongs to the agent
             return row
         more = rows.extras | {_RENAMED.get(name, name): x for name, x in rows.targets.items()}
         return {
@@ -166,7 +157,7 @@ class Sampler:
             return None
         try:
             return self._attempt.context.env.describe(observation)
-        # A user's own code may raise anything, and a drawing is worth no run.
+        # A user's code may raise anything, and a run should not end over a drawing.
         except Exception as error:
             self._warn("an observation is not described", error)
             return None
@@ -222,7 +213,7 @@ def pick_samples(
 
 
 def _probabilities(context: Context, variables: Variables, rollout: Rollout, lane: Array) -> Array:
-    """Returns the network's policy over the legal actions: `[T, K, A]` float32."""
+    """Return the network's policy over the legal actions: `[T, K, A]` float32."""
 
     def picked(x: Array) -> Array:
         return x[:, lane].reshape(-1, *x.shape[2:])
@@ -237,21 +228,20 @@ def _probabilities(context: Context, variables: Variables, rollout: Rollout, lan
 
 
 def _games(done: np.ndarray) -> list[range]:
-    """Cuts a lane's steps where games end; the last one may be cut by the rollout."""
+    """Cut a lane's steps where games end; the last one may be cut by the rollout."""
     ends = [*(np.flatnonzero(done) + 1).tolist(), len(done)]
     starts = [0, *ends[:-1]]
     return [range(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
 
 
 def _observed(observation: Any) -> Any:
-    """Returns an observation as lists of numbers, under its names where it has several arrays."""
     if isinstance(observation, Mapping):
         return {name: _observed(each) for name, each in observation.items()}
     return _plain(observation)
 
 
 def _plain(value: Any) -> Any:
-    """Returns an array as lists of numbers, a float as the shortest that reads back the same."""
+    """Return an array as lists of numbers, a float as the shortest that reads back the same."""
     array = np.asarray(value)
     if array.dtype == np.float32:
         numbers = [float(str(x)) for x in array.ravel()]

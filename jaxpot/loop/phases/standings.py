@@ -1,30 +1,25 @@
 """Record the score of every entry of the league."""
 
+from collections.abc import Iterator
+
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
 from jaxpot.loop.phase import Cadence, Phase
 from jaxpot.spec import Experiment
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a league."""
-    if experiment.league is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.league is not None:
+        yield Phase(
             name="standings",
             where="host",
             cadence=Cadence(every=experiment.league.log_every),
             waits=True,
             host=build,
             doc="Records every entry's score.",
-        ),
-    )
+        )
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
-    del phase
-
     def run(row: Row) -> None:
         with attempt.clock.recording():
             attempt.league.log(row.iteration, attempt.state)

@@ -1,5 +1,6 @@
 """Move the target network towards the live one: `tau * live + (1 - tau) * target`."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -12,40 +13,29 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare `target`, for an experiment with a target network."""
-    if experiment.target is None:
-        return ()
-    doc = "The target: a slow copy of parameters and untrained variables."
-    return (Field(name="target", init=init_target, doc=doc),)
+def fields(experiment: Experiment) -> Iterator[Field]:
+    if experiment.target is not None:
+        doc = "The target: a slow copy of parameters and untrained variables."
+        yield Field(name="target", init=init_target, doc=doc)
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase, for an experiment with a target network."""
-    if experiment.target is None:
-        return ()
-    return (
-        Phase(
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    if experiment.target is not None:
+        yield Phase(
             name="target_update",
-            where="device",
-            program="iteration",
             reads=(*NETWORK, "target", "iteration"),
             writes=("target",),
             implementation=build,
             doc="Moves the target towards the network, at its own cadence.",
-        ),
-    )
+        )
 
 
 def init_target(context: Context, values: Values, root_key: Array) -> Any:
     """Copy the fresh network: the copy must share no buffer with it, since both are donated."""
-    del context, root_key
     return jax.tree.map(jnp.copy, network_variables(values))
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
-    del phase
     config = context.experiment.target
     if config is None:
         raise UserError("the graph has a target that the experiment does not configure")

@@ -1,5 +1,6 @@
 """Train: shuffle the valid rows, and make the epochs of minibatch updates."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from jax import Array
@@ -13,64 +14,43 @@ from jaxpot.spec import Experiment
 from jaxpot.spec.registry import part_streams, replay_iterations
 
 
-def fields(experiment: Experiment) -> tuple[Field, ...]:
-    """Declare the network and the optimizer's state."""
-    del experiment
-    return (
-        Field(name="params", init=init_params, doc="The network's parameters."),
-        Field(
-            name="model_state",
-            init=init_model_state,
-            doc="The network's variables that are not trained.",
-        ),
-        Field(
-            name="opt_state",
-            init=init_opt_state,
-            doc="The optimizer's state, a partial accumulation included.",
-        ),
-    )
+def fields(experiment: Experiment) -> Iterator[Field]:
+    yield Field(name="params", init=init_params, doc="The network's parameters.")
+    doc = "The network's variables that are not trained."
+    yield Field(name="model_state", init=init_model_state, doc=doc)
+    doc = "The optimizer's state, a partial accumulation included."
+    yield Field(name="opt_state", init=init_opt_state, doc=doc)
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase."""
+def phases(experiment: Experiment) -> Iterator[Phase]:
     rows = "replay" if replay_iterations(experiment.algorithm) > 1 else "batch"
-    return (
-        Phase(
-            name="training",
-            where="device",
-            program="iteration",
-            reads=(*NETWORK, "opt_state", rows, "iteration"),
-            writes=(*NETWORK, "opt_state", "finite"),
-            streams=(SHUFFLE, *part_streams(experiment.model)),
-            timer="timings/training",
-            implementation=build,
-            doc="Shuffles the valid rows and makes the epochs of minibatch updates.",
-        ),
+    yield Phase(
+        name="training",
+        reads=(*NETWORK, "opt_state", rows, "iteration"),
+        writes=(*NETWORK, "opt_state", "finite"),
+        streams=(SHUFFLE, *part_streams(experiment.model)),
+        timer="timings/training",
+        implementation=build,
+        doc="Shuffles the valid rows and makes the epochs of minibatch updates.",
     )
 
 
 def init_params(context: Context, values: Values, root_key: Array) -> Any:
-    """Draw the parameters from the stream `init`."""
-    del values
     return context.network.init(stream_key(root_key, "init", 0)).params
 
 
 def init_model_state(context: Context, values: Values, root_key: Array) -> Any:
     """Make the network's untrained variables, from the same draw as the parameters."""
-    del values
     if not context.network.abstract_state:
         return {}  # tracing the network's start once more would only cost time
     return context.network.init(stream_key(root_key, "init", 0)).model_state
 
 
 def init_opt_state(context: Context, values: Values, root_key: Array) -> Any:
-    """Make the optimizer's state for the fresh parameters."""
-    del root_key
     return context.algorithm.init(values["params"])
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
-    """Build the phase."""
     keeps = replay_iterations(context.experiment.algorithm) > 1
 
     def run(values: Values):

@@ -1,5 +1,6 @@
 """Unpack the metrics that the host has fetched, and stop at a non-finite update."""
 
+from collections.abc import Iterator
 from functools import cache
 
 from jaxpot.loop.attempt import Attempt, HostFunction, NonFiniteUpdateError, Row
@@ -8,21 +9,18 @@ from jaxpot.loop.phase import Phase
 from jaxpot.spec import Experiment
 
 
-def phases(experiment: Experiment) -> tuple[Phase, ...]:
-    """Declare the phase; its time is the fetch's, logged with those of the stepped phases."""
-    return (
-        Phase(
-            name="transfer_metrics",
-            where="host",
-            timer="timings/transfer_metrics" if experiment.runtime.profile_every else None,
-            host=build,
-            doc="Fetches the metrics of a batch of iterations in one transfer.",
-        ),
+def phases(experiment: Experiment) -> Iterator[Phase]:
+    yield Phase(
+        name="transfer_metrics",
+        where="host",
+        # The fetch's time, which is logged with the times of a stepped iteration.
+        timer="timings/transfer_metrics" if experiment.runtime.profile_every else None,
+        host=build,
+        doc="Fetches the metrics of a batch of iterations in one transfer.",
     )
 
 
 def build(attempt: Attempt, phase: Phase) -> HostFunction:
-    """Build the phase."""
     names = cache(lambda regime: metric_names(regime.phases))
 
     def run(row: Row) -> None:

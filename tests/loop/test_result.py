@@ -1,7 +1,7 @@
 """Gates of real runs: what they make of a run's status. `tests/store/test_gates.py` judges more."""
 
 from jaxpot.loop import run as runner
-from jaxpot.loop.gates import reason_of, status_of
+from jaxpot.loop.result import reason_of, status_of
 from jaxpot.store import Store
 from jaxpot.store.gates import judge_recorded
 from jaxpot.testing.tiny import tiny_experiment
