@@ -8,8 +8,7 @@ import optax
 from jax import Array
 
 from jaxpot.spec import SGD, Adam, AdamW, Constant, Cosine, Linear, implementation
-from jaxpot.spec.configs.optimizers import OptimizerConfig
-from jaxpot.spec.configs.schedules import Schedule
+from jaxpot.spec.configs.optimizers import OptimizerConfig, Schedule
 
 
 def build_adamw(config: AdamW, learning_rate: Array | float) -> optax.GradientTransformation:

@@ -16,7 +16,7 @@ from jaxpot.cli import options
 from jaxpot.cli.completion import RUN
 from jaxpot.cli.output import emit, json_text, note
 from jaxpot.cli.result import conclude, conclude_seeds, report, result_record
-from jaxpot.spec.configs.expect import MAX_SEEDS
+from jaxpot.spec.configs.experiment import MAX_SEEDS
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import Observers

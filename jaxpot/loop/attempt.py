@@ -30,6 +30,7 @@ from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.saving import Saver
 from jaxpot.loop.streams import IMPLEMENTATION, stream_key
 from jaxpot.signals import StopRequest
+from jaxpot.spec.keys import Cadence
 
 # Metrics are fetched about twice a second, so that a row is at most about a second late.
 _FETCH_SECONDS = 0.4
@@ -197,7 +198,7 @@ class Attempt:
 
     def _profiled(self, iteration: int) -> bool:
         every = self.graph.profile_every
-        return bool(every) and (iteration + 1) % every == 0
+        return bool(every) and Cadence(every).fires(iteration)
 
     def _iterate(self, regime: Regime) -> IterationOutput:
         changing, fixed = split_state(self.graph, regime, self.state)

@@ -6,7 +6,7 @@ from itertools import chain, combinations
 import attrs
 
 from jaxpot.errors import UserError
-from jaxpot.loop.phase import Cadence, Field, Phase
+from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec.payload import PayloadKey
 
 
@@ -19,7 +19,7 @@ class Regime:
         start: First iteration of the span.
         until: First iteration after it.
         phases: The phases, in order.
-        conditions: The phases' conditions (`Phase.when`) that hold in it.
+        conditions: The phases' conditions (`Cadence.when`) that hold in it.
     """
 
     name: str
@@ -163,7 +163,7 @@ class PhaseGraph:
                     phase
                     for phase in self.traced
                     if phase.cadence.in_window(start)
-                    and (phase.when is None or phase.when in conditions)
+                    and (phase.cadence.when is None or phase.cadence.when in conditions)
                 )
                 name = "+".join(phase.collects for phase in phases if phase.collects) or "none"
                 if any(other.name == name and other.phases != phases for other in regimes):
@@ -175,9 +175,9 @@ class PhaseGraph:
 def _conditions_at(graph: PhaseGraph, iteration: int) -> frozenset[str]:
     """Return the conditions on which some phase of `iteration` depends."""
     return frozenset(
-        phase.when
+        phase.cadence.when
         for phase in graph.traced
-        if phase.when is not None and phase.cadence.in_window(iteration)
+        if phase.cadence.when is not None and phase.cadence.in_window(iteration)
     )
 
 
@@ -252,7 +252,7 @@ def _check_phase(graph: PhaseGraph, phase: Phase, outside: set[str]) -> None:
     if unknown:
         raise UserError(f"{place} reads {', '.join(map(repr, unknown))}, which is no field")
     for key in phase.keys if phase.program is not None or phase.implementation else ():
-        if Cadence(key.every, key.start, key.until) != phase.cadence:
+        if key.cadence != phase.cadence:
             raise UserError(
                 f"{place} runs {phase.cadence}, but its key {key.name!r} declares otherwise"
             )

@@ -15,7 +15,7 @@ from jaxpot.loop.lower import inputs_of
 from jaxpot.loop.phase import Phase, State
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.recorder import Recorder
-from jaxpot.spec.windows import ARCHIVE_ACTIVE
+from jaxpot.spec.payload import ARCHIVE_ACTIVE
 
 
 class AlteredEntryError(Exception):
@@ -46,7 +46,7 @@ class LeagueKeeper:
 
     @property
     def conditions(self) -> frozenset[str]:
-        """The conditions that hold (`Phase.when`): whether an archived entry is active."""
+        """The conditions that hold (`Cadence.when`): whether an archived entry is active."""
         recalled = self._table is not None and any_recalled(self._table)
         return frozenset({ARCHIVE_ACTIVE}) if recalled else frozenset()
 

@@ -26,18 +26,21 @@ from jaxpot.spec.configs.auxiliary import auxiliary_keys
 from jaxpot.spec.configs.models import MLP
 from jaxpot.spec.configs.runtime import Runtime
 from jaxpot.spec.fields import rules_of
-from jaxpot.spec.markdown import table
 from jaxpot.spec.payload import (
+    ARCHIVE_ACTIVE,
+    CONDITIONS,
     collect_keys,
+    collector_windows,
     evaluation_time,
     evaluator_keys,
     evaluator_prefix,
+    evaluator_start,
     league_keys,
     loop_keys,
     timing_keys,
 )
+from jaxpot.spec.reference import table
 from jaxpot.spec.registry import REGISTRIES, Row, part_keys
-from jaxpot.spec.windows import ARCHIVE_ACTIVE, CONDITIONS, collector_windows, evaluator_start
 
 _NAME = "name"
 _SHOWN = "<name>"

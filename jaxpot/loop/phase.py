@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 import attrs
 
-from jaxpot.spec.configs.league import AddSchedule
-from jaxpot.spec.payload import PayloadKey
+from jaxpot.spec.keys import EVERY_ITERATION, Cadence, PayloadKey
 
 Implementation = str | Callable[..., Any]
 """A function, or `"module:function"`, which is imported when it is needed."""
@@ -21,31 +20,6 @@ SHUFFLE, DROPOUT, SEARCH = "shuffle", "dropout", "search"
 def stream_value(name: str) -> str:
     """Return the name under which a phase is given the key of the stream `name`."""
     return f"stream.{name}"
-
-
-@attrs.frozen
-class Cadence:
-    """When a phase runs: every `every` iterations, from `start` until before `until`."""
-
-    every: int = 1
-    start: int = 0
-    until: int | None = None
-
-    def fires(self, iteration: int) -> bool:
-        """Return whether the phase runs at `iteration`, counted from 0."""
-        return self.in_window(iteration) and (iteration + 1) % self.every == 0
-
-    def in_window(self, iteration: int) -> bool:
-        """Return whether `iteration` is in `[start, until)`."""
-        return self.start <= iteration and (self.until is None or iteration < self.until)
-
-    def __str__(self) -> str:
-        text = "every iteration" if self.every == 1 else f"every {self.every}"
-        if self.until is not None:
-            text += f", iterations {self.start}..{self.until - 1}"
-        elif self.start:
-            text += f", from iteration {self.start}"
-        return text
 
 
 @attrs.frozen(kw_only=True)
@@ -88,9 +62,7 @@ class Phase:
         where: `"device"` for traced phases, `"host"` for Python.
         program: `"iteration"`, `"own"` or `"between"`; by default `"iteration"` for device phases.
             Host phases have none, unless they run between two iterations.
-        cadence: When it runs.
-        when: A condition of the run's state without which it does not run. It changes only at
-            evaluations, and makes a regime.
+        cadence: When it runs. A condition in it changes only at evaluations, and makes a regime.
         reads: Values that it is given: fields, and what earlier phases of the iteration wrote.
         reads_if_present: Values that it is given where an earlier phase of this regime wrote them.
         writes: Values that it returns.
@@ -119,8 +91,7 @@ class Phase:
     program: Literal["iteration", "own", "between"] | None = attrs.Factory(
         lambda self: "iteration" if self.where == "device" else None, takes_self=True
     )
-    cadence: Cadence | AddSchedule = Cadence()
-    when: str | None = None
+    cadence: Cadence = EVERY_ITERATION
     reads: tuple[str, ...] = ()
     reads_if_present: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from typing import Any
 from jaxpot import formatting as words
 from jaxpot.loop.graph import PhaseGraph, Regime
 from jaxpot.loop.phase import Phase
+from jaxpot.spec.keys import Cadence
 from jaxpot.spec.payload import PayloadKey
 
 POOL_DIGESTS = "pool_digests"
@@ -61,7 +62,7 @@ def batch_groups(regime: Regime) -> list[tuple[Phase, tuple[Phase, ...]]]:
 
 
 def _fires_in(regime: Regime, every: int) -> bool:
-    return bool(every) and regime.until // every > regime.start // every
+    return bool(every) and Cadence(every, regime.start).first(regime.until) is not None
 
 
 def render_json(graph: PhaseGraph, details: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _phase_data(phase: Phase) -> dict[str, Any]:
         "every": phase.cadence.every,
         "start": phase.cadence.start,
         "until": phase.cadence.until,
-        "when": phase.when,
+        "when": phase.cadence.when,
         "reads": [*phase.reads, *phase.reads_if_present],
         "writes": list(phase.writes),
         "streams": list(phase.streams),
@@ -164,7 +165,7 @@ def _phase_rows(graph: PhaseGraph) -> list[tuple[str, ...]]:
     for phase in graph.phases:
         own = phase.where == "device" and phase.program != "iteration"
         where = "device, own program" if own else phase.where
-        cadence = f"{phase.cadence}, while {phase.when}" if phase.when else str(phase.cadence)
+        cadence = str(phase.cadence) + (f", while {when}" if (when := phase.cadence.when) else "")
         rows.append(
             (phase.name, where, cadence, ", ".join(phase.streams) or "-", phase.timer or "-")
         )

@@ -105,7 +105,7 @@ class Recorder:
         expected = self._always | {
             key.name
             for key in self._sometimes
-            if key.present_at(iteration) and (key.when is None or key.when in conditions)
+            if key.cadence.fires(iteration) and (key.when is None or key.when in conditions)
         }
         if values.keys() != expected:
             wrong = sorted(values.keys() ^ expected)

@@ -120,7 +120,7 @@ class Saver:
             for kind, every in self._cadences.items()
             if every is not None and Cadence(every=every).fires(iteration)
         }
-        unranked = self._ranked_by is not None and not self._ranked_by.present_at(iteration)
+        unranked = self._ranked_by is not None and not self._ranked_by.cadence.fires(iteration)
         return due - {"best"} if unranked else due
 
     def _save(

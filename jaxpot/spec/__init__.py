@@ -1,10 +1,8 @@
 """The typed spec: one TOML file in, one frozen `Experiment` out, or every fault at once."""
 
-from jaxpot.spec.codes import CODES, describe_code
 from jaxpot.spec.configs.algorithms import PPO, AlgorithmConfig
-from jaxpot.spec.configs.alphazero import AlphaZero
+from jaxpot.spec.configs.alphazero import AlphaZero, Search
 from jaxpot.spec.configs.auxiliary import AuxiliaryConfig, GameProgress, OpponentHand
-from jaxpot.spec.configs.checkpoint import Best, Checkpoint
 from jaxpot.spec.configs.collect import (
     ArchiveCollector,
     Collect,
@@ -12,7 +10,6 @@ from jaxpot.spec.configs.collect import (
     RandomCollector,
     SelfplayCollector,
 )
-from jaxpot.spec.configs.debug import Debug
 from jaxpot.spec.configs.envs import EnvConfig, PgxEnv
 from jaxpot.spec.configs.evaluators import (
     ArchiveEvaluator,
@@ -21,8 +18,7 @@ from jaxpot.spec.configs.evaluators import (
     GameTreeEvaluator,
     RandomEvaluator,
 )
-from jaxpot.spec.configs.expect import Expect
-from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.experiment import Expect, Experiment
 from jaxpot.spec.configs.league import AddSchedule, League, Target
 from jaxpot.spec.configs.models import (
     MLP,
@@ -34,18 +30,32 @@ from jaxpot.spec.configs.models import (
     ResNet,
     Transformer,
 )
-from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW, OptimizerConfig
+from jaxpot.spec.configs.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    Constant,
+    Cosine,
+    Linear,
+    OptimizerConfig,
+    Schedule,
+)
 from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart
-from jaxpot.spec.configs.runtime import Runtime
-from jaxpot.spec.configs.schedules import Constant, Cosine, Linear, Schedule
-from jaxpot.spec.configs.search import Search
+from jaxpot.spec.configs.runtime import Best, Checkpoint, Debug, Runtime
 from jaxpot.spec.configs.sinks import JsonLines, SinkConfig, TensorBoard, WandB
-from jaxpot.spec.digest import SPEC_VERSION, spec_digest, training_digest
-from jaxpot.spec.extras import missing_extras
-from jaxpot.spec.faults import Fault, Origin, SpecError
+from jaxpot.spec.faults import CODES, Fault, Origin, SpecError, describe_code
 from jaxpot.spec.payload import PayloadKey, payload_keys
-from jaxpot.spec.registry import implementation
-from jaxpot.spec.resolve import diff, from_resolved, resolved, to_json, to_toml
+from jaxpot.spec.registry import implementation, missing_extras
+from jaxpot.spec.resolve import (
+    SPEC_VERSION,
+    diff,
+    from_resolved,
+    resolved,
+    spec_digest,
+    to_json,
+    to_toml,
+    training_digest,
+)
 from jaxpot.spec.rules.metrics import best_cadence
 from jaxpot.spec.rules.validate import validate
 from jaxpot.spec.schema import json_schema

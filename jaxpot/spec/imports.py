@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from jaxpot.spec.configs.parts import FrozenMap, freeze
 from jaxpot.spec.faults import Fault, Path
-from jaxpot.spec.frozen import FrozenMap, freeze
 from jaxpot.spec.wording import given, shown
 
 MAX_DEPTH = 32

@@ -1,4 +1,4 @@
-"""What a key of the log payload is, and on which iterations it is there."""
+"""When something is due, and a key of the log payload."""
 
 import math
 from typing import Literal
@@ -6,25 +6,73 @@ from typing import Literal
 import attrs
 
 
+@attrs.frozen
+class Cadence:
+    """The iterations at which something is due.
+
+    Iteration `t`, counted from 0, is due if `start <= t < until` and `(t + 1) % every == 0`.
+
+    Attributes:
+        every: Iterations from one to the next.
+        start: First iteration of the window.
+        until: First iteration after the window; None for no end.
+        when: A condition of the run's state that must hold as well; None for none. Only the running
+            loop knows whether it holds.
+    """
+
+    every: int = 1
+    start: int = 0
+    until: int | None = None
+    when: str | None = None
+
+    def fires(self, t: int) -> bool:
+        """Return whether iteration `t` is due, if the condition holds."""
+        return self.in_window(t) and self.is_multiple(t)
+
+    def in_window(self, t: int) -> bool:
+        """Return whether `t` is in `[start, until)`."""
+        return self.start <= t and (self.until is None or t < self.until)
+
+    def is_multiple(self, t: int) -> bool:
+        """Return whether `t + 1` is a multiple of `every`; `t` may be traced."""
+        return (t + 1) % self.every == 0
+
+    def first(self, iterations: int, *, every: int = 1) -> int | None:
+        """Return the first due iteration below `iterations`, or None.
+
+        Args:
+            iterations: Number of iterations.
+            every: Consider only iterations `t` with `(t + 1) % every == 0`.
+        """
+        period = math.lcm(self.every, every)
+        first = -(-(self.start + 1) // period) * period - 1
+        end = iterations if self.until is None else min(self.until, iterations)
+        return first if first < end else None
+
+    def __str__(self) -> str:
+        text = "every iteration" if self.every == 1 else f"every {self.every}"
+        if self.until is not None:
+            text += f", iterations {self.start}..{self.until - 1}"
+        elif self.start:
+            text += f", from iteration {self.start}"
+        return text
+
+
+EVERY_ITERATION = Cadence()
+
+
 @attrs.frozen(kw_only=True)
 class PayloadKey:
     """One key of the per-iteration payload.
 
-    It is there at iteration `t` if `start <= t < until` and `(t + 1) % every == 0`, and, with a
-    condition, if that holds.
-
     Attributes:
-      name: the key, such as `eval_vs_random/win_rate`.
-      dtype: whether its values are integers.
-      unit: of its values; "" where they have none.
-      doc: what it means.
-      every: its cadence.
-      start: first iteration of its window.
-      until: first iteration behind its window; None for no end.
-      when: the condition of the run's state on which it is there; None for none. What holds is
-        known to the running loop only.
-      phase: the phase that emits it.
-      wall_clock: whether its values are times, which no two runs share.
+        name: The key, such as `eval_vs_random/win_rate`.
+        dtype: Whether its values are integers.
+        unit: The unit of its values; "" for none.
+        doc: What it means.
+        every, start, until, when: Its cadence: the iterations whose payload has it.
+        phase: The phase that emits it.
+        wall_clock: Whether its values are times, which differ from run to run.
     """
 
     name: str
@@ -38,19 +86,7 @@ class PayloadKey:
     when: str | None = None
     wall_clock: bool = False
 
-    def present_at(self, t: int) -> bool:
-        """Says whether the payload of iteration `t` has the key; with a condition, can have it."""
-        in_window = self.start <= t and (self.until is None or t < self.until)
-        return in_window and (t + 1) % self.every == 0
-
-    def first_within(self, iterations: int, *, every: int = 1) -> int | None:
-        """Returns the first iteration that has the key, or None.
-
-        Args:
-          iterations: how many iterations there are.
-          every: a second cadence that the iteration must be on as well.
-        """
-        period = math.lcm(self.every, every)
-        first = -(-(self.start + 1) // period) * period - 1
-        end = iterations if self.until is None else min(self.until, iterations)
-        return first if first < end else None
+    @property
+    def cadence(self) -> Cadence:
+        """The iterations whose payload has the key."""
+        return Cadence(self.every, self.start, self.until, self.when)

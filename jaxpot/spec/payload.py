@@ -7,11 +7,12 @@ import attrs
 
 from jaxpot.errors import UserError
 from jaxpot.spec.configs.auxiliary import auxiliary_keys
+from jaxpot.spec.configs.collect import Collect
+from jaxpot.spec.configs.evaluators import ArchiveEvaluator
 from jaxpot.spec.configs.experiment import Experiment
-from jaxpot.spec.configs.league import League
-from jaxpot.spec.keys import PayloadKey
+from jaxpot.spec.configs.league import AddSchedule, League
+from jaxpot.spec.keys import Cadence, PayloadKey
 from jaxpot.spec.registry import part_keys
-from jaxpot.spec.windows import Window, collector_windows, evaluator_start
 
 __all__ = ["PayloadKey", "evaluator_prefix", "payload_keys"]
 
@@ -99,7 +100,7 @@ def league_keys(league: League | None) -> tuple[PayloadKey, ...]:
     )
 
 
-def collect_keys(windows: Mapping[str, Window]) -> tuple[PayloadKey, ...]:
+def collect_keys(windows: Mapping[str, Cadence]) -> tuple[PayloadKey, ...]:
     """Returns the keys that the collectors emit about their games, given their windows."""
     return tuple(
         _in_window(
@@ -173,7 +174,7 @@ def loop_keys() -> tuple[PayloadKey, ...]:
     return (*counts, speed)
 
 
-def timing_keys(windows: Mapping[str, Window], profile_every: int) -> Iterator[PayloadKey]:
+def timing_keys(windows: Mapping[str, Cadence], profile_every: int) -> Iterator[PayloadKey]:
     """Yields the keys of the iteration's times: as a whole always, by phase every so often.
 
     Args:
@@ -215,9 +216,52 @@ def _timing(timed: str, doc: str, phase: str | None = None, *, every: int = 1) -
     )
 
 
-def _in_window(window: Window, key: PayloadKey) -> PayloadKey:
+def _in_window(window: Cadence, key: PayloadKey) -> PayloadKey:
     return attrs.evolve(key, start=window.start, until=window.until, when=window.when)
 
 
 def _unknown(part: Any) -> UserError:
     return UserError(f"the payload keys of {part.kind} are known only when it is imported")
+
+
+ARCHIVE_ACTIVE = "archive_active"
+"""The condition that an archived entry is active; evaluators of the archive decide on it."""
+
+CONDITIONS = {ARCHIVE_ACTIVE: "while an archived entry is active"}
+"""Conditions of the run's state, in words."""
+
+
+def collector_windows(
+    collect: Collect, league: League | None, evaluators: Mapping[str, Any]
+) -> dict[str, Cadence]:
+    """Returns the window of each collector that there is, by name, in the order of an iteration.
+
+    The league's and the archive's are left out where the spec lacks what they need.
+    """
+    windows: dict[str, Cadence] = {}
+    if collect.selfplay is not None:
+        windows["selfplay"] = Cadence()
+    if collect.random is not None:
+        windows["random"] = Cadence(until=collect.random.until)
+    if league is not None:
+        schedule = AddSchedule.of(league, collect)
+        cadences = [x.every for x in evaluators.values() if isinstance(x, ArchiveEvaluator)]
+        if collect.league is not None:
+            windows["league"] = Cadence(start=schedule.start + 1)
+        if collect.archive is not None and cadences:
+            # What follows the first evaluation that finds an archived entry can find one active.
+            recall = min(-(-(schedule.archive_start + 1) // every) * every for every in cadences)
+            windows["archive"] = Cadence(start=recall, when=ARCHIVE_ACTIVE)
+    return windows
+
+
+def windows_of(experiment: Experiment) -> dict[str, Cadence]:
+    """Returns the windows of an experiment's collectors, by name."""
+    return collector_windows(experiment.collect, experiment.league, experiment.eval)
+
+
+def evaluator_start(evaluator: Any, collect: Collect, league: League | None) -> int:
+    """Returns the first iteration at which an evaluator can run."""
+    if isinstance(evaluator, ArchiveEvaluator) and league is not None:
+        return AddSchedule.of(league, collect).archive_start
+    return 0

@@ -2,12 +2,11 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
-from jaxpot.spec.configs.checkpoint import Best, Checkpoint
 from jaxpot.spec.configs.collect import (
     ArchiveCollector,
     Collect,
@@ -15,14 +14,11 @@ from jaxpot.spec.configs.collect import (
     RandomCollector,
     SelfplayCollector,
 )
-from jaxpot.spec.configs.debug import Debug
-from jaxpot.spec.configs.expect import Expect
-from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.experiment import Expect, Experiment
 from jaxpot.spec.configs.league import League, Target
 from jaxpot.spec.configs.models import Memory
-from jaxpot.spec.configs.runtime import Runtime
+from jaxpot.spec.configs.runtime import Best, Checkpoint, Debug, Runtime
 from jaxpot.spec.fields import Rules, rules_of
-from jaxpot.spec.markdown import table
 from jaxpot.spec.pgx_games import GAMES
 from jaxpot.spec.registry import REGISTRIES
 from jaxpot.spec.wording import allowed, shown
@@ -170,3 +166,14 @@ def _meaning(rules: Rules) -> str:
 
 if __name__ == "__main__":
     sys.stdout.write(reference())
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a table; a `|` within a cell is escaped."""
+    lines = [_row(columns), "|" + "---|" * len(columns), *map(_row, rows)]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"

@@ -5,7 +5,8 @@ its implementation as a string that is imported only when the experiment is lowe
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +26,7 @@ from jaxpot.spec.configs.evaluators import (
     game_tree_keys,
     rate_keys,
 )
+from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.configs.models import (
     FORMER_KINDS,
     MLP,
@@ -35,10 +37,10 @@ from jaxpot.spec.configs.models import (
     Transformer,
     model_streams,
 )
-from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW
+from jaxpot.spec.configs.optimizers import SGD, Adam, AdamW, Constant, Cosine, Linear
 from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart, ImportedPhase
-from jaxpot.spec.configs.schedules import Constant, Cosine, Linear
 from jaxpot.spec.configs.sinks import JsonLines, TensorBoard, WandB
+from jaxpot.spec.faults import Fault
 from jaxpot.spec.keys import PayloadKey
 
 
@@ -311,3 +313,22 @@ def _build_imported(part: ImportedPart, *positional: Any, **options: Any) -> Any
 def _row(config: Any) -> Row:
     rows = (row for registry in REGISTRIES for row in registry.rows)
     return next(row for row in rows if row.config is type(config))
+
+
+def missing_extras(experiment: Experiment) -> list[Fault]:
+    """Returns a fault for each part whose package is not installed here.
+
+    A spec with such a fault is a right one elsewhere: so this is no rule of the spec, but one of
+    the commands that say whether it can be run here.
+    """
+    return list(_missing(experiment))
+
+
+def _missing(experiment: Experiment) -> Iterator[Fault]:
+    for name, sink in experiment.sinks.items():
+        row = part_row(sink)
+        if row is None or row.requires is None or find_spec(row.requires.module) is not None:
+            continue
+        message = f"a sink of kind {row.kind} needs {row.requires.module}, which is not installed"
+        way_out = f"`pip install 'jaxpot[{row.requires.extra}]'`, or another sink"
+        yield Fault("missing-extra", ("sinks", name), message, way_out)

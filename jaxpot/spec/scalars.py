@@ -1,11 +1,16 @@
 """Strict hooks for scalars: a value is taken as it is, or refused with the reason."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal, get_args, get_origin
 
-from jaxpot.spec.faults import Fault, nearest
+import attrs
+
+from jaxpot.spec.faults import Fault, Path, nearest
 from jaxpot.spec.fields import Rules
+from jaxpot.spec.imports import check_import_path
+from jaxpot.spec.registry import Registry
 from jaxpot.spec.wording import allowed, given, listed, shown
 
 MISSING: Final = object()
@@ -95,3 +100,99 @@ def take_scalar_member(value: Any, annotation: Any, take: Callable[[Any, Any], A
         if member in members:
             return take(value, member)
     raise wrong_type(value, annotation)
+
+
+def kind_of(value: Mapping[str, Any], registry: Registry) -> str:
+    """Returns the kind that a table says it is: one of the registry's, or an import path.
+
+    Raises:
+      Rejected: it says none, or one that there is not.
+    """
+    if "kind" not in value:
+        raise Rejected([Fault("missing-kind", ("kind",), "missing", _kinds(registry))])
+    kind = value["kind"]
+    if not isinstance(kind, str):
+        raise Rejected([Fault("wrong-type", ("kind",), given(kind), _kinds(registry))])
+    if kind in registry.by_kind:
+        return kind
+    if registry.imported is None or ":" not in kind:
+        raise unknown_kind(kind, registry)
+    fault = check_import_path(kind)
+    if fault is not None:
+        raise Rejected([fault])
+    return kind
+
+
+def _kinds(registry: Registry) -> str:
+    own = '"package.module:Name" for a class of your own'
+    if not registry.rows:
+        return own
+    return listed(list(registry.by_kind)) + (f", or {own}" if registry.imported else "")
+
+
+def unknown_kind(kind: str, registry: Registry) -> Rejected:
+    """Returns the refusal of a kind that a registry does not have."""
+    if kind in registry.former:
+        message = (
+            f"{shown(kind)} is no longer a kind of {registry.name}; use the option that replaced it"
+        )
+        return Rejected([Fault("unknown-kind", ("kind",), message, registry.former[kind])])
+    message = f"{shown(kind)} is no kind of {registry.name}"
+    near = nearest(kind.lower(), registry.by_kind)
+    return Rejected([Fault("unknown-kind", ("kind",), message, _kinds(registry), near)])
+
+
+MAX_FAULTS = 100
+"""Most faults that one section reports; more of them say nothing new."""
+
+
+def limited(faults: list[Fault]) -> list[Fault]:
+    """Keeps at most `MAX_FAULTS` faults of each section."""
+    reported: Counter[Path] = Counter()
+    kept = []
+    for fault in faults:
+        reported[fault.path[:1]] += 1
+        if reported[fault.path[:1]] <= MAX_FAULTS:
+            kept.append(fault)
+    return kept
+
+
+def accept(value: Any, faults: list[Fault]) -> Any:
+    """Returns a value without faults.
+
+    Raises:
+        Rejected: it has some; the value goes with them, for what is usable of it.
+    """
+    if faults:
+        raise Rejected(faults, value)
+    return value
+
+
+def under(key: str | int, fault: Fault) -> Fault:
+    """Places a fault of a value under the value's key."""
+    return attrs.evolve(fault, path=(key, *fault.path))
+
+
+def distrusted(faults: list[Fault]) -> tuple[Path, ...]:
+    """Returns the paths whose values the spec does not really tell.
+
+    An unknown key makes the key that it was probably meant to be one of them: its default is not
+    what the user wants.
+    """
+    misspelt = ((*fault.path[:-1], fault.suggestion) for fault in faults if fault.suggestion)
+    return (*(fault.path for fault in faults), *misspelt)
+
+
+def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> list[Fault]:
+    """Gives the faults of keys that a table does not have, each with the nearest that it has."""
+    names = sorted(known)
+    faults = []
+    for key in data:
+        if key in names:
+            continue
+        near = nearest(key, names)
+        text = "" if near else listed(names) if names else "no keys"
+        faults.append(Fault("unknown-key", (key,), "unknown key", text, near))
+        if len(faults) == MAX_FAULTS:
+            break
+    return faults

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import attrs
 
-from jaxpot.spec.blame import accept, distrusted, limited, under, unknown_keys
 from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.configs.parts import (
     PLACES,
-    Cadence,
+    EvaluatorTable,
+    FrozenMap,
     ImportedEvaluator,
     ImportedPart,
     ImportedPhase,
@@ -24,21 +24,26 @@ from jaxpot.spec.configs.parts import (
 )
 from jaxpot.spec.faults import Fault, SpecError, nearest
 from jaxpot.spec.fields import broken, derived_faults, rules_of
-from jaxpot.spec.frozen import FrozenMap
 from jaxpot.spec.imports import import_class, load_table
-from jaxpot.spec.kinds import kind_of, unknown_kind
 from jaxpot.spec.registry import Registry, registry_of
 from jaxpot.spec.rules.draft import Draft
 from jaxpot.spec.rules.validate import validate
 from jaxpot.spec.scalars import (
     MISSING,
     Rejected,
+    accept,
+    distrusted,
+    kind_of,
+    limited,
     take_bool,
     take_float,
     take_int,
     take_literal,
     take_scalar_member,
     take_str,
+    under,
+    unknown_keys,
+    unknown_kind,
     wrong_type,
 )
 from jaxpot.spec.wording import NONE, allowed, given, is_union
@@ -163,7 +168,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
         if faults:
             raise Rejected(faults)
         if issubclass(registry.imported, ImportedEvaluator):
-            converter.structure({k: v for k, v in table.items() if k == "every"}, Cadence)
+            converter.structure({k: v for k, v in table.items() if k == "every"}, EvaluatorTable)
         if issubclass(registry.imported, ImportedPhase):
             placed = {key: name for key, name in table.items() if key in PLACES}
             converter.structure(placed, Place)

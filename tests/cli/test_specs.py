@@ -36,7 +36,7 @@ def check(*arguments):
 
 
 def test_a_missing_package_is_a_fault_with_the_way_out(monkeypatch):
-    monkeypatch.setattr("jaxpot.spec.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("jaxpot.spec.registry.find_spec", lambda _: None)
     Path("sinks.toml").write_text('extends = "good.toml"\n[sinks.tensorboard]\n')
     result = CliRunner().invoke(check_command, ["sinks.toml"], obj={})
     assert result.exit_code == 2

@@ -8,8 +8,8 @@ import attrs
 import pytest
 
 from jaxpot.spec import AlphaZero, Search, load
-from jaxpot.spec.codes import CODES
 from jaxpot.spec.configs.models import needs_board
+from jaxpot.spec.faults import CODES
 from jaxpot.spec.registry import MODELS
 from tests.docs.pages import ROOT, blocks, page
 

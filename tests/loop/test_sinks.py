@@ -78,7 +78,7 @@ def test_what_is_not_delivered_is_said_once(sinks, tmp_path, monkeypatch):
 
 
 def test_a_missing_package_is_told_before_anything_is_made(sinks, tmp_path, monkeypatch):
-    monkeypatch.setattr("jaxpot.spec.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("jaxpot.spec.registry.find_spec", lambda _: None)
     with pytest.raises(SpecError, match=r"pip install 'jaxpot\[tensorboard\]'"):
         run(sinks, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -297,7 +297,7 @@ def experiments(draw):
         draw, every=or_none(counts), keep_last=counts, milestone_every=or_none(counts)
     )
     keys = [
-        key for key in payload_keys(from_resolved(data)) if key.first_within(data["iterations"])
+        key for key in payload_keys(from_resolved(data)) if key.cadence.first(data["iterations"])
     ]
     if keys and draw(st.booleans()):
         key = draw(st.sampled_from(keys))
@@ -313,8 +313,8 @@ def gates_on(draw, key, iterations):
     bound = {draw(st.sampled_from(["min", "max"])): draw(st.floats(-9, 9))}
     at = ["any", "best"]
     if key.when is None:
-        at.append(key.first_within(iterations))
-    if key.when is None and key.present_at(iterations - 1):
+        at.append(key.cadence.first(iterations))
+    if key.when is None and key.cadence.fires(iterations - 1):
         at.append("last")
     gate = {"metric": key.name, "at": draw(st.sampled_from(at)), **bound}
     if gate["at"] != "any" and draw(st.booleans()):

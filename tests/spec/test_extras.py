@@ -13,7 +13,7 @@ def test_all_are_installed_here():
 
 
 def test_what_is_not_installed_is_a_fault(monkeypatch):
-    monkeypatch.setattr("jaxpot.spec.extras.find_spec", lambda _: None)
+    monkeypatch.setattr("jaxpot.spec.registry.find_spec", lambda _: None)
     faults = missing_extras(from_resolved({**SMALL, "sinks": TABLES}))
     assert [str(fault) for fault in faults] == [
         "sinks.board: a sink of kind tensorboard needs tensorboardX, which is not installed; "

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxpot.spec.frozen import FrozenMap, freeze, thaw
+from jaxpot.spec.configs.parts import FrozenMap, freeze, thaw
 
 PLAIN = st.recursive(
     st.one_of(st.booleans(), st.integers(), st.text(max_size=3)),

@@ -13,8 +13,8 @@ def key(every=1, start=0, until=None):
 
 
 def test_cadences_count_from_one():
-    assert [t for t in range(10) if key(every=3).present_at(t)] == [2, 5, 8]
-    assert [t for t in range(10) if key(start=2, until=4).present_at(t)] == [2, 3]
+    assert [t for t in range(10) if key(every=3).cadence.fires(t)] == [2, 5, 8]
+    assert [t for t in range(10) if key(start=2, until=4).cadence.fires(t)] == [2, 3]
 
 
 @settings(max_examples=200, deadline=None)
@@ -27,5 +27,5 @@ def test_cadences_count_from_one():
 )
 def test_first_within_is_the_first_of_all(every, start, until, iterations, other):
     each = key(every, start, until)
-    there = [t for t in range(iterations) if each.present_at(t) and (t + 1) % other == 0]
-    assert each.first_within(iterations, every=other) == (there[0] if there else None)
+    there = [t for t in range(iterations) if each.cadence.fires(t) and (t + 1) % other == 0]
+    assert each.cadence.first(iterations, every=other) == (there[0] if there else None)

@@ -2,9 +2,8 @@
 
 import pytest
 
-from jaxpot.spec.kinds import kind_of
 from jaxpot.spec.registry import REGISTRIES
-from jaxpot.spec.scalars import Rejected
+from jaxpot.spec.scalars import Rejected, kind_of
 
 MODELS = next(registry for registry in REGISTRIES if registry.name == "model")
 SCHEDULES = next(registry for registry in REGISTRIES if registry.name == "schedule")

@@ -49,7 +49,7 @@ def test_it_fires_where_the_rule_says(drawn):
     schedule = AddSchedule.of(league, collect)
     added = additions(league, collect, 200)
     assert [t for t in range(200) if schedule.fires(t)] == added
-    assert schedule.first == added[0]
+    assert schedule.start == added[0]
     assert schedule.full == added[league.size - 1]
     # The first entry too many goes to the archive, where the iteration after finds it.
     assert schedule.archive_start == added[league.size] + 1

@@ -10,8 +10,8 @@ import tomli
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jaxpot.spec.configs.checkpoint import Checkpoint
 from jaxpot.spec.configs.optimizers import AdamW
+from jaxpot.spec.configs.runtime import Checkpoint
 from jaxpot.spec.faults import SpecError, dotted
 from jaxpot.spec.source.load import load
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxpot.spec import ImportedEvaluator, ImportedPart
-from jaxpot.spec.blame import MAX_FAULTS
 from jaxpot.spec.resolve import resolved
+from jaxpot.spec.scalars import MAX_FAULTS
 from jaxpot.spec.structure import structure
 from tests.spec.specs import FULL, SMALL, at, changed, experiments, leaves
 

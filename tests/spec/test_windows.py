@@ -13,10 +13,10 @@ from jaxpot.spec import (
     RandomCollector,
     RandomEvaluator,
 )
-from jaxpot.spec.windows import (
+from jaxpot.spec.keys import Cadence
+from jaxpot.spec.payload import (
     ARCHIVE_ACTIVE,
     CONDITIONS,
-    Window,
     collector_windows,
     evaluator_start,
 )
@@ -55,11 +55,11 @@ def test_windows_begin_where_a_run_finds_an_opponent(drawn, cadences):
     evaluators = {f"e{i}": ArchiveEvaluator(every=n, num_games=2) for i, n in enumerate(cadences)}
     found = simulated(league, collect, cadences, 300)
     windows = collector_windows(collect, league, evaluators)
-    assert windows["league"] == Window(start=found["league"])
-    assert windows["archive"] == Window(start=found["archive"], when=ARCHIVE_ACTIVE)
+    assert windows["league"] == Cadence(start=found["league"])
+    assert windows["archive"] == Cadence(start=found["archive"], when=ARCHIVE_ACTIVE)
     assert evaluator_start(evaluators["e0"], collect, league) == found["archived"]
     until = collect.random.until if collect.random else None
-    assert windows.get("random", Window()) == Window(until=until)
+    assert windows.get("random", Cadence()) == Cadence(until=until)
 
 
 @settings(max_examples=50, deadline=None)

@@ -18,12 +18,11 @@ from jaxpot.league import Table, allocate, gather, group_slots, update_scores, w
 from jaxpot.loop.collect import Played, rollout, rollout_groups
 from jaxpot.loop.context import Context, PhaseFunction, Values, league_of, network_variables
 from jaxpot.loop.games import Games, no_games
-from jaxpot.loop.phase import SEARCH, Cadence, Field, Phase, stream_value
+from jaxpot.loop.phase import SEARCH, Field, Phase, stream_value
 from jaxpot.loop.streams import CollectorKeys
 from jaxpot.spec import Experiment
-from jaxpot.spec.payload import collector_timer
+from jaxpot.spec.payload import collector_timer, windows_of
 from jaxpot.spec.registry import part_streams
-from jaxpot.spec.windows import windows_of
 
 
 @attrs.frozen(kw_only=True)
@@ -77,8 +76,7 @@ def phases(experiment: Experiment) -> Iterator[Phase]:
         carried = (carried_field(name),) if experiment.collect.start == "carried" else ()
         yield Phase(
             name=f"collect_{name}",
-            cadence=Cadence(start=window.start, until=window.until),
-            when=window.when,
+            cadence=window,
             reads=(f"key.{name}", "params", "model_state", *opponent.reads, *carried),
             writes=(rollout_value(name), *opponent.writes, *carried),
             streams=part_streams(experiment.algorithm),

@@ -18,8 +18,8 @@ from jaxpot.loop.phase import Phase
 from jaxpot.loop.phases.collect import rollout_value
 from jaxpot.loop.plan import BATCH
 from jaxpot.spec import Experiment
+from jaxpot.spec.payload import windows_of
 from jaxpot.spec.registry import replay_iterations
-from jaxpot.spec.windows import windows_of
 
 
 def phases(experiment: Experiment) -> Iterator[Phase]:

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import Cadence, Phase, stream_value
 from jaxpot.spec import Experiment
-from jaxpot.spec.payload import evaluator_prefix
+from jaxpot.spec.payload import evaluator_prefix, evaluator_start
 from jaxpot.spec.registry import part_row
-from jaxpot.spec.windows import evaluator_start
 
 
 def phases(experiment: Experiment) -> Iterator[Phase]:

@@ -11,6 +11,7 @@ from jaxpot.errors import UserError
 from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
+from jaxpot.spec.keys import Cadence
 
 
 def fields(experiment: Experiment) -> Iterator[Field]:
@@ -39,7 +40,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
     config = context.experiment.target
     if config is None:
         raise UserError("the graph has a target that the experiment does not configure")
-    every, tau = config.every, config.tau
+    cadence, tau = Cadence(every=config.every), config.tau
 
     def move(live: Array, slow: Array) -> Array:
         if not jnp.issubdtype(live.dtype, jnp.floating):
@@ -47,7 +48,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
         return (tau * live + (1 - tau) * slow).astype(slow.dtype)
 
     def run(values: Values):
-        due = (values["iteration"] + 1) % every == 0
+        due = cadence.is_multiple(values["iteration"])
         live = network_variables(values)
         target = jax.tree.map(
             lambda x, slow: jnp.where(due, move(x, slow), slow), live, values["target"]

@@ -5,10 +5,9 @@ from typing import ClassVar, Literal
 
 import attrs
 
-from jaxpot.spec.configs.alphazero import AlphaZero
+from jaxpot.spec.configs.alphazero import AlphaZero, fill, given
+from jaxpot.spec.configs.optimizers import Schedule
 from jaxpot.spec.configs.parts import ImportedPart
-from jaxpot.spec.configs.schedules import Schedule
-from jaxpot.spec.configs.search import fill, given
 from jaxpot.spec.fields import INT32_MAX, Derived, option
 from jaxpot.spec.keys import PayloadKey
 

@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 import attrs
 
+from jaxpot.spec.configs.alphazero import Search
 from jaxpot.spec.configs.parts import ImportedEvaluator
-from jaxpot.spec.configs.search import Search
 from jaxpot.spec.fields import INT32_MAX, RUN, SELECTOR, option
 from jaxpot.spec.keys import PayloadKey
 

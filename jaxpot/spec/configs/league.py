@@ -4,6 +4,7 @@ import attrs
 
 from jaxpot.spec.configs.collect import Collect
 from jaxpot.spec.fields import INT32_MAX, option
+from jaxpot.spec.keys import Cadence
 
 
 @attrs.frozen(kw_only=True)
@@ -74,57 +75,38 @@ class Target:
 
 
 @attrs.frozen(kw_only=True)
-class AddSchedule:
-    """When the league takes a copy of the agent: a function of the iteration alone.
+class AddSchedule(Cadence):
+    """The iterations after which the league takes a copy of the agent.
 
-    Attributes:
-      first: iteration of the first one, when the league is empty.
-      full: iteration of the one that fills the league.
-      fill_every: cadence until then.
-      every: cadence from then on.
+    The first one is `start`. Then it is every `fill_every` iterations up to `full`, which fills the
+    league, and every `every` from then on.
     """
 
-    first: int
     full: int
     fill_every: int
-    every: int
 
     @classmethod
     def of(cls, league: League, collect: Collect) -> "AddSchedule":
-        """Returns the schedule of a league, which waits for the end of the random warm-up."""
+        """Return the schedule of a league, which waits for the end of the random warm-up."""
         warmup = collect.random.until if collect.random is not None else None
         first = warmup or 0
         fill = league.fill_every or league.add_every
         full = ((first + 1) // fill + league.size - 1) * fill - 1 if league.size > 1 else first
-        return cls(first=first, full=full, fill_every=fill, every=league.add_every)
+        return cls(start=first, full=full, fill_every=fill, every=league.add_every)
 
     def fires(self, t: int) -> bool:
-        """Says whether a copy is taken after iteration `t`."""
-        if t <= self.first:
-            return t == self.first
+        """Return whether a copy is taken after iteration `t`."""
+        if t <= self.start:
+            return t == self.start
         return (t + 1) % (self.fill_every if t <= self.full else self.every) == 0
 
     @property
-    def start(self) -> int:
-        """First iteration of its window, which has no end."""
-        return self.first
-
-    @property
-    def until(self) -> None:
-        """None: it has no end."""
-        return
-
-    def in_window(self, t: int) -> bool:
-        """Says whether `t` is not before the first one."""
-        return t >= self.first
-
-    @property
     def archive_start(self) -> int:
-        """First iteration that finds an entry in the archive, if there is one."""
+        """The first iteration at which the archive can have an entry."""
         return ((self.full + 1) // self.every + 1) * self.every
 
     def __str__(self) -> str:
-        text = f"at iteration {self.first}"
-        if self.full > self.first:
+        text = f"at iteration {self.start}"
+        if self.full > self.start:
             text += f", then every {self.fill_every} to {self.full}"
         return f"{text}, then every {self.every}"

@@ -6,16 +6,19 @@ from contextlib import suppress
 import attrs
 
 from jaxpot.spec.configs.auxiliary import auxiliary_keys
-from jaxpot.spec.configs.checkpoint import Checkpoint
 from jaxpot.spec.configs.collect import Collect
-from jaxpot.spec.configs.expect import Expect
+from jaxpot.spec.configs.experiment import Expect
+from jaxpot.spec.configs.runtime import Checkpoint
 from jaxpot.spec.faults import Fault, Path, nearest
-from jaxpot.spec.keys import PayloadKey
+from jaxpot.spec.keys import Cadence, PayloadKey
 from jaxpot.spec.payload import (
+    CONDITIONS,
     collect_keys,
     collector_timer,
+    collector_windows,
     evaluator_keys,
     evaluator_prefix,
+    evaluator_start,
     league_keys,
     loop_keys,
     phase_keys,
@@ -23,7 +26,6 @@ from jaxpot.spec.payload import (
 )
 from jaxpot.spec.registry import part_keys
 from jaxpot.spec.rules.draft import Draft, Unknown
-from jaxpot.spec.windows import CONDITIONS, Window, collector_windows, evaluator_start
 from jaxpot.spec.wording import listed, shown
 
 _EVALUATOR = evaluator_prefix("")
@@ -101,7 +103,7 @@ def _emitted(draft: Draft) -> Emitted:
     return Emitted({key.name: key for key in keys}, (*unsure, *more))
 
 
-def _lacking(collect: Collect, windows: Mapping[str, Window]) -> Iterator[str]:
+def _lacking(collect: Collect, windows: Mapping[str, Cadence]) -> Iterator[str]:
     """Yields prefixes of the keys of collectors that lack what they need: a fault already."""
     for name in ("league", "archive"):
         if getattr(collect, name) is not None and name not in windows:
@@ -204,10 +206,10 @@ def _misses(expect: Expect, key: PayloadKey, iterations: int) -> str:
     if isinstance(expect.at, int):
         if expect.at > last:
             return f"the last iteration is {last}, before {expect.at}"
-        return "" if key.present_at(expect.at) else f"iteration {expect.at} has no {key.name}"
+        return "" if key.cadence.fires(expect.at) else f"iteration {expect.at} has no {key.name}"
     if expect.at == "last":
-        return "" if key.present_at(last) else f"the last iteration, {last}, has no {key.name}"
-    return "" if key.first_within(iterations) is not None else f"no iteration has {key.name}"
+        return "" if key.cadence.fires(last) else f"the last iteration, {last}, has no {key.name}"
+    return "" if key.cadence.first(iterations) is not None else f"no iteration has {key.name}"
 
 
 def _best(draft: Draft) -> Iterator[Fault]:
@@ -224,7 +226,7 @@ def _best(draft: Draft) -> Iterator[Fault]:
     if every is None:
         message = "missing, and there is no `checkpoint.every` in its stead"
         yield Fault("missing-key", (*path, "every"), message, "an integer of at least 1")
-    elif key.first_within(draft.sound("iterations"), every=every) is None:
+    elif key.cadence.first(draft.sound("iterations"), every=every) is None:
         message = f"no iteration of the run that is looked at, every {every}, has {key.name}"
         yield Fault("metric-not-present", (*path, "every"), message, _presence(key))
 

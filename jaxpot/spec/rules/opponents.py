@@ -54,7 +54,7 @@ def _never_played(draft: Draft) -> Iterator[Fault]:
     league = draft.sound("league")
     if league is None or draft.sound(*path) is None:
         return
-    first = AddSchedule.of(league, draft.sound("collect")).first + 1
+    first = AddSchedule.of(league, draft.sound("collect")).start + 1
     if first >= draft.sound("iterations"):
         message = f"the league has nobody to play before iteration {first}, behind the run's end"
         allowed = f"an `iterations` above {first}, or a collect.random.until that ends sooner"

@@ -13,18 +13,15 @@ from jaxpot.spec.configs.collect import certain_rows, most_rows
 from jaxpot.spec.configs.envs import PgxEnv
 from jaxpot.spec.configs.evaluators import GameTreeEvaluator
 from jaxpot.spec.configs.experiment import Experiment
-from jaxpot.spec.configs.optimizers import SGD
-from jaxpot.spec.configs.schedules import Cosine, Linear
+from jaxpot.spec.configs.optimizers import SGD, Cosine, Linear
 from jaxpot.spec.faults import Fault, nearest
 from jaxpot.spec.fields import INT32_MAX
 from jaxpot.spec.pgx_games import GAMES, OTHER_PLAYERS
 from jaxpot.spec.registry import replay_iterations
 from jaxpot.spec.rules.draft import Draft, Unknown
 from jaxpot.spec.rules.metrics import metric_rules
-from jaxpot.spec.rules.networks import network_rules
+from jaxpot.spec.rules.networks import network_rules, search_rules, sequence_rules
 from jaxpot.spec.rules.opponents import opponent_rules
-from jaxpot.spec.rules.search_rules import search_rules
-from jaxpot.spec.rules.sequences import sequence_rules
 from jaxpot.spec.wording import listed, shown
 
 Rule = Callable[[Draft], Iterator[Fault]]
