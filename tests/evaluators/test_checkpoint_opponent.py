@@ -38,7 +38,8 @@ def drawn(experiment, seed):
 
 def leave_run(runs_dir, experiment, *iterations, spec=None, types=("periodic",)):
     """Leaves a run with checkpoints; the parameters after `t` iterations are those of seed `t`."""
-    header = {"name": experiment.name, "spec": spec or resolved(experiment)}
+    header = {"journal_version": 1, "name": experiment.name}
+    header["spec"] = spec or resolved(experiment)
     policy = Checkpoint(best=Best(metric="total_loss", mode="min", every=1))
     with create_run(runs_dir, header) as (uid, folder):
         writer = CheckpointWriter(folder, runs_dir, policy, lambda record: None)

@@ -357,7 +357,7 @@ def test_a_run_without_a_parent_records_none(unstopped):
     header = read_header(journal(unstopped))
     assert header is not None
     assert header["parent"] is None
-    assert "parent_sha256" not in header
+    assert header["parent_sha256"] is None
     assert events(unstopped, "init_from") == []
 
 
@@ -457,7 +457,7 @@ def test_a_damaged_parent_is_refused(done):
 def record_of(tmp_path, *lines):
     folder = tmp_path / "20260101-000000-abcdef"
     folder.mkdir()
-    header = {"kind": "header", "uid": folder.name, "spec": {"name": "x"}}
+    header = {"kind": "header", "journal_version": 1, "uid": folder.name, "spec": {"name": "x"}}
     text = "".join(json.dumps({"time": 1.0} | line) + "\n" for line in (header, *lines))
     (folder / "journal.jsonl").write_text(text)
     return read_record(folder)
