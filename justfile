@@ -50,7 +50,3 @@ faults *options:
 # Build the site from `docs/` into `site/`; needs `pip install -c constraints.txt -e ".[docs]"`.
 docs:
     NO_MKDOCS_2_WARNING=1 mkdocs build --strict
-
-# Run the fast tests with the oldest versions that pyproject.toml allows, in a new environment.
-oldest *options:
-    .ci/oldest {{options}}
