@@ -23,7 +23,7 @@ NAMES = (
 
 
 def main() -> int:
-    """Runs them one after the other, each in a process of its own; counts those that failed."""
+    """Runs them one after the other, each in a separate process; counts those that failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     options = parser.parse_args()

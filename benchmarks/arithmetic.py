@@ -14,7 +14,7 @@ the differences say what is lost where:
 FLOPs are counted by formula, the same number for every line but `forward`, which has its own share:
 two for each multiplication of a kernel's entry with an input, at every square for a convolution
 (taps beyond the board's edge included), three times that for training (forward, gradient of the
-inputs, gradient of the kernel), less the gradient of the observation, which nobody needs.
+inputs, gradient of the kernel), less the gradient of the observation, which is not needed.
 """
 
 import argparse
@@ -150,20 +150,20 @@ def work_of(experiment: Experiment) -> dict[str, list[Work]]:
     algorithm = implementation(experiment.algorithm)(
         experiment.algorithm, network=network, optimizer=experiment.optimizer
     )
-    params, model_state = jax.jit(network.init)(jax.random.key(experiment.seed))
-    opt_state = jax.jit(algorithm.init)(params)
+    variables = jax.jit(network.init)(jax.random.key(experiment.seed))
+    opt_state = jax.jit(algorithm.init)(variables.params)
     batch = random_batch(experiment, network)
     size, epochs = experiment.algorithm.batch_size, experiment.algorithm.num_epochs
     updates = epochs * -(-batch.valid.size // size)
     trained = float(sum(layer.trained_flops for layer in layers)) * size
     passed = float(sum(layer.flops for layer in layers)) * size
 
-    def loss(params: Any, observation: Array) -> Array:
-        logits, value = network.apply(params, model_state, observation)
+    def loss(variables: Any, observation: Array) -> Array:
+        logits, value = network.apply(variables, observation)
         return jnp.square(logits).mean() + jnp.square(value).mean()
 
-    def update(params: Any, opt_state: Any, batch: Batch, key: Array) -> Any:
-        return algorithm.update(params, model_state, opt_state, batch, key=key, iteration=0)
+    def update(variables: Any, opt_state: Any, batch: Batch, key: Array) -> Any:
+        return algorithm.update(variables, opt_state, batch, key=key, iteration=0)
 
     observation = batch.observation[:size]
     turns = max(1, round(1.2e10 / trained))
@@ -172,16 +172,16 @@ def work_of(experiment: Experiment) -> dict[str, list[Work]]:
     works: dict[str, list[Work]] = {
         "update": [
             (
-                partial(jax.jit(update), params, opt_state, batch, jax.random.key(1)),
+                partial(jax.jit(update), variables, opt_state, batch, jax.random.key(1)),
                 trained * updates,
             )
         ],
         "gradient": [
-            (partial(repeat(turns, jax.grad(loss)), params, observation), trained * turns)
+            (partial(repeat(turns, jax.grad(loss)), variables, observation), trained * turns)
         ],
         "forward": [
             (
-                partial(repeat(turns, partial(network.apply, params, model_state)), observation),
+                partial(repeat(turns, partial(network.apply, variables)), observation),
                 passed * turns,
             )
         ],

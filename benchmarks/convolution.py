@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from interleave import CPU_HEADER, interleave, machine, print_table, ratio_rows
 from jax import Array, lax
 
-from jaxpot.models.cpu.convolution import convolution
+from jaxpot.models.cpu import convolution
 
 GOAL = 1.1
 TILE = 64

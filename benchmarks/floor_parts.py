@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxpot.models.base import Variables
+
 Net = tuple[Callable[[Array], Any], Callable[[Any, Array], tuple[Array, Array]]]
 
 
@@ -40,10 +42,12 @@ def mlp(hidden: tuple[int, ...], shape: tuple[int, ...], num_actions: int) -> Ne
 
 def resnet(config: Any, shape: tuple[int, ...], num_actions: int) -> Net:
     """Returns `init` and `apply` of jaxpot's own ResNet."""
-    from jaxpot.models.resnet import build
+    from jaxpot.models.conv import build_resnet as build
 
     network = build(config, observation_shape=shape, num_actions=num_actions)
-    return lambda key: network.init(key)[0], lambda params, x: network.apply(params, {}, x)
+    return lambda key: network.init(key).params, lambda params, x: network.apply(
+        Variables(params), x
+    )
 
 
 def rate(schedule: Any, t: Array) -> Any:

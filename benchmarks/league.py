@@ -2,7 +2,7 @@
 
     python benchmarks/league.py [--segment N] [--repeats N]
 
-Two processes take turns of `SEGMENT` iterations of `specs/ttt.toml` behind its warm-up: one with
+Two processes take turns of `SEGMENT` iterations of `specs/ttt.toml` after its warm-up: one with
 all environments in self-play, one with half of them against a full league that takes a copy every
 20 iterations. A row of self-play is trained on for both seats, one against the league for one, so
 the league has more to play and less to train. Then a run of 60 iterations with a copy every 5, an

@@ -18,7 +18,7 @@ from jaxpot.spec import Experiment
 
 
 class Timed:
-    """An arm: calls a function so often, and keeps the CPU seconds of a call besides."""
+    """An arm: calls a function so often, and also keeps the CPU seconds of each call."""
 
     def __init__(self, function: Callable[[], Any], *, calls: int = 1) -> None:
         self._function, self._calls = function, calls

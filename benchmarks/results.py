@@ -65,7 +65,7 @@ def finished(runs_dir: Path) -> set[str]:
 
 
 def train(path: Path, runs_dir: Path, seed: int) -> None:
-    """Runs one seed in a process of its own; a missed gate is a result too."""
+    """Runs one seed in a separate process; a missed gate is a result too."""
     command = [sys.executable, "-m", "jaxpot", "--runs-dir", str(runs_dir), "run", str(path)]
     print(f"{path}, seed {seed}", file=sys.stderr, flush=True)
     done = subprocess.run([*command, "--quiet", "--seed", str(seed)], check=False)
@@ -80,7 +80,7 @@ def rows(runs_dir: Path, digests: list[str]) -> list[tuple[Any, ...]]:
 
 
 def write(found: Iterable[tuple[Any, ...]]) -> None:
-    """Puts the table behind the mark of the page."""
+    """Puts the table after the page's mark."""
     head, _, _ = PAGE.read_text(encoding="utf-8").partition(MARK)
     lines = [f"| {' | '.join(TABLE)} |", "|---" * len(TABLE) + "|", *table_lines(found)]
     PAGE.write_text(head + MARK + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")

@@ -27,6 +27,7 @@ import pgx
 from floor_parts import masked_log_softmax, minibatches, mlp, rate, shuffle, stream
 from jax import Array
 
+from jaxpot.models.base import Variables
 from jaxpot.spec import Experiment, load
 from jaxpot.spec.registry import implementation
 
@@ -91,7 +92,7 @@ def make_net(config: Any, shape: tuple[int, ...], num_actions: int) -> SearchNet
         _, apply = mlp(config.hidden_dims, shape, num_actions)
 
         def init(key: Array) -> tuple[Any, Any]:
-            params = network.init(key)[0]
+            params = network.init(key).params
             hidden = [params["hidden"][str(i)] for i in range(len(config.hidden_dims))]
             layers = [*hidden, params["policy"], params["value"]]
             return [(each["kernel"], each["bias"]) for each in layers], {}
@@ -103,10 +104,17 @@ def make_net(config: Any, shape: tuple[int, ...], num_actions: int) -> SearchNet
         )
 
     def train(params: Any, statistics: Any, x: Array, mask: Array) -> tuple[Array, Array, Any]:
-        outputs, statistics = network.train(params, statistics, x, rows=mask)
+        outputs, statistics = network.train(Variables(params, statistics), x, rows=mask)
         return outputs.logits, outputs.value, statistics
 
-    return SearchNet(init=network.init, play=network.apply, train=train)
+    def init_pair(key: Array) -> tuple[Any, Any]:
+        drawn = network.init(key)
+        return drawn.params, drawn.model_state
+
+    def play(params: Any, statistics: Any, x: Array) -> tuple[Array, Array]:
+        return network.apply(Variables(params, statistics), x)
+
+    return SearchNet(init=init_pair, play=play, train=train)
 
 
 class SearchFloor:

@@ -1,4 +1,4 @@
-"""A worker that runs one loop in segments, each when it is told to, for the benchmarks of the loop.
+"""A worker that runs one loop in segments, each on request, for the benchmarks of the loop.
 
     python benchmarks/segments.py {floor,program,runner,silent} SPEC --segment N
 

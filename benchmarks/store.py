@@ -193,7 +193,7 @@ def _children_cpu() -> float:
 
 
 def ingest_rate(runs_dir: Path, points: int) -> float:
-    """Give the points a second of an ingest that has one core, in a process of its own."""
+    """Give the points a second of an ingest that has one core, in a separate process."""
     code = (
         "import os, sys, time; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
         "from jaxpot.store import Store; store = Store(sys.argv[1]); began = time.perf_counter(); "

@@ -3,9 +3,9 @@
     pip install mlflow trackio tensorboardX tensorboard       # beside jaxpot
     python benchmarks/trackers.py [NAME ...] [--turns 5] [--iterations 200] [--runs 1000]
 
-Each tracker is a process of its own, and they take turns: a turn records 60 keys for some
+Each tracker is a separate process, and they take turns: a turn records 60 keys for some
 iterations. The cost is CPU time of the process and of what it starts, the last flush included,
-because a writer on a thread of its own still takes a core from training. Then one series is read,
+because a writer on another thread still takes a core from training. Then one series is read,
 and the runs of a folder are listed with the last value of one key, each as that tracker's users do
 it. One that is not installed is left out, and said.
 """

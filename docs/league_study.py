@@ -17,6 +17,7 @@ from jaxpot.evaluators.play import play_games
 from jaxpot.evaluators.players import policy_player
 from jaxpot.loop.context import build_context
 from jaxpot.loop.record import read_record
+from jaxpot.models.base import Variables
 from jaxpot.spec import from_resolved
 from jaxpot.store.runs import find
 
@@ -36,12 +37,13 @@ def main() -> None:
     shapes = jax.eval_shape(lambda: context.network.init(jax.random.key(0)))
 
     def network_after(iterations: str):
-        return restore_network(select_checkpoint(folder, iterations).path, *shapes)
+        path = select_checkpoint(folder, iterations).path
+        return Variables(*restore_network(path, shapes.params, shapes.model_state))
 
     @jax.jit
     def match(agent, entry, key):
         players = [
-            policy_player(context.env, context.network, *each, greedy=False)
+            policy_player(context.env, context.network, each, greedy=False)
             for each in (agent, entry)
         ]
         returns = play_games(context.env, *players, key, num_games=options.games).returns

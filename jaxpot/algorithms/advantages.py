@@ -80,7 +80,7 @@ def per_seat_gae(
 
     return _own_decisions(
         decide,
-        _value_alone,
+        _without_trace,
         value,
         final=(final_value, bootstrap_mask),
         reward=reward,
@@ -188,7 +188,7 @@ def per_seat_vtrace(
 
     return _own_decisions(
         decide,
-        _value_alone,
+        _without_trace,
         value,
         log_ratio,
         final=(final_value, bootstrap_mask),
@@ -198,7 +198,7 @@ def per_seat_vtrace(
     )
 
 
-def _value_alone(value: Array) -> tuple[Array, Array]:
+def _without_trace(value: Array) -> tuple[Array, Array]:
     """Return the carry of a seat that bootstraps: the value, and a trace of zero."""
     return value, jnp.zeros_like(value)
 
@@ -222,13 +222,9 @@ def _own_decisions(
             and the target.
         cut: Returns the carry of a seat that bootstraps from a value. None if targets need the
             game's end; the carry is then one number.
-        value: `[T, N]` float32, the acting seat's value estimate.
+        value: As for `per_seat_gae`, like `reward`, `done`, `seat` and `step_gamma`.
         *more: `[T, N]` arrays, passed to `decide` step by step.
         final: `final_value` and `bootstrap_mask`; None without `cut`.
-        reward: `[T, N, 2]` float32.
-        done: `[T, N]` bool.
-        seat: `[T, N]` int32.
-        step_gamma: A further discount, per step of either seat.
     """
     if cut is None or final is None:
         start, start_known = jnp.zeros_like(reward[0]), jnp.zeros(reward.shape[1:], jnp.bool_)

@@ -25,9 +25,9 @@ from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer
 from jaxpot.algorithms.policy import sample_action
 from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
-from jaxpot.algorithms.updates import make_updates
+from jaxpot.algorithms.updates import Evaluated, make_updates
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Params, Variables
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
@@ -60,34 +60,25 @@ class AlphaZero:
     optimizer: OptimizerConfig
     auxiliary: Mapping[str, AuxiliaryLoss] = attrs.field(hash=False)
 
-    @property
-    def seq_len(self) -> int | None:
-        """None: a search takes no recurrent network."""
-        return None
-
-    @property
-    def off_policy(self) -> bool:
-        """False: the loss needs a search's policy, which an opponent's move does not come with."""
-        return False
+    seq_len = None  # a search takes no recurrent network
+    off_policy = False  # the loss needs a search's policy, which an opponent's move lacks
 
     @property
     def settle(self) -> Settle | None:
         """How outcomes are updated until the game ends; None for targets by the search's values."""
-        return _more_of_the_game if self.config.value_target == "outcome" else None
+        return _add_rewards if self.config.value_target == "outcome" else None
 
-    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+    def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Search; record the search's policy and its value of the position."""
-        found = self._search(params, model_state, view, key)
+        found = self._search(variables, view, key)
         return Decision(found.action, {"weights": found.weights, "value": found.value}, view.carry)
 
-    def act_as_opponent(
-        self, params: Params, model_state: ModelState, view: View, key: Array
-    ) -> Decision:
+    def act_as_opponent(self, variables: Variables, view: View, key: Array) -> Decision:
         """Sample from the network's policy, or search, as `opponent_acting` says."""
         if self.config.opponent_acting == "search":
-            action = self._search(params, model_state, view, key).action
+            action = self._search(variables, view, key).action
         else:
-            logits, _ = self.network.apply(params, model_state, view.observation)
+            logits, _ = self.network.apply(variables, view.observation)
             action = sample_action(key, logits, view.legal_action_mask)
         return Decision(action, {}, view.carry)
 
@@ -103,8 +94,7 @@ class AlphaZero:
 
     def update(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         opt_state: Any,
         batch: Batch,
         *,
@@ -114,44 +104,29 @@ class AlphaZero:
         """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         return make_updates(
             self._loss,
-            params,
-            model_state,
+            variables,
             opt_state,
             batch,
+            config=self.config,
             metrics=(*_MEANS, *self.auxiliary),
             optimizer=self.optimizer,
-            num_epochs=self.config.num_epochs,
-            batch_size=self.config.batch_size,
-            shuffle=self.config.shuffle,
             keys=keys,
             iteration=iteration,
         )
 
-    def _search(
-        self, params: Params, model_state: ModelState, view: View, key: Array
-    ) -> SearchResult:
+    def _search(self, variables: Variables, view: View, key: Array) -> SearchResult:
         return search(
             SearchOptions.of(self.config),
             self.env,
             self.network,
-            params,
-            model_state,
+            variables,
             view.state,
             view.observation,
             key,
         )
 
-    def _loss(
-        self,
-        params: Params,
-        model_state: ModelState,
-        rows: Batch,
-        mask: Array,
-        key: Array | None,
-    ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
-        outputs, rows, mask, model_state = predict(
-            self.network, params, model_state, rows, mask, key=key
-        )
+    def _loss(self, variables: Variables, rows: Batch, mask: Array, key: Array | None) -> Evaluated:
+        outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         terms = search_terms(
             logits=outputs.logits,
             value=outputs.value,
@@ -181,14 +156,8 @@ class AlphaZero:
 
 
 _MEANS = (
-    "total_loss",
-    "value_loss",
-    "policy_loss",
-    "search_kl",
-    "search_entropy",
-    "policy_entropy",
-    "search_value",
-    "value_known",
+    *("total_loss", "value_loss", "policy_loss", "search_kl", "search_entropy"),
+    *("policy_entropy", "search_value", "value_known"),
 )
 
 
@@ -206,9 +175,6 @@ def _value_targets(config: spec.AlphaZero, rollout: Rollout) -> Advantages:
     return per_seat_gae(value=value, **game, **end, gamma=1.0, gae_lambda=mix, step_gamma=by_step)
 
 
-def _more_of_the_game(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
+def _add_rewards(targets: dict[str, Array], paid: Array, ended: Array) -> dict[str, Array]:
     """Add later rewards to the outcomes, which are known once the game is over."""
-    return {
-        "target": targets["target"] + paid,
-        "target_known": targets["target_known"] | ended,
-    }
+    return {"target": targets["target"] + paid, "target_known": targets["target_known"] | ended}

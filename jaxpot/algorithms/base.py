@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from jax import Array
 
-from jaxpot.models.base import ModelState, Observation, Params, Sequences
+from jaxpot.models.base import Observation, Params, Sequences, Variables
 from jaxpot.models.memory import Carry
 
 
@@ -104,8 +104,7 @@ class Batch(NamedTuple):
 class Learned(NamedTuple):
     """The result of one iteration's updates."""
 
-    params: Params
-    model_state: ModelState
+    variables: Variables
     opt_state: Any
     metrics: dict[str, Array]
     """Scalars by payload key."""
@@ -136,13 +135,11 @@ class Algorithm(Protocol):
         """Whether it also learns from the moves of opponents that are networks."""
         ...
 
-    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+    def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Choose the agent's actions while collecting."""
         ...
 
-    def act_as_opponent(
-        self, params: Params, model_state: ModelState, view: View, key: Array
-    ) -> Decision:
+    def act_as_opponent(self, variables: Variables, view: View, key: Array) -> Decision:
         """Choose the actions of an opponent of the agent: a frozen network or the target."""
         ...
 
@@ -156,8 +153,7 @@ class Algorithm(Protocol):
 
     def update(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         opt_state: Any,
         batch: Batch,
         *,

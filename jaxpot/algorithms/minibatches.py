@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout
-from jaxpot.models.base import ModelState, Network, Outputs, Params, Sequences
+from jaxpot.models.base import ModelState, Network, Outputs, Sequences, Variables
 
 _PACKED_INDEX_BITS = 16
 
@@ -68,7 +68,7 @@ def by_lane(batch: Batch, *, start: int, steps: int, lanes: int) -> Batch:
 
 
 def shuffled_rows(key: Array, valid: Array) -> Array:
-    """Return every row's index, the valid ones first and in random order.
+    """Return every row's index, `[B]` int32, the valid ones first and in random order.
 
     One sort of a packed uint32 (validity, random bits, index) takes a third of the time of a sort
     of floats and an eighth of `random.permutation` on a CPU. Above 2**16 rows the index leaves too
@@ -77,9 +77,6 @@ def shuffled_rows(key: Array, valid: Array) -> Array:
     Args:
         key: A scalar typed key.
         valid: `[B]` bool.
-
-    Returns:
-        `[B]` int32.
     """
     (num_rows,) = valid.shape
     index_bits = max(1, (num_rows - 1).bit_length())
@@ -151,20 +148,13 @@ class Predicted(NamedTuple):
 
 
 def predict(
-    network: Network,
-    params: Params,
-    model_state: ModelState,
-    rows: Batch,
-    mask: Array,
-    *,
-    key: Array | None,
+    network: Network, variables: Variables, rows: Batch, mask: Array, *, key: Array | None
 ) -> Predicted:
     """Evaluate the network on a minibatch, as in training.
 
     Args:
         network: The network.
-        params: Its parameters.
-        model_state: Its untrained variables.
+        variables: Its variables.
         rows: The minibatch: `[B, ...]`, or `[C, S, ...]` for a recurrent network.
         mask: `[B]` or `[C]` bool: the valid rows, or the chunks that have any.
         key: A key of the stream `dropout`; None if the model draws nothing.
@@ -178,7 +168,7 @@ def predict(
         )
         mask = rows.valid & mask[None, :]
     outputs, model_state = network.train(
-        params, model_state, rows.observation, rows=mask, key=key, sequences=sequences
+        variables, rows.observation, rows=mask, key=key, sequences=sequences
     )
     if sequences is not None:
         rows, mask = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), (rows, mask))

@@ -13,25 +13,18 @@ from jaxpot.spec.configs.schedules import Schedule
 
 
 def build_adamw(config: AdamW, learning_rate: Array | float) -> optax.GradientTransformation:
-    """Build Adam with decoupled weight decay."""
     return optax.adamw(
-        learning_rate,
-        b1=config.b1,
-        b2=config.b2,
-        eps=config.eps,
-        weight_decay=config.weight_decay,
+        learning_rate, config.b1, config.b2, config.eps, weight_decay=config.weight_decay
     )
 
 
 def build_adam(config: Adam, learning_rate: Array | float) -> optax.GradientTransformation:
-    """Build Adam."""
     return optax.adam(learning_rate, b1=config.b1, b2=config.b2, eps=config.eps)
 
 
 def build_sgd(config: SGD, learning_rate: Array | float) -> optax.GradientTransformation:
-    """Build stochastic gradient descent; without momentum it has no state."""
-    momentum = config.momentum or None
-    return optax.sgd(learning_rate, momentum=momentum, nesterov=config.nesterov)
+    # Without momentum there is no optimizer state.
+    return optax.sgd(learning_rate, momentum=config.momentum or None, nesterov=config.nesterov)
 
 
 def make_optimizer(
@@ -40,8 +33,8 @@ def make_optimizer(
     """Return the gradient transformation that `config` declares, clipping included.
 
     The learning rate is an argument and not part of the optimizer's state, so that the schedule can
-    change it at every iteration. Clipping acts on the gradient that is
-    applied, which under accumulation is the mean over `accumulate_steps` minibatches.
+    change it at every iteration. Clipping acts on the gradient that is applied, which under
+    accumulation is the mean over `accumulate_steps` minibatches.
 
     Args:
         config: The spec's `[optimizer]` table.
@@ -93,7 +86,6 @@ def schedule_value(schedule: float | Schedule, iteration: Array | int) -> Array:
 
 
 def constant(schedule: Constant, t: Array) -> Array:
-    """Return `value`."""
     del t
     return jnp.float32(schedule.value)
 

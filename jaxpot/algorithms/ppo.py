@@ -1,6 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017) over the rows of one iteration."""
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -12,7 +13,6 @@ from jax import Array
 
 from jaxpot import spec
 from jaxpot.algorithms.advantages import (
-    Advantages,
     bootstrap,
     per_seat_gae,
     per_seat_return,
@@ -25,9 +25,9 @@ from jaxpot.algorithms.losses import normalize, ppo_terms
 from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer, schedule_value
 from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
-from jaxpot.algorithms.updates import make_updates
+from jaxpot.algorithms.updates import Evaluated, make_updates
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Params, Variables
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
 
@@ -55,17 +55,16 @@ class PPO:
 
     @property
     def seq_len(self) -> int | None:
-        """Steps of the sequences that a recurrent network learns from; None for all steps."""
         return self.config.seq_len
 
     @property
     def off_policy(self) -> bool:
-        """Whether it learns from opponents' moves too, corrected by V-trace."""
+        """True with V-trace, which corrects for who chose a move."""
         return self.config.vtrace
 
-    def act(self, params: Params, model_state: ModelState, view: View, key: Array) -> Decision:
+    def act(self, variables: Variables, view: View, key: Array) -> Decision:
         """Sample from the policy; record the action's log-probability and the value."""
-        outputs, carry = self.network.step(params, model_state, view.observation, view.carry)
+        outputs, carry = self.network.step(variables, view.observation, view.carry)
         action = sample_action(key, outputs.logits, view.legal_action_mask)
         log_probs = jax.nn.log_softmax(mask_illegal(outputs.logits, view.legal_action_mask))
         extras = {"log_prob": log_prob_of(log_probs, action), "value": outputs.value}
@@ -76,23 +75,28 @@ class PPO:
     act_as_opponent = act
 
     def targets(self, rollout: Rollout) -> tuple[dict[str, Array], Array]:
-        """Compute advantages and value targets, but for rows cut off without a bootstrap value."""
-        if not self.off_policy:
-            rows = _advantages(self.config, rollout)
-            return {"advantage": rows.advantage, "target": rows.target}, rows.known
-        log_prob, log_ratio = _log_probs(rollout)
-        rows = per_seat_vtrace(
-            value=rollout.extras["value"],
-            **played(rollout),
-            **bootstrap(rollout),
-            log_ratio=log_ratio,
-            gamma=self.config.gamma,
-            gae_lambda=cast(float, self.config.gae_lambda),
-            rho_clip=_VTRACE_CLIP,
-            c_clip=_VTRACE_CLIP,
-        )
-        targets = {"advantage": rows.advantage, "target": rows.target, "log_prob": log_prob}
-        return targets, rows.known
+        """Compute advantages and value targets, `[T, N]`; a row that is cut off may have none."""
+        config, value = self.config, rollout.extras["value"]
+        game, end, gamma = played(rollout), bootstrap(rollout), config.gamma
+        more = {}
+        if self.off_policy:
+            more["log_prob"], log_ratio = _log_probs(rollout)
+            rows = per_seat_vtrace(
+                value=value,
+                **game,
+                **end,
+                log_ratio=log_ratio,
+                gamma=gamma,
+                gae_lambda=cast(float, config.gae_lambda),
+                rho_clip=_VTRACE_CLIP,
+                c_clip=_VTRACE_CLIP,
+            )
+        elif config.advantage == "per_seat_return":
+            rows = per_seat_return(value=value, **game, gamma=gamma)
+        else:
+            mix = cast(float, config.gae_lambda)
+            rows = per_seat_gae(value=value, **game, **end, gamma=gamma, gae_lambda=mix)
+        return {"advantage": rows.advantage, "target": rows.target, **more}, rows.known
 
     def init(self, params: Params) -> optax.OptState:
         """Return the optimizer's state before the first update."""
@@ -100,8 +104,7 @@ class PPO:
 
     def update(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         opt_state: Any,
         batch: Batch,
         *,
@@ -110,23 +113,14 @@ class PPO:
     ) -> Learned:
         """Make `num_epochs` passes of minibatches; metrics are means over the updates."""
         entropy_coeff = schedule_value(self.config.entropy_coeff, iteration)
-
-        def loss(
-            params: Params, model_state: ModelState, rows: Batch, mask: Array, key: Array | None
-        ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
-            return self._loss(params, model_state, rows, mask, key, entropy_coeff)
-
         learned = make_updates(
-            loss,
-            params,
-            model_state,
+            partial(self._loss, entropy_coeff=entropy_coeff),
+            variables,
             opt_state,
             batch,
+            config=self.config,
             metrics=(*_MEANS, *self.auxiliary),
             optimizer=self.optimizer,
-            num_epochs=self.config.num_epochs,
-            batch_size=self.config.batch_size,
-            shuffle=self.config.shuffle,
             keys=keys,
             iteration=iteration,
         )
@@ -134,17 +128,15 @@ class PPO:
 
     def _loss(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         rows: Batch,
         mask: Array,
         key: Array | None,
+        *,
         entropy_coeff: Array,
-    ) -> tuple[Array, tuple[dict[str, Array], ModelState]]:
+    ) -> Evaluated:
         config = self.config
-        outputs, rows, mask, model_state = predict(
-            self.network, params, model_state, rows, mask, key=key
-        )
+        outputs, rows, mask, model_state = predict(self.network, variables, rows, mask, key=key)
         advantage = rows.targets["advantage"]
         if config.normalize_advantage:
             advantage = normalize(advantage, mask)
@@ -179,28 +171,7 @@ class PPO:
 # The clip of both ratios in the experiments of Espeholt et al. 2018.
 _VTRACE_CLIP = 1.0
 
-_MEANS = (
-    "total_loss",
-    "value_loss",
-    "policy_loss",
-    "entropy_loss",
-    "kl_loss",
-    "clipfrac",
-)
-
-
-def _advantages(config: spec.PPO, rollout: Rollout) -> Advantages:
-    """Compute the kind of advantage that the config names, for rows with the agent's moves."""
-    value = rollout.extras["value"]
-    if config.advantage == "per_seat_return":
-        return per_seat_return(value=value, **played(rollout), gamma=config.gamma)
-    return per_seat_gae(
-        value=value,
-        **played(rollout),
-        **bootstrap(rollout),
-        gamma=config.gamma,
-        gae_lambda=cast(float, config.gae_lambda),
-    )
+_MEANS = ("total_loss", "value_loss", "policy_loss", "entropy_loss", "kl_loss", "clipfrac")
 
 
 def _log_probs(rollout: Rollout) -> tuple[Array, Array]:

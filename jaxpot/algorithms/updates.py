@@ -4,7 +4,7 @@ Axis letters: B rows, E epochs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,28 +14,26 @@ from jax import Array
 from jaxpot.algorithms.base import Batch, Learned
 from jaxpot.algorithms.minibatches import for_each_minibatch, shuffled_rows
 from jaxpot.algorithms.optimizers import clipped_norm, make_optimizer, schedule_value
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import ModelState, Params, Variables
+from jaxpot.spec import PPO, AlphaZero
 from jaxpot.spec.configs.optimizers import OptimizerConfig
 
-Loss: TypeAlias = Callable[
-    [Params, ModelState, Batch, Array, Array | None],
-    tuple[Array, tuple[dict[str, Array], ModelState]],
-]
-"""`(params, model_state, minibatch, mask, dropout key) -> (total, (metrics, model_state))`."""
+Evaluated: TypeAlias = tuple[Array, tuple[dict[str, Array], ModelState]]
+"""The loss, and its metrics and the next model state."""
+
+Loss: TypeAlias = Callable[[Variables, Batch, Array, Array | None], Evaluated]
+"""`(variables, minibatch, mask, dropout key) -> (total, (metrics, model_state))`."""
 
 
 def make_updates(
     loss: Loss,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     opt_state: Any,
     batch: Batch,
     *,
+    config: PPO | AlphaZero,
     metrics: Sequence[str],
     optimizer: OptimizerConfig,
-    num_epochs: int,
-    batch_size: int,
-    shuffle: Literal["iteration", "epoch"],
     keys: Mapping[str, Array],
     iteration: Array,
 ) -> Learned:
@@ -43,15 +41,12 @@ def make_updates(
 
     Args:
         loss: The loss to minimise.
-        params: Its parameters.
-        model_state: Its untrained variables, which the loss may change.
+        variables: The network's variables; the loss may change the model state.
         opt_state: The optimizer's state.
         batch: The rows; a recurrent network's sequences are shuffled as wholes.
+        config: Says how many epochs, how many rows in a minibatch, and when rows are shuffled.
         metrics: The names of the loss's metrics, float32 scalars.
         optimizer: The optimizer's config.
-        num_epochs: E.
-        batch_size: Rows in a minibatch.
-        shuffle: Whether rows are shuffled once an iteration or once an epoch.
         keys: A key of the stream `shuffle` and, if the model draws, one of `dropout`.
         iteration: t, for the learning rate's schedule.
 
@@ -64,40 +59,43 @@ def make_updates(
     dropout = keys.get("dropout")
 
     def step(carry: Any, rows: Batch, mask: Array) -> Any:
-        params, model_state, opt_state, sums, index = carry
+        variables, opt_state, sums, index = carry
         key = None if dropout is None else jax.random.fold_in(dropout, index)
-        differentiate = jax.value_and_grad(loss, has_aux=True)
-        (_, (terms, model_state)), grads = differentiate(params, model_state, rows, mask, key)
+
+        def objective(params: Params) -> Evaluated:
+            return loss(Variables(params, variables.model_state), rows, mask, key)
+
+        differentiate = jax.value_and_grad(objective, has_aux=True)
+        (_, (terms, model_state)), grads = differentiate(variables.params)
         norm = optax.tree.norm(grads)
         terms |= {"grad_norm": norm, "grad_norm_clipped": clipped_norm(norm, optimizer)}
-        updates, opt_state = rule.update(grads, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        return params, model_state, opt_state, jax.tree.map(jnp.add, sums, terms), index + 1
+        updates, opt_state = rule.update(grads, opt_state, variables.params)
+        params: Any = optax.apply_updates(variables.params, updates)
+        variables = Variables(params, model_state)
+        return variables, opt_state, jax.tree.map(jnp.add, sums, terms), index + 1
 
-    valid, size = batch.valid, batch_size
+    valid, size = batch.valid, config.batch_size
     if batch.sequences is not None:
-        valid, size = valid.any(axis=1), batch_size // valid.shape[1]
+        valid, size = valid.any(axis=1), size // valid.shape[1]
     zeros = {name: jnp.float32(0.0) for name in (*metrics, "grad_norm", "grad_norm_clipped")}
-    (params, model_state, opt_state, sums, _), updates = for_each_minibatch(
+    (variables, opt_state, sums, _), updates = for_each_minibatch(
         step,
-        (params, model_state, opt_state, zeros, jnp.int32(0)),
+        (variables, opt_state, zeros, jnp.int32(0)),
         rows=batch,
-        orders=_orders(keys["shuffle"], valid, num_epochs, shuffle),
+        orders=_orders(keys["shuffle"], valid, config),
         num_valid=valid.sum(dtype=jnp.int32),
         batch_size=size,
-        num_epochs=num_epochs,
+        num_epochs=config.num_epochs,
     )
     count = jnp.maximum(updates, 1).astype(jnp.float32)
     means = {name: value / count for name, value in sums.items()}
     rate = {"iteration/learning_rate": learning_rate}
-    return Learned(params, model_state, opt_state, means | rate)
+    return Learned(variables, opt_state, means | rate)
 
 
-def _orders(
-    key: Array, valid: Array, num_epochs: int, shuffle: Literal["iteration", "epoch"]
-) -> Array:
+def _orders(key: Array, valid: Array, config: PPO | AlphaZero) -> Array:
     """Return `[1, B]` or `[E, B]` int32: the shuffled rows, the valid ones first."""
-    if shuffle == "iteration":
+    if config.shuffle == "iteration":
         return shuffled_rows(key, valid)[None]
-    keys = jax.random.split(key, num_epochs)
-    return jnp.stack([shuffled_rows(keys[epoch], valid) for epoch in range(num_epochs)])
+    keys = jax.random.split(key, config.num_epochs)
+    return jnp.stack([shuffled_rows(keys[epoch], valid) for epoch in range(config.num_epochs)])

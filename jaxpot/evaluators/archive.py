@@ -7,7 +7,7 @@ RNG: an entry's games draw from `fold_in(key, born)`, so they do not depend on t
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import attrs
 import jax
@@ -21,59 +21,50 @@ from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
-from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec import ArchiveEvaluator, League, Search
-
-
-class _Results(NamedTuple):
-    finished: Array  # [E, M] bool
-    returns: Array  # [E, M] float32
-    action_counts: Array  # [A] int32
+from jaxpot.models.base import Network, Variables
+from jaxpot.spec import ArchiveEvaluator, League
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ArchiveMatches:
     """Plays `num_games` games against each archived entry, one entry after the other."""
 
+    config: ArchiveEvaluator
+    rules: League
     env: Environment[Any]
     network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
-    config: League
 
-    def run(
-        self, params: Params, model_state: ModelState, key: Array, *, pool: Any, league: Table
-    ) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array, *, pool: Any, league: Table) -> EvaluatorOutput:
         """Return `play.rates` over all games, and `league` with new scores and activity.
 
         The time grows with the number of archived entries, not with the archive's capacity.
         """
-        play = partial(
-            policy_player, self.env, self.network, greedy=self.greedy, search=self.search
-        )
-        agent = play(params, model_state)
+        config, num_games = self.config, self.config.num_games
+        options = {"greedy": config.greedy, "search": config.search}
+        play = partial(policy_player, self.env, self.network, **options)
+        agent = play(variables)
         archived = league.place == ARCHIVE
         by_age = jnp.argsort(jnp.where(archived, league.born, jnp.iinfo(jnp.int32).max))
-        slots = by_age[: self.config.archive_size]
+        slots = by_age[: self.rules.archive_size]
 
-        def match(i: Array, results: _Results) -> _Results:
+        def match(i: Array, results: Games) -> Games:
             slot = slots[i]
-            other = gather(pool, slot)
-            opponent = play(other["params"], other["model_state"])
+            opponent = play(gather(pool, slot))
             entry_key = jax.random.fold_in(key, league.born[slot])
-            games = play_games(self.env, agent, opponent, entry_key, num_games=self.num_games)
-            return _Results(
+            games = play_games(self.env, agent, opponent, entry_key, num_games=num_games)
+            return results._replace(
                 finished=results.finished.at[i].set(games.finished),
                 returns=results.returns.at[i].set(games.returns),
                 action_counts=results.action_counts + games.action_counts,
             )
 
-        shape = (self.config.archive_size, self.num_games)
-        nothing = _Results(
+        shape = (self.rules.archive_size, num_games)
+        nothing = Games(
+            agent_first=jnp.broadcast_to(jnp.arange(shape[1]) < shape[1] // 2, shape),
             finished=jnp.zeros(shape, jnp.bool_),
             returns=jnp.zeros(shape, jnp.float32),
             action_counts=jnp.zeros(self.env.num_actions, jnp.int32),
+            state=None,
         )
         entries = archived.sum()
         results = jax.lax.fori_loop(0, entries, match, nothing)
@@ -82,12 +73,13 @@ class ArchiveMatches:
             slots,
             jnp.where(results.finished, results.returns, 0.0).sum(axis=1),
             results.finished.sum(axis=1, dtype=jnp.int32),
-            alpha=self.config.score_alpha,
+            alpha=self.rules.score_alpha,
         )
-        active = archived & (updated.score < self.config.forgotten_margin)
+        active = archived & (updated.score < self.rules.forgotten_margin)
         return EvaluatorOutput(
             metrics=rates(
-                _together(results), played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1])
+                jax.tree.map(jnp.ravel, results),
+                played=jnp.repeat(jnp.arange(shape[0]) < entries, shape[1]),
             ),
             histograms={"actions": results.action_counts},
             fields={"league": updated._replace(active=active)},
@@ -105,30 +97,10 @@ def build(
     """Build the evaluator.
 
     Raises:
-        UserError: The experiment has no league; or the config asks for a search, which the game or
-            the network does not allow.
+        UserError: The experiment has no league, or the game or the network allows no search.
     """
     if league is None:
         raise UserError(f"{name}: it plays the archive of a league, and the spec has no [league]")
     if config.search is not None:
         require_searchable(env, network, name=name)
-    return ArchiveMatches(
-        env=env,
-        network=network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
-        config=league,
-    )
-
-
-def _together(results: _Results) -> Games:
-    """Join the games of all entries, `[E * M]`."""
-    entries, num_games = results.returns.shape
-    return Games(
-        agent_first=jnp.tile(jnp.arange(num_games) < num_games // 2, entries),
-        finished=results.finished.reshape(-1),
-        returns=results.returns.reshape(-1),
-        action_counts=results.action_counts,
-        state=None,
-    )
+    return ArchiveMatches(config=config, rules=league, env=env, network=network)

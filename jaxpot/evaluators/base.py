@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import Variables
 
 
 class OpponentError(UserError):
@@ -44,7 +44,7 @@ class Evaluator(Protocol):
     which the run records.
     """
 
-    def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
         """Evaluate the network; `key` is consumed if the evaluator draws.
 
         Keyword arguments are its constants and the fields of the state that its kind reads.

@@ -14,6 +14,7 @@ import attrs
 import jax
 from jax import Array
 
+from jaxpot.algorithms.auxiliary import build_losses, build_network
 from jaxpot.algorithms.search import require_searchable
 from jaxpot.checkpoints import (
     CheckpointError,
@@ -27,13 +28,31 @@ from jaxpot.checkpoints import (
 )
 from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
-from jaxpot.evaluators.opponent_network import mismatch, network_of
 from jaxpot.evaluators.play import Games, elo_difference, outcomes, play_games, rates
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec import CheckpointEvaluator, Experiment, Search
+from jaxpot.models.base import Network, Variables
+from jaxpot.spec import (
+    CheckpointEvaluator,
+    Experiment,
+    ImportedPart,
+    SpecError,
+    diff,
+    from_resolved,
+    resolved,
+)
+from jaxpot.spec.resolve import plain
+from jaxpot.store.history import read_header
+from jaxpot.store.journal import JOURNAL_NAME
 from jaxpot.store.runs import find, run_dir
+
+_LEAST = {
+    "name": "opponent",
+    "iterations": 1,
+    "algorithm": {"kind": "ppo", "batch_size": 1},
+    "collect": {"num_steps": 1, "selfplay": {"num_envs": 1}},
+}
+"""Placeholders for a spec's other sections, which break no rule."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -45,47 +64,32 @@ class CheckpointOpponent:
     search both search, each guided by its own network.
 
     Attributes:
-        constants: The keyword argument of `run`: `opponent`, its parameters and model state.
+        constants: The keyword argument of `run`: `opponent`, its variables.
         source: Where the opponent comes from: the uid of its `run`; `checkpoint`, relative to the
             folder of all runs; `iteration`; and `sha256` of the checkpoint's arrays.
     """
 
+    config: CheckpointEvaluator
     env: Environment[Any]
     network: Network
     opponent_network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
     constants: Mapping[str, Any] = attrs.field(repr=False)
     source: Mapping[str, Any]
 
-    def run(
-        self,
-        params: Params,
-        model_state: ModelState,
-        key: Array,
-        *,
-        opponent: tuple[Params, ModelState],
-    ) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array, *, opponent: Variables) -> EvaluatorOutput:
         """Return `play.rates`, `elo` and `elo_stderr`, and the histogram `actions` `[A]`."""
-        games = self.play(params, model_state, key, opponent=opponent)
+        games = self.play(variables, key, opponent=opponent)
         difference = elo_difference(*outcomes(games))
         metrics = rates(games) | {"elo": difference.elo, "elo_stderr": difference.stderr}
         return EvaluatorOutput(metrics=metrics, histograms={"actions": games.action_counts})
 
-    def play(
-        self,
-        params: Params,
-        model_state: ModelState,
-        key: Array,
-        *,
-        opponent: tuple[Params, ModelState],
-    ) -> Games:
+    def play(self, variables: Variables, key: Array, *, opponent: Variables) -> Games:
         """Play the games that `run` summarises."""
-        play = partial(policy_player, self.env, greedy=self.greedy, search=self.search)
-        agent = play(self.network, params, model_state)
-        other = play(self.opponent_network, *opponent)
-        return play_games(self.env, agent, other, key, num_games=self.num_games)
+        options = {"greedy": self.config.greedy, "search": self.config.search}
+        play = partial(policy_player, self.env, **options)
+        agent = play(self.network, variables)
+        other = play(self.opponent_network, opponent)
+        return play_games(self.env, agent, other, key, num_games=self.config.num_games)
 
 
 def build(
@@ -111,24 +115,22 @@ def build(
             opponent is loaded, even if the config's selectors now mean another.
 
     Raises:
-        OpponentError: There is no such run or checkpoint, it is damaged or not the recorded one, it
-            plays another game, its model is a class that this spec does not name or one that does
-            not allow a search, or its arrays do not fit its model.
-        UserError: The config asks for a search, which the game or the agent's network does not
-            allow.
+        OpponentError: The opponent cannot be found or read, is not the recorded one, or does not
+            fit this experiment.
+        UserError: The game or the agent's network does not allow the search.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)
     folder, info = _find(config, runs_dir, recorded)
     try:
-        opponent_network = network_of(folder, experiment, env)
+        opponent_network = _network_of(folder, experiment, env)
         if config.search is not None and opponent_network.recurrent:
-            raise mismatch(
+            raise _mismatch(
                 f"run {folder.name}: its model is a recurrent one, which cannot guide a search",
                 "a run whose model has no memory, or no search",
             )
         shapes = jax.eval_shape(lambda: opponent_network.init(jax.random.key(0)))
-        opponent = restore_network(info.path, *shapes)
+        opponent = Variables(*restore_network(info.path, shapes.params, shapes.model_state))
         sha256 = read_metadata(info.path).content_sha256
     except StateMismatch as error:
         raise OpponentError(
@@ -141,12 +143,10 @@ def build(
     except CheckpointError as error:
         raise _missing("checkpoint", str(error)) from error
     return CheckpointOpponent(
+        config=config,
         env=env,
         network=network,
         opponent_network=opponent_network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
         constants={"opponent": opponent},
         source={
             "run": folder.name,
@@ -198,3 +198,69 @@ def _content(path: Path) -> str | None:
         return read_metadata(path).content_sha256
     except DamagedCheckpoint:
         return None
+
+
+def _mismatch(message: str, allowed: str) -> OpponentError:
+    """Return the error of an opponent that this experiment cannot play."""
+    return OpponentError("opponent-mismatch", "run", message, allowed)
+
+
+def _network_of(folder: Path, experiment: Experiment, env: Environment[Any]) -> Network:
+    """Build the network of the run in `folder`, for the experiment's game.
+
+    Raises:
+        OpponentError: The run plays another game, or its model cannot be built here.
+    """
+    header = read_header(folder / JOURNAL_NAME) or {}
+    spec = header.get("spec")
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("model"), Mapping):
+        raise _mismatch(
+            f"run {folder.name}: its journal does not say what model it trained", "another run"
+        )
+    own = resolved(experiment)
+    if games := diff({"env": _with_later_keys(spec.get("env"), experiment)}, {"env": own["env"]}):
+        path, there, here = games[0]
+        raise _mismatch(
+            f"run {folder.name} plays another game: its {path} is {there!r}, this spec's is "
+            f"{here!r}",
+            "a run of this game",
+        )
+    auxiliary = spec.get("auxiliary", {})
+    for part in (spec["model"], *auxiliary.values()):
+        kind = part.get("kind")
+        if isinstance(kind, str) and ":" in kind and kind not in _named_classes(experiment):
+            what = "model" if part is spec["model"] else "auxiliary loss"
+            raise _mismatch(
+                f"run {folder.name}: its {what} is {kind}, a class that this spec does not name "
+                "and that is therefore not imported",
+                f"a run whose {what} this spec has too",
+            )
+    parts = {"env": own["env"], "model": spec["model"], "auxiliary": auxiliary}
+    try:
+        # It imports only classes that this spec names, as checked above.
+        other = from_resolved(_LEAST | parts, import_user_code=True)
+    except SpecError as error:
+        faults = "; ".join(str(fault) for fault in error.faults)
+        raise _mismatch(
+            f"run {folder.name}: its model is refused: {faults}", "another run"
+        ) from error
+    losses = build_losses(other.auxiliary, env=env)
+    return build_network(other.model, env=env, auxiliary=losses)
+
+
+def _with_later_keys(env: Any, experiment: Experiment) -> Any:
+    """Fill in keys that are younger than the recorded environment, with their defaults."""
+    if not isinstance(env, Mapping):
+        return env
+    needed = plain(experiment.env, sparse=True)
+    own = plain(experiment.env)
+    return {key: value for key, value in own.items() if key not in needed} | dict(env)
+
+
+def _named_classes(experiment: Experiment) -> set[str]:
+    parts = (
+        *(experiment.env, experiment.model, experiment.algorithm),
+        *experiment.auxiliary.values(),
+        *experiment.eval.values(),
+    )
+    return {part.kind for part in parts if isinstance(part, ImportedPart)}

@@ -19,7 +19,7 @@ from jaxpot.errors import UserError
 from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.positions import GameTree, enumerate_positions
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Variables
 from jaxpot.spec import GameTreeEvaluator
 
 # Positions that the network evaluates at once.
@@ -45,7 +45,7 @@ class ExactGameTree:
         with eval_context():
             return enumerate_positions(self.env, max_positions=self.max_positions)
 
-    def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
         """Return `won`, `drawn` and `lost`, int32, in all and under `p0/` and `p1/`.
 
         Nothing is drawn: `key` is not used.
@@ -56,7 +56,7 @@ class ExactGameTree:
         del key
 
         def agent_move(observation: Array, legal_action_mask: Array) -> Array:
-            logits, _ = self.network.apply(params, model_state, observation)
+            logits, _ = self.network.apply(variables, observation)
             return greedy_action(logits, legal_action_mask)
 
         tree = self.tree

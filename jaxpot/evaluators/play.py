@@ -151,29 +151,20 @@ def rates(games: Games, *, played: Array | None = None) -> dict[str, Array]:
         played: `[N]` bool: the lanes with a game; all lanes if None.
     """
     everyone = jnp.ones_like(games.agent_first) if played is None else played
-    parts = (
-        ("", everyone),
-        ("p0/", everyone & games.agent_first),
-        ("p1/", everyone & ~games.agent_first),
-    )
-    return {
-        f"{prefix}{name}": value
-        for prefix, lanes in parts
-        for name, value in _rates_of(games, lanes).items()
-    }
-
-
-def _rates_of(games: Games, lanes: Array) -> dict[str, Array]:
-    over = games.finished & lanes
-    finished = _count(over)
-    wins, draws, losses = outcomes(games, lanes=lanes)
-    return {
-        "win_rate": wins / finished,
-        "lose_rate": losses / finished,
-        "draw_rate": draws / finished,
-        "avg_reward": jnp.sum(jnp.where(over, games.returns, 0.0)) / finished,
-        "done_rate": finished / _count(lanes),
-    }
+    first, second = everyone & games.agent_first, everyone & ~games.agent_first
+    found: dict[str, Array] = {}
+    for prefix, lanes in (("", everyone), ("p0/", first), ("p1/", second)):
+        over = games.finished & lanes
+        finished = _count(over)
+        wins, draws, losses = outcomes(games, lanes=lanes)
+        found |= {
+            f"{prefix}win_rate": wins / finished,
+            f"{prefix}lose_rate": losses / finished,
+            f"{prefix}draw_rate": draws / finished,
+            f"{prefix}avg_reward": jnp.sum(jnp.where(over, games.returns, 0.0)) / finished,
+            f"{prefix}done_rate": finished / _count(lanes),
+        }
+    return found
 
 
 def _count(condition: Array) -> Array:

@@ -14,7 +14,7 @@ from jax import Array
 from jaxpot.algorithms.policy import greedy_action, sample_action
 from jaxpot.algorithms.search import SearchOptions, noiseless, search
 from jaxpot.games.base import Environment, uniform_legal_action
-from jaxpot.models.base import ModelState, Network, Params
+from jaxpot.models.base import Network, Variables
 from jaxpot.models.memory import Carry
 from jaxpot.spec import Search
 
@@ -31,8 +31,7 @@ class Player(NamedTuple):
 def policy_player(
     env: Environment[Any],
     network: Network,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     *,
     greedy: bool,
     search: Search | None = None,
@@ -42,11 +41,11 @@ def policy_player(
     A greedy player takes its best move. Otherwise it samples from its policy, or its search's.
     """
     if search is not None:
-        return _search_player(env, network, params, model_state, greedy=greedy, config=search)
+        return _search_player(env, network, variables, greedy=greedy, config=search)
 
     def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
         observation = jax.vmap(env.observe)(state, state.current_player)
-        outputs, carry = network.step(params, model_state, observation, carry)
+        outputs, carry = network.step(variables, observation, carry)
         pick = greedy_action if greedy else partial(sample_action, key)
         return pick(outputs.logits, state.legal_action_mask), carry
 
@@ -63,20 +62,14 @@ def uniform_player() -> Player:
 
 
 def _search_player(
-    env: Environment[Any],
-    network: Network,
-    params: Params,
-    model_state: ModelState,
-    *,
-    greedy: bool,
-    config: Search,
+    env: Environment[Any], network: Network, variables: Variables, *, greedy: bool, config: Search
 ) -> Player:
     options = noiseless(SearchOptions.of(config))
 
     def choose(state: Any, carry: Carry, key: Array) -> tuple[Array, Carry]:
         search_key, sample_key = jax.random.split(key)
         observation = jax.vmap(env.observe)(state, state.current_player)
-        found = search(options, env, network, params, model_state, state, observation, search_key)
+        found = search(options, env, network, variables, state, observation, search_key)
         if greedy:
             return found.action, carry
         # The weights are probabilities, and `sample_action` takes logits.

@@ -13,8 +13,8 @@ from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
 from jaxpot.evaluators.players import policy_player, uniform_player
 from jaxpot.games.base import Environment
-from jaxpot.models.base import ModelState, Network, Params
-from jaxpot.spec import RandomEvaluator, Search
+from jaxpot.models.base import Network, Variables
+from jaxpot.spec import RandomEvaluator
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -25,28 +25,21 @@ class RandomOpponent:
     otherwise it samples.
     """
 
+    config: RandomEvaluator
     env: Environment[Any]
     network: Network
-    num_games: int
-    greedy: bool
-    search: Search | None
 
-    def run(self, params: Params, model_state: ModelState, key: Array) -> EvaluatorOutput:
+    def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
         """Return `play.rates` and the histogram `actions`, the agent's action counts `[A]`."""
-        games = self.play(params, model_state, key)
+        games = self.play(variables, key)
         return EvaluatorOutput(metrics=rates(games), histograms={"actions": games.action_counts})
 
-    def play(self, params: Params, model_state: ModelState, key: Array) -> Games:
+    def play(self, variables: Variables, key: Array) -> Games:
         """Play the games that `run` summarises."""
         agent = policy_player(
-            self.env,
-            self.network,
-            params,
-            model_state,
-            greedy=self.greedy,
-            search=self.search,
+            self.env, self.network, variables, greedy=self.config.greedy, search=self.config.search
         )
-        return play_games(self.env, agent, uniform_player(), key, num_games=self.num_games)
+        return play_games(self.env, agent, uniform_player(), key, num_games=self.config.num_games)
 
 
 def build(
@@ -55,14 +48,8 @@ def build(
     """Build the evaluator.
 
     Raises:
-        UserError: The config asks for a search, which the game or the network does not allow.
+        UserError: The game or the network does not allow the search.
     """
     if config.search is not None:
         require_searchable(env, network, name=name)
-    return RandomOpponent(
-        env=env,
-        network=network,
-        num_games=config.num_games,
-        greedy=config.greedy,
-        search=config.search,
-    )
+    return RandomOpponent(config=config, env=env, network=network)

@@ -24,7 +24,7 @@ _NONE = -1
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Remembering(Generic[StateT]):
-    """A game's state, with the past that its observations show."""
+    """A game's state (see `EnvState`), with the past that its observations show."""
 
     now: StateT
     views: Array
@@ -34,22 +34,18 @@ class Remembering(Generic[StateT]):
 
     @property
     def current_player(self) -> Array:
-        """int32: the player to move."""
         return self.now.current_player
 
     @property
     def legal_action_mask(self) -> Array:
-        """`[A]` bool: of the player to move."""
         return self.now.legal_action_mask
 
     @property
     def rewards(self) -> Array:
-        """`[2]` float32: the rewards of the last step."""
         return self.now.rewards
 
     @property
     def terminated(self) -> Array:
-        """bool: the game is over."""
         return self.now.terminated
 
 

@@ -30,18 +30,19 @@ _STONES = frozenset({"go_9x9", "go_19x19", "hex", "othello"})
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class PgxState:
-    """A pgx state without its observation, which `observe` computes when it is needed."""
+    """A pgx state without its observation, which `observe` computes when it is needed.
+
+    The player to move is pgx's index. All actions are legal once the game is over.
+    """
 
     inner: pgx.State
 
     @property
     def current_player(self) -> Array:
-        """int32: pgx's index of the player to move."""
         return self.inner.current_player
 
     @property
     def legal_action_mask(self) -> Array:
-        """`[A]` bool; all true once the game is over."""
         return self.inner.legal_action_mask
 
     @property

@@ -13,7 +13,7 @@ An algorithm that searches also has a key `s` of the stream `search`: step `t` t
 Group `g` of `G` has the keys `split(k, G + 1)[1 + g]` and `split(s, G)[g]` for `k` and `s`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -26,7 +26,7 @@ from jaxpot.games import auto_reset_step, uniform_legal_action
 from jaxpot.loop.context import Context
 from jaxpot.loop.games import Games, final_values, go_on, new_games
 from jaxpot.loop.lanes import Keys, Lanes, step_keys
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import Variables
 from jaxpot.models.memory import of_seat, where_lanes, with_seat
 
 
@@ -67,11 +67,10 @@ Decide = Callable[[View, Any, Keys], Chosen]
 def rollout(
     context: Context,
     key: Array,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     *,
     num_envs: int,
-    opponent: Mapping[str, Any] | None = None,
+    opponent: Variables | None = None,
     random: bool = False,
     search_key: Array | None = None,
     games: Games | None = None,
@@ -84,10 +83,9 @@ def rollout(
     Args:
         context: The parts; the experiment says how many steps.
         key: The collector's key.
-        params: The agent's parameters.
-        model_state: The agent's untrained variables.
+        variables: The agent's variables.
         num_envs: N.
-        opponent: The network, `params` and `model_state`, that holds the other seat, if one does.
+        opponent: The variables of the network that holds the other seat, if one does.
         random: Whether uniformly random moves hold it.
         search_key: The collector's key of the stream `search`, of an algorithm that searches.
         games: The games to go on with; None where every lane begins a new one.
@@ -95,22 +93,19 @@ def rollout(
     algorithm = context.algorithm
 
     def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
-        agent = algorithm.act(params, model_state, view, keys.act)
+        agent = algorithm.act(variables, view, keys.act)
         other = None
         if random:
             other = Decision(uniform_legal_action(view.legal_action_mask, keys.random), {})
         elif opponent is not None:
             view = view._replace(carry=other_carry)
-            other = algorithm.act_as_opponent(
-                opponent["params"], opponent["model_state"], view, keys.network
-            )
+            other = algorithm.act_as_opponent(opponent, view, keys.network)
         return Chosen(agent, other)
 
     return _play(
         context,
         key,
-        params,
-        model_state,
+        variables,
         decide,
         lanes=Lanes(groups=None, lanes=num_envs),
         against="random" if random else "network" if opponent is not None else None,
@@ -123,9 +118,8 @@ def rollout(
 def rollout_groups(
     context: Context,
     key: Array,
-    params: Params,
-    model_state: ModelState,
-    opponents: Mapping[str, Any],
+    variables: Variables,
+    opponents: Variables,
     *,
     groups: int,
     lanes: int,
@@ -138,9 +132,8 @@ def rollout_groups(
     Args:
         context: The parts; the experiment says how many steps.
         key: The collector's key.
-        params: The agent's parameters.
-        model_state: The agent's untrained variables.
-        opponents: The opponents' networks: every leaf `[G, ...]`.
+        variables: The agent's variables.
+        opponents: The opponents' variables: every leaf `[G, ...]`.
         groups: G.
         lanes: L, even.
         numbers: `[G]` int32: a number for each opponent, 0 or more. A lane whose opponent has
@@ -153,12 +146,10 @@ def rollout_groups(
     """
     algorithm = context.algorithm
 
-    def group(view: View, other_carry: Any, act_key: Array, network_key: Array, other: Any):
-        agent = algorithm.act(params, model_state, view, act_key)
+    def group(view: View, other_carry: Any, act_key: Array, network_key: Array, other: Variables):
+        agent = algorithm.act(variables, view, act_key)
         view = view._replace(carry=other_carry)
-        opponent = algorithm.act_as_opponent(
-            other["params"], other["model_state"], view, network_key
-        )
+        opponent = algorithm.act_as_opponent(other, view, network_key)
         return Chosen(agent, opponent)
 
     def decide(view: View, other_carry: Any, keys: Keys) -> Chosen:
@@ -173,8 +164,7 @@ def rollout_groups(
     return _play(
         context,
         jax.random.split(key, groups + 1)[1:],
-        params,
-        model_state,
+        variables,
         decide,
         lanes=Lanes(groups=groups, lanes=lanes),
         against="network",
@@ -187,8 +177,7 @@ def rollout_groups(
 def _play(
     context: Context,
     key: Array,
-    params: Params,
-    model_state: ModelState,
+    variables: Variables,
     decide: Decide,
     *,
     lanes: Lanes,
@@ -209,7 +198,7 @@ def _play(
     step = _stepper(context, decide, dealt, lanes=lanes, against=against)
     end, (rows, standing) = jax.lax.scan(step, start, (words, searches))
     both = against is None or _learns_from(context, against)
-    value, known = final_values(context, params, model_state, end, both_trained=both)
+    value, known = final_values(context, variables, end, both_trained=both)
     rows = rows._replace(final_value=value, bootstrap_mask=known)
     standing = jax.tree.map(lambda x: x.sum(axis=0, dtype=x.dtype), standing)
     return Played(rows, standing, end)

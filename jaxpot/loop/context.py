@@ -15,7 +15,7 @@ from jaxpot.errors import UserError
 from jaxpot.evaluators.base import Evaluator, OpponentError
 from jaxpot.games.base import Environment
 from jaxpot.loop.phase import Implementation
-from jaxpot.models.base import Network
+from jaxpot.models.base import Network, Variables
 from jaxpot.spec import Experiment, Fault, League, SpecError
 from jaxpot.spec.configs.models import is_recurrent
 from jaxpot.spec.payload import evaluator_prefix
@@ -27,6 +27,11 @@ NETWORK = ("params", "model_state")
 Values = Mapping[str, Any]
 PhaseFunction = Callable[[Values], tuple[dict[str, Any], dict[str, Array]]]
 """A phase: from the values that it reads to those that it writes, and its metrics."""
+
+
+def network_variables(values: Values) -> Variables:
+    """Return the agent's variables, which are two fields of the state."""
+    return Variables(values["params"], values["model_state"])
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from jaxpot.league.table import ARCHIVE, EMPTY, LEAGUE, NEW_SCORE
+from jaxpot.league import ARCHIVE, EMPTY, LEAGUE, NEW_SCORE
 from jaxpot.loop.digest import to_hex
 
 _PLACES = {LEAGUE: "league", ARCHIVE: "archive"}

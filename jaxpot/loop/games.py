@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.loop.context import Context
-from jaxpot.models.base import ModelState, Params
+from jaxpot.models.base import Variables
 from jaxpot.models.memory import both_seats, of_seat, where_lanes
 
 _NO_GAME = -1
@@ -87,7 +87,7 @@ def go_on(carried: Games, dealt: Games) -> Games:
 
 
 def final_values(
-    context: Context, params: Params, model_state: ModelState, games: Games, *, both_trained: bool
+    context: Context, variables: Variables, games: Games, *, both_trained: bool
 ) -> tuple[Array, Array]:
     """Values the cut for each seat: `[N, 2]` float32, and which may be used, `[N, 2]` bool.
 
@@ -100,15 +100,14 @@ def final_values(
 
     Args:
         context: The parts.
-        params: The agent's parameters.
-        model_state: The agent's untrained variables.
+        variables: The agent's variables.
         games: Where the rollout ends.
         both_trained: Whether the agent's policy is learned for both seats.
     """
     env, mover = context.env, games.state.current_player
     observation = jax.vmap(env.observe)(games.state, mover)
     carry = of_seat(games.memory, mover)
-    own = context.network.step(params, model_state, observation, carry)[0].value[:, None]
+    own = context.network.step(variables, observation, carry)[0].value[:, None]
     seats = jnp.arange(2)[None, :]
     moves = mover[:, None] == seats
     if both_trained:

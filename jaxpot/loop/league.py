@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxpot.league.table import EMPTY
+from jaxpot.league import EMPTY
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import activity_events, add_events, any_recalled, entries, standings

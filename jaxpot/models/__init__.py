@@ -7,6 +7,7 @@ from jaxpot.models.base import (
     Params,
     Sequences,
     Training,
+    Variables,
     count_parameters,
     from_module,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Params",
     "Sequences",
     "Training",
+    "Variables",
     "count_parameters",
     "from_module",
 ]

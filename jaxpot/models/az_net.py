@@ -4,20 +4,16 @@ Axis letters: F filters, H height, W width, C channels, B batch, A actions.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array, lax
 
-from jaxpot.models.base import Network, Observation, ObservationShape, Outputs, Training
-from jaxpot.models.board import (
-    BoardTrunk,
-    Convolution,
-    column,
-    flat_squares,
-    planes,
-)
+from jaxpot.models.base import Observation, ObservationShape, Outputs, Training
+from jaxpot.models.board import BoardTrunk, Convolution, flat_squares, planes
+from jaxpot.models.cpu import column
 from jaxpot.models.layers import dense, drop
 from jaxpot.models.trunk import Options, bounded, build_network
 from jaxpot.spec.configs.models import AZNet
@@ -218,12 +214,4 @@ class AZNetModule(BoardTrunk):
         return self.by_tiles(evaluate, observation, training)
 
 
-def build(config: AZNet, *, observation_shape: ObservationShape, num_actions: int) -> Network:
-    """Build the network of a `kind = "az_net"` model.
-
-    Raises:
-        UserError: An observation is not `[H, W, C]`.
-    """
-    return build_network(
-        AZNetModule, config, observation_shape=observation_shape, num_actions=num_actions
-    )
+build = partial(build_network, AZNetModule)

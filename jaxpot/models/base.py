@@ -5,7 +5,9 @@ It is all that the rest of jaxpot sees of a model.
 Axis letters: B rows, S steps of a sequence, M sequences, A actions, F features.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -27,6 +29,21 @@ Observation: TypeAlias = Any
 
 ObservationShape: TypeAlias = Any
 """The shape of one observation, a tuple of ints; or nested dicts of shapes."""
+
+
+@partial(
+    # The order in which a dict's keys come: checkpoints and digests list the leaves in it.
+    jax.tree_util.register_dataclass,
+    data_fields=["model_state", "params"],
+    meta_fields=[],
+)
+@dataclasses.dataclass(frozen=True)
+class Variables:
+    """All arrays of a network, a pytree: trained and other variables."""
+
+    params: Params
+    model_state: ModelState = dataclasses.field(default_factory=dict)
+
 
 MakeModule: TypeAlias = Callable[[nnx.Rngs], Any]
 """Builds a `nnx.Module` from random streams; `from_module` lists the methods it needs."""
@@ -77,11 +94,11 @@ class Network:
     abstract_params: Mapping[Any, Any] = attrs.field(repr=False)
     abstract_state: Mapping[Any, Any] = attrs.field(repr=False)
 
-    def init(self, key: Array) -> tuple[Params, ModelState]:
-        """Draw fresh parameters: a pure function of `key`, the same under `jit` and `vmap`."""
+    def init(self, key: Array) -> Variables:
+        """Draw fresh variables: a pure function of `key`, the same under `jit` and `vmap`."""
         _, params, state = nnx.split(self.make(nnx.Rngs(key)), nnx.Param, ...)
-        return _with_string_keys(nnx.to_pure_dict(params)), _with_string_keys(
-            nnx.to_pure_dict(state)
+        return Variables(
+            _with_string_keys(nnx.to_pure_dict(params)), _with_string_keys(nnx.to_pure_dict(state))
         )
 
     def initial_carry(self, batch: int) -> Carry:
@@ -91,36 +108,20 @@ class Network:
         module = nnx.merge(self.graphdef, self.abstract_params, self.abstract_state)
         return module.initial_carry(batch)
 
-    def apply(
-        self, params: Params, model_state: ModelState, observation: Observation
-    ) -> tuple[Array, Array]:
-        """Evaluate the policy and the value of a batch of positions, without memory.
-
-        Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
-            observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
-
-        Returns:
-            Logits `[B, A] float32`, illegal actions not masked, and values `[B] float32`.
-
-        Raises:
-            ValueError: The observation or the module's outputs have other shapes or dtypes, or
-                the network is recurrent.
-        """
+    def apply(self, variables: Variables, observation: Observation) -> tuple[Array, Array]:
+        """Return the logits and values that `step` computes, of a network without memory."""
         if self.recurrent:
             raise ValueError("a recurrent network needs its carry: use `step`")
-        outputs, _ = self.step(params, model_state, observation, ())
+        outputs, _ = self.step(variables, observation, ())
         return outputs.logits, outputs.value
 
     def step(
-        self, params: Params, model_state: ModelState, observation: Observation, carry: Carry
+        self, variables: Variables, observation: Observation, carry: Carry
     ) -> tuple[Outputs, Carry]:
         """Evaluate a batch of positions as in play: nothing is drawn, no variable changes.
 
         Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
+            variables: What `init` returned, or an update of it.
             observation: `[B, *observation_shape]`, of any bool, integer or float dtype.
             carry: `[B, ...]`: the seat's carry before the decision; `()` without memory.
 
@@ -131,14 +132,15 @@ class Network:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
         """
         (batch,) = self._leading(observation, 1)
-        module, rest = self._module(params, model_state)
+        module, rest = self._module(variables)
         if self.recurrent:
             carry, y = module.cell(carry, module.encode(_as_float(observation)))
             given = module.heads(y)
         else:
             given = module(_as_float(observation))
         outputs = self._checked(given, batch)
-        if rest and not _same_leaves(rest, nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param)))):
+        after = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))) if rest else rest
+        if [*map(id, jax.tree.leaves(rest))] != [*map(id, jax.tree.leaves(after))]:
             raise ValueError(
                 "the module changed its own variables while it was called (batch statistics, "
                 "a random stream); a network's call in play must be pure"
@@ -147,8 +149,7 @@ class Network:
 
     def train(
         self,
-        params: Params,
-        model_state: ModelState,
+        variables: Variables,
         observation: Observation,
         *,
         rows: Array,
@@ -158,8 +159,7 @@ class Network:
         """Evaluate a minibatch as in training: with dropout, and moving running statistics.
 
         Args:
-            params: What `init` returned, or an update of it.
-            model_state: What `init` returned, or an update of it.
+            variables: What `init` returned, or an update of it.
             observation: `[B, *observation_shape]`; for a recurrent network `[S, M, ...]`.
             rows: `[B]` or `[S, M]` bool: the rows that count.
             key: A key of the stream `dropout`; None for a model that draws nothing.
@@ -171,7 +171,7 @@ class Network:
         Raises:
             ValueError: The observation or the module's outputs have other shapes or dtypes.
         """
-        module, rest = self._module(params, model_state)
+        module, rest = self._module(variables)
         train_kwargs: dict[str, Any] = {}
         if self.trains:
             rngs = nnx.Rngs() if key is None else nnx.Rngs(dropout=key)
@@ -188,9 +188,10 @@ class Network:
         state = nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.Param))) if rest else {}
         return outputs, _with_string_keys(state)
 
-    def _module(self, params: Params, model_state: ModelState) -> tuple[Any, Mapping[Any, Any]]:
-        rest = _with_own_keys(self.abstract_state, model_state)
-        return nnx.merge(self.graphdef, _with_own_keys(self.abstract_params, params), rest), rest
+    def _module(self, variables: Variables) -> tuple[Any, Mapping[Any, Any]]:
+        params = _with_own_keys(self.abstract_params, variables.params)
+        rest = _with_own_keys(self.abstract_state, variables.model_state)
+        return nnx.merge(self.graphdef, params, rest), rest
 
     def _leading(self, observation: Observation, axes: int) -> tuple[int, ...]:
         """Return the sizes of the first `axes` axes, which all arrays of an observation share.
@@ -214,8 +215,14 @@ class Network:
 
     def _checked(self, given: Any, rows: int) -> Outputs:
         outputs = given if isinstance(given, Outputs) else Outputs(*given)
-        _expect(outputs.logits, "logits", (rows, self.num_actions))
-        _expect(outputs.value, "value", (rows,))
+        expected = {"logits": (rows, self.num_actions), "value": (rows,)}
+        for what, shape in expected.items():
+            array = getattr(outputs, what)
+            if array.shape != shape or array.dtype != jnp.float32:
+                raise ValueError(
+                    f"the module gave {what} {array.dtype}{list(array.shape)}; expected "
+                    f"float32{list(shape)}"
+                )
         return outputs
 
 
@@ -275,14 +282,6 @@ def _as_float(observation: Observation) -> Observation:
     return jax.tree.map(lambda x: x.astype(jnp.float32), observation)
 
 
-def _expect(array: Array, what: str, shape: tuple[int, ...]) -> None:
-    if array.shape != shape or array.dtype != jnp.float32:
-        raise ValueError(
-            f"the module gave {what} {array.dtype}{list(array.shape)}; expected "
-            f"float32{list(shape)}"
-        )
-
-
 def _with_string_keys(tree: Mapping[Any, Any]) -> dict[str, Any]:
     """Name the items of flax's lists "0", "1", ..., so that every key is a string."""
     return {
@@ -297,11 +296,3 @@ def _with_own_keys(template: Mapping[Any, Any], tree: Mapping[str, Any]) -> dict
         key: _with_own_keys(child, tree[str(key)]) if isinstance(child, Mapping) else tree[str(key)]
         for key, child in template.items()
     }
-
-
-def _same_leaves(tree: Mapping[Any, Any], other: Mapping[Any, Any]) -> bool:
-    """Return whether two trees hold the very same arrays, by identity."""
-    leaves, other_leaves = jax.tree.leaves(tree), jax.tree.leaves(other)
-    return len(leaves) == len(other_leaves) and all(
-        leaf is other_leaf for leaf, other_leaf in zip(leaves, other_leaves, strict=True)
-    )

@@ -1,6 +1,6 @@
 """Networks over a board: convolutional layers, what is read off their filters, and the heads.
 
-Arrays are channels first, batch last; `jaxpot.models.cpu.convolution` says why. A layer computes in
+Arrays are channels first, batch last; `jaxpot.models.cpu` says why. A layer computes in
 the dtype of its input; parameters are float32.
 
 Axis letters: C channels, F filters, H height, W width, B batch, A actions, E features, P
@@ -10,7 +10,7 @@ Axis letters: C channels, F filters, H height, W width, B batch, A actions, E fe
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,12 +19,10 @@ from jax import Array, lax
 
 from jaxpot.errors import UserError
 from jaxpot.models.base import Observation, ObservationShape, Outputs, Training
-from jaxpot.models.cpu.convolution import convolution
-from jaxpot.models.cpu.normalization import normalize_relu
-from jaxpot.models.cpu.tiling import over_tiles
+from jaxpot.models.cpu import column, convolution, normalize_relu, over_tiles
 from jaxpot.models.layers import dense, drop, orthogonal
 from jaxpot.models.trunk import Options, Trunk, bounded
-from jaxpot.spec.configs.models import Memory
+from jaxpot.spec.configs.models import AZNet, Conv, Memory, ResNet
 
 # Positions (H * W * B) in a tile: 64 filters of this many fit a core's second-level cache.
 TILE_POSITIONS = 3072
@@ -69,14 +67,6 @@ class NormRelu(nnx.Module):
         return normal.astype(x.dtype)
 
 
-class Relu(nnx.Module):
-    """A ReLU, for networks that do not normalise."""
-
-    def __call__(self, x: Array) -> Array:
-        """Map `[C, H, W, B]` to the same shape."""
-        return jax.nn.relu(x)
-
-
 class SquareFeatures(nnx.Module):
     """A dense layer at each square: a 1x1 convolution with bias."""
 
@@ -91,17 +81,6 @@ class SquareFeatures(nnx.Module):
         return jnp.tensordot(kernel, x, axes=(0, 0)) + column(bias)
 
 
-class BoardOptions(Protocol):
-    """The options that every network of filters over a board has."""
-
-    kind: ClassVar[str]
-
-    @property
-    def num_filters(self) -> int:
-        """F."""
-        ...
-
-
 class BoardTrunk(Trunk):
     """Base of the trunks that compute filters over a board, with globally pooled heads.
 
@@ -111,7 +90,7 @@ class BoardTrunk(Trunk):
     """
 
     def __init__(
-        self, config: BoardOptions, *, observation_shape: ObservationShape, rngs: nnx.Rngs
+        self, config: Conv | ResNet | AZNet, *, observation_shape: ObservationShape, rngs: nnx.Rngs
     ) -> None:
         del rngs  # the derived class makes the layers
         self.board = board_shape(observation_shape, kind=config.kind)
@@ -208,11 +187,6 @@ def pool(x: Array) -> Array:
 def flat_squares(x: Array) -> Array:
     """Put the squares of all filters in one row: `[F, H, W, B]` to `[B, F * H * W]`."""
     return x.reshape(-1, x.shape[-1]).T
-
-
-def column(channels: Array) -> Array:
-    """Reshape `[C]` to `[C, 1, 1, 1]`."""
-    return channels.reshape(-1, 1, 1, 1)
 
 
 def board_shape(observation_shape: ObservationShape, *, kind: str) -> tuple[int, int, int]:

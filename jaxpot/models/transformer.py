@@ -3,12 +3,14 @@
 Axis letters: B batch, H height, W width, C channels, T tokens (`H * W`), D width.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jaxpot.models.base import Network, Observation, ObservationShape, Training
+from jaxpot.models.base import Observation, ObservationShape, Training
 from jaxpot.models.board import board_shape
 from jaxpot.models.layers import FeedForward, dense, layer_norm, orthogonal
 from jaxpot.models.trunk import Trunk, build_network
@@ -87,12 +89,4 @@ class TransformerModule(Trunk):
         return self.norm(x).astype(jnp.float32).mean(axis=1)
 
 
-def build(config: Transformer, *, observation_shape: ObservationShape, num_actions: int) -> Network:
-    """Build the network of a `kind = "transformer"` model.
-
-    Raises:
-        UserError: An observation is not `[H, W, C]`.
-    """
-    return build_network(
-        TransformerModule, config, observation_shape=observation_shape, num_actions=num_actions
-    )
+build = partial(build_network, TransformerModule)

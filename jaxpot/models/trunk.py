@@ -10,7 +10,7 @@ Axis letters: B batch, A actions, E features of the trunk, F features that the h
 """
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 from flax import nnx
@@ -24,34 +24,64 @@ from jaxpot.models.base import (
     Training,
     from_module,
 )
-from jaxpot.models.cells import CELLS
-from jaxpot.models.layers import dense, drop
+from jaxpot.models.layers import dense, drop, orthogonal
 from jaxpot.models.memory import Carry
-from jaxpot.spec.configs.models import Memory
+from jaxpot.spec.configs.models import MLP, AZNet, Conv, Memory, ResidualMLP, ResNet, Transformer
+
+Options: TypeAlias = AZNet | Conv | MLP | ResidualMLP | ResNet | Transformer
+"""The configs of the built-in networks."""
 
 
-class Options(Protocol):
-    """The options that every built-in network has."""
+def _options(dtype: str, rngs: nnx.Rngs) -> dict[str, Any]:
+    return {
+        "kernel_init": orthogonal(1.0),
+        "recurrent_kernel_init": orthogonal(1.0),
+        "dtype": jnp.dtype(dtype),
+        "rngs": rngs,
+    }
 
-    @property
-    def value_head(self) -> str:
-        """`plain` or `tanh`."""
-        ...
 
-    @property
-    def dropout(self) -> float:
-        """The share of the trunk's features that training drops."""
-        ...
+class LSTMCell(nnx.Module):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997); carries cell state and output.
 
-    @property
-    def dtype(self) -> str:
-        """The dtype that the trunk computes in."""
-        ...
+    It has a forget gate (Gers et al. 2000, https://doi.org/10.1162/089976600300015015).
+    """
 
-    @property
-    def memory(self) -> Memory | None:
-        """The cell between trunk and heads."""
-        ...
+    def __init__(self, num_inputs: int, hidden_size: int, *, dtype: str, rngs: nnx.Rngs) -> None:
+        self.hidden_size = hidden_size
+        self.gates = nnx.OptimizedLSTMCell(num_inputs, hidden_size, **_options(dtype, rngs))
+
+    def initial_carry(self, batch: int) -> tuple[Array, Array]:
+        """Return zeros, twice `[batch, F]`."""
+        zeros = jnp.zeros((batch, self.hidden_size))
+        return zeros, zeros
+
+    def __call__(self, carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], Array]:
+        """Map a carry and `[B, E]` to the next carry and `[B, F]`."""
+        return self.gates(carry, x)
+
+
+class GRUCell(nnx.Module):
+    """A gated recurrent unit (Cho et al. 2014, https://arxiv.org/abs/1406.1078).
+
+    The reset gate follows the product with the recurrent kernel. It carries its output.
+    """
+
+    def __init__(self, num_inputs: int, hidden_size: int, *, dtype: str, rngs: nnx.Rngs) -> None:
+        self.hidden_size = hidden_size
+        self.gates = nnx.GRUCell(num_inputs, hidden_size, **_options(dtype, rngs))
+
+    def initial_carry(self, batch: int) -> Array:
+        """Return zeros `[batch, F]`."""
+        return jnp.zeros((batch, self.hidden_size))
+
+    def __call__(self, carry: Array, x: Array) -> tuple[Array, Array]:
+        """Map a carry and `[B, E]` to the next carry and `[B, F]`."""
+        return self.gates(carry, x)
+
+
+CELLS: dict[str, type[LSTMCell] | type[GRUCell]] = {"lstm": LSTMCell, "gru": GRUCell}
+"""The cells by the `kind` of `[model] memory`. Their carry is float32, zero at a game's start."""
 
 
 class FeatureHeads(nnx.Module):
@@ -113,13 +143,7 @@ class RecurrentModule(FeatureHeads):
     """Encoder -> memory cell -> policy and value heads."""
 
     def __init__(
-        self,
-        encoder: Trunk,
-        memory: Memory,
-        *,
-        num_actions: int,
-        options: Options,
-        rngs: nnx.Rngs,
+        self, encoder: Trunk, memory: Memory, *, num_actions: int, options: Options, rngs: nnx.Rngs
     ) -> None:
         self.encoder = encoder
         encoder.become_encoder(memory, dtype=options.dtype, rngs=rngs)
@@ -148,7 +172,11 @@ def build_network(
     observation_shape: ObservationShape,
     num_actions: int,
 ) -> Network:
-    """Build the network of a trunk's class, with memory if the options say so."""
+    """Build the network of a trunk's class, with memory if the options say so.
+
+    Raises:
+        UserError: The trunk needs a board, and an observation is not `[H, W, C]`.
+    """
     memory = options.memory
 
     def make(rngs: nnx.Rngs) -> Trunk | RecurrentModule:

@@ -141,10 +141,10 @@ class Registry:
 MODELS = Registry(
     "model",
     (
-        Row(MLP, "jaxpot.models.mlp:build", streams=model_streams),
-        Row(ResidualMLP, "jaxpot.models.residual_mlp:build", streams=model_streams),
-        Row(Conv, "jaxpot.models.conv:build", streams=model_streams),
-        Row(ResNet, "jaxpot.models.resnet:build", streams=model_streams),
+        Row(MLP, "jaxpot.models.mlp:build_mlp", streams=model_streams),
+        Row(ResidualMLP, "jaxpot.models.mlp:build_residual_mlp", streams=model_streams),
+        Row(Conv, "jaxpot.models.conv:build_conv", streams=model_streams),
+        Row(ResNet, "jaxpot.models.conv:build_resnet", streams=model_streams),
         Row(AZNet, "jaxpot.models.az_net:build", streams=model_streams),
         Row(Transformer, "jaxpot.models.transformer:build", streams=model_streams),
     ),
@@ -176,8 +176,8 @@ REGISTRIES = (
     Registry(
         "auxiliary loss",
         (
-            Row(GameProgress, "jaxpot.algorithms.auxiliary.game_progress:build"),
-            Row(OpponentHand, "jaxpot.algorithms.auxiliary.opponent_hand:build"),
+            Row(GameProgress, "jaxpot.algorithms.auxiliary_losses:build_game_progress"),
+            Row(OpponentHand, "jaxpot.algorithms.auxiliary_losses:build_opponent_hand"),
         ),
         imported=ImportedPart,
         named=True,

@@ -5,6 +5,7 @@ Axis letters: T steps, N lanes, B = T * N rows, A actions.
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import jax
@@ -70,22 +71,22 @@ def check_algorithm(
     """
     init_key, row_key, act_key, play_key, *update_keys = jax.random.split(jax.random.key(seed), 6)
     steps = 2 * (algorithm.seq_len or _SEQ_LEN)
-    params, model_state = jax.jit(network.init)(init_key)
+    variables = jax.jit(network.init)(init_key)
     with jax.debug_key_reuse(key_reuse):
-        opt_state = jax.jit(algorithm.init)(params)
+        opt_state = jax.jit(algorithm.init)(variables.params)
         views = jax.jit(partial(_views, network, env, steps))(row_key)
         first = _first(views)
         # One program for every step's decision: compiling a search takes seconds.
-        act = jax.jit(jax.vmap(algorithm.act, in_axes=(None, None, 0, 0)))
+        act = jax.jit(jax.vmap(algorithm.act, in_axes=(None, 0, 0)))
         act_keys = jax.random.split(act_key, steps)
-        decisions = act(params, model_state, views, jax.random.clone(act_keys))
-        again = act(params, model_state, views, jax.random.clone(act_keys))
+        decisions = act(variables, views, jax.random.clone(act_keys))
+        again = act(variables, views, jax.random.clone(act_keys))
         faults = _decision_faults("act", _first(decisions), _first(again), first)
         require(algorithm, "Algorithm", faults)
         if algorithm.act_as_opponent != algorithm.act:
             act_as_opponent = jax.jit(algorithm.act_as_opponent)
-            decision = act_as_opponent(params, model_state, first, jax.random.clone(play_key))
-            again = act_as_opponent(params, model_state, first, jax.random.clone(play_key))
+            decision = act_as_opponent(variables, first, jax.random.clone(play_key))
+            again = act_as_opponent(variables, first, jax.random.clone(play_key))
             require(
                 algorithm, "Algorithm", _decision_faults("act_as_opponent", decision, again, first)
             )
@@ -102,10 +103,10 @@ def check_algorithm(
         def learn(batch: Batch) -> Learned:
             names = ("shuffle", "dropout")
             keys = dict(zip(names, map(jax.random.clone, update_keys), strict=True))
-            return update(params, model_state, opt_state, batch, keys=keys, iteration=jnp.int32(3))
+            return update(variables, opt_state, batch, keys=keys, iteration=jnp.int32(3))
 
         outcome, repeated = learn(batch), learn(batch)
-        start = Learned(params, model_state, opt_state, {})
+        start = Learned(variables, opt_state, {})
         require(algorithm, "Algorithm", _update_faults(start, outcome, repeated, metrics))
         altered = learn(jax.jit(_with_other_rows)(batch))
         nothing = learn(batch._replace(valid=jnp.zeros_like(batch.valid)))
@@ -250,8 +251,12 @@ def _settle_faults(settle: Settle, targets: dict[str, Array], rollout: Rollout) 
 def _update_faults(
     start: Learned, outcome: Learned, repeated: Learned, declared: Collection[str] | None
 ) -> Iterator[str]:
-    for name in ("params", "model_state", "opt_state"):
-        old, new = getattr(start, name), getattr(outcome, name)
+    for name, part in (
+        ("params", attrgetter("variables.params")),
+        ("model_state", attrgetter("variables.model_state")),
+        ("opt_state", attrgetter("opt_state")),
+    ):
+        old, new = part(start), part(outcome)
         if jax.tree.structure(old) != jax.tree.structure(new):
             yield f"update gives {name} of another structure"
             continue
@@ -260,16 +265,16 @@ def _update_faults(
                 where = f"{name}{jax.tree_util.keystr(path)}"
                 yield f"{where} is {described(x)} before the update and {described(y)} after it"
     yield from metric_faults(outcome.metrics, declared)
-    if not finite((outcome.params, outcome.metrics)):
+    if not finite((outcome.variables.params, outcome.metrics)):
         yield "update gives parameters or metrics that are not finite"
-    if equal(start.params, outcome.params):
+    if equal(start.variables.params, outcome.variables.params):
         yield "update changes no parameter"
     if not equal(outcome, repeated):
         yield "update gives other results when it is run again with the same key"
 
 
 def _row_faults(outcome: Learned, altered: Learned, nothing: Learned) -> Iterator[str]:
-    if not close(outcome.params, altered.params, _TOLERANCE):
+    if not close(outcome.variables.params, altered.variables.params, _TOLERANCE):
         yield "update learns from rows that are not valid"
-    if not finite((nothing.params, nothing.metrics)):
+    if not finite((nothing.variables.params, nothing.metrics)):
         yield "update gives parameters or metrics that are not finite when no row is valid"

@@ -40,12 +40,12 @@ def check_evaluator(
         jax.errors.KeyReuseError: The evaluator uses a key twice.
     """
     init_key, run_key = jax.random.split(jax.random.key(seed))
-    params, model_state = jax.jit(network.init)(init_key)
+    variables = jax.jit(network.init)(init_key)
     with jax.debug_key_reuse(key_reuse):
         run = jax.jit(evaluator.run)
         constants = getattr(evaluator, "constants", {})
-        output = jax.device_get(run(params, model_state, run_key, **constants))
-        again = jax.device_get(run(params, model_state, jax.random.clone(run_key), **constants))
+        output = jax.device_get(run(variables, run_key, **constants))
+        again = jax.device_get(run(variables, jax.random.clone(run_key), **constants))
     require(evaluator, "Evaluator", _faults(output, again, metrics))
 
 

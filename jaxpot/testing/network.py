@@ -19,6 +19,7 @@ from jaxpot.models.base import (
     Outputs,
     Params,
     Sequences,
+    Variables,
     is_shape,
 )
 from jaxpot.models.memory import Carry, both_seats, of_seat, where_lanes, with_seat
@@ -31,7 +32,7 @@ def check_network(
     """Check that a network fulfils `jaxpot.models.base.Network`.
 
     Draws parameters twice with jax's key-reuse checker on, then evaluates random observations: as
-    in play (as bools, with other rows in the batch, as floats under `vmap` over parameters) and as
+    in play (as bools, with other rows in the batch, as floats under `vmap` over variables) and as
     in training, under `grad`. For a recurrent network, training along sequences in which games end
     is compared with its steps in play. Running statistics must move with valid rows and not with
     the others. Silent rank promotion is an error.
@@ -53,17 +54,17 @@ def check_network(
     init_key, other_key = jax.random.split(jax.random.key(seed))
     draw = np.random.default_rng(seed)
     with jax.numpy_rank_promotion("raise"), jax.debug_key_reuse(True):
-        params, model_state = network.init(init_key)
-        again, _ = network.init(jax.random.clone(init_key))
-        others, _ = network.init(other_key)
-        require(network, "Network", _parameter_faults(params, model_state, again, others))
+        variables = network.init(init_key)
+        again = network.init(jax.random.clone(init_key))
+        others = network.init(other_key)
+        require(network, "Network", _variable_faults(variables, again, others))
         steps = 4 if network.recurrent else 1
         observation = jax.tree.map(
             lambda shape: draw.random((steps, batch, *shape)) < 0.5,
             network.observation_shape,
             is_leaf=is_shape,
         )
-        trial = _Trial(network, jax.jit(network.step), params, model_state, observation, tolerance)
+        trial = _Trial(network, jax.jit(network.step), variables, observation, tolerance)
         require(network, "Network", [*_play_faults(trial, others), *_training_faults(trial, draw)])
 
 
@@ -74,22 +75,21 @@ class _Trial:
     network: Network
     step: Any
     """The network's `step`, compiled."""
-    params: Params
-    model_state: ModelState
+    variables: Variables
     observation: Observation
     """`[S, B, ...]` bool."""
     tolerance: float
 
 
-def _parameter_faults(params: Any, model_state: Any, again: Any, others: Any) -> Iterator[str]:
-    yield from _tree_faults(params, "params")
-    yield from _tree_faults(model_state, "model_state")
-    for path, leaf in jax.tree.leaves_with_path(params):
+def _variable_faults(drawn: Variables, again: Variables, others: Variables) -> Iterator[str]:
+    yield from _tree_faults(drawn.params, "params")
+    yield from _tree_faults(drawn.model_state, "model_state")
+    for path, leaf in jax.tree.leaves_with_path(drawn.params):
         if leaf.dtype != jnp.float32:
             yield f"params{jax.tree_util.keystr(path)} is {leaf.dtype}; expected float32"
-    if not equal(params, again):
+    if not equal(drawn.params, again.params):
         yield "init gives other parameters when it gets the same key again"
-    if equal(params, others):
+    if equal(drawn.params, others.params):
         yield "init gives the same parameters for every key"
 
 
@@ -103,16 +103,16 @@ def _tree_faults(tree: Any, path: str) -> Iterator[str]:
         yield f"{path} is a {type(tree).__name__}; expected nested dicts of arrays"
 
 
-def _play_faults(trial: _Trial, others: Params) -> Iterator[str]:
+def _play_faults(trial: _Trial, others: Variables) -> Iterator[str]:
     """Yield the faults of `step`, with other parameters for a `vmap` over parameters."""
-    network, step, params, model_state = trial.network, trial.step, trial.params, trial.model_state
+    network, step, variables = trial.network, trial.step, trial.variables
     batch = jax.tree.leaves(trial.observation)[0].shape[1]
     first, last = (jax.tree.map(lambda x, at=at: x[at], trial.observation) for at in (0, -1))
     carry = network.initial_carry(batch)
     yield from _initial_faults(carry, batch)
     # A game's second move, so that the carry is not the initial one.
-    _, carry = jax.device_get(step(params, model_state, first, carry))
-    played = _, after = jax.device_get(step(params, model_state, last, carry))
+    _, carry = jax.device_get(step(variables, first, carry))
+    played = _, after = jax.device_get(step(variables, last, carry))
     if not finite(played):
         yield "gives logits or values that are not finite, for parameters as drawn"
     if _types(after) != _types(network.initial_carry(batch)):
@@ -121,15 +121,15 @@ def _play_faults(trial: _Trial, others: Params) -> Iterator[str]:
     half = batch // 2
     mixed = jax.tree.map(lambda x: np.concatenate([x[:half], ~x[half:]]), last)
     doubled = jax.tree.map(lambda x: np.concatenate([x[:half], 2 * x[half:]]), carry)
-    in_other_batch = jax.device_get(step(params, model_state, mixed, doubled))
+    in_other_batch = jax.device_get(step(variables, mixed, doubled))
     a, b = (jax.tree.map(lambda x: x[:half], tree) for tree in (played, in_other_batch))
     if not close(a, b, trial.tolerance):
         yield "lets the rows of a batch influence each other"
 
-    both = jax.tree.map(lambda *leaves: np.stack(leaves), params, others)
-    mapped = jax.jit(jax.vmap(network.step, in_axes=(0, None, None, None)))
+    both = jax.tree.map(lambda *leaves: np.stack(leaves), variables, others)
+    mapped = jax.jit(jax.vmap(network.step, in_axes=(0, None, None)))
     as_float = jax.tree.map(lambda x: x.astype(np.float32), last)
-    found = jax.device_get(mapped(both, model_state, as_float, carry))
+    found = jax.device_get(mapped(both, as_float, carry))
     if not close(jax.tree.map(lambda x: x[0], found), played, trial.tolerance):
         yield "gives other results under vmap over the parameters, with float32 observations"
 
@@ -144,7 +144,7 @@ def _initial_faults(carry: Carry, batch: int) -> Iterator[str]:
 
 def _training_faults(trial: _Trial, draw: np.random.Generator) -> Iterator[str]:
     """Yield the faults of `train`, on drawn seats, ends of games and carries."""
-    network, params, model_state = trial.network, trial.params, trial.model_state
+    network, variables = trial.network, trial.variables
     observation = trial.observation
     sequences = _draw_sequences(trial, draw)
     if sequences is None:
@@ -158,8 +158,7 @@ def _training_faults(trial: _Trial, draw: np.random.Generator) -> Iterator[str]:
     def train(observation: Observation, key: Array) -> Any:
         def loss(params: Params) -> tuple[Array, tuple[Outputs, ModelState]]:
             outputs, state = network.train(
-                params,
-                model_state,
+                Variables(params, variables.model_state),
                 observation,
                 rows=jnp.asarray(rows),
                 key=key,
@@ -168,7 +167,7 @@ def _training_faults(trial: _Trial, draw: np.random.Generator) -> Iterator[str]:
             squares = jnp.square(outputs.logits).sum(axis=1) + jnp.square(outputs.value - 1.0)
             return jnp.where(jnp.asarray(rows).reshape(-1), squares, 0.0).sum(), (outputs, state)
 
-        gradient, (outputs, state) = jax.grad(loss, has_aux=True)(params)
+        gradient, (outputs, state) = jax.grad(loss, has_aux=True)(variables.params)
         return gradient, outputs, state
 
     gradient, outputs, state = train(observation, key)
@@ -180,9 +179,9 @@ def _training_faults(trial: _Trial, draw: np.random.Generator) -> Iterator[str]:
     changed = jax.tree.map(lambda x: np.where(_wide(rows, x), x, ~x), observation)
     _, _, state_of_changed = train(changed, jax.random.clone(key))
     _, other_outputs, _ = train(observation, other_key)
-    yield from _state_faults(model_state, state, state_of_changed)
+    yield from _state_faults(variables.model_state, state, state_of_changed)
     # Statistics and dropout may change outputs in training; without either, they are as in play.
-    if not model_state and equal(outputs, other_outputs):
+    if not variables.model_state and equal(outputs, other_outputs):
         played = _play(trial, observation, sequences)
         if not close(outputs._replace(auxiliary={}), played, trial.tolerance):
             yield "computes something else in training than in play"
@@ -204,14 +203,14 @@ def _draw_sequences(trial: _Trial, draw: np.random.Generator) -> Sequences | Non
 def _play(trial: _Trial, observation: Observation, sequences: Sequences | None) -> Outputs:
     """Play the positions that were trained on, move by move."""
     if sequences is None:
-        return trial.step(trial.params, {}, observation, ())[0]
+        return trial.step(trial.variables, observation, ())[0]
     memory = sequences.memory
     initial = both_seats(trial.network.initial_carry(sequences.seat.shape[1]))
     played = []
     for t in range(len(sequences.seat)):
         seat, done = sequences.seat[t], sequences.done[t]
         seen = jax.tree.map(lambda x, t=t: x[t], observation)
-        outputs, carry = trial.step(trial.params, {}, seen, of_seat(memory, seat))
+        outputs, carry = trial.step(trial.variables, seen, of_seat(memory, seat))
         memory = where_lanes(done, initial, with_seat(memory, seat, carry))
         played.append(jax.device_get(outputs))
     return jax.tree.map(lambda *steps: np.concatenate(steps), *played)

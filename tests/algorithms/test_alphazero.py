@@ -12,11 +12,12 @@ from jaxpot.algorithms import alphazero
 from jaxpot.algorithms.base import Rollout, View
 from jaxpot.errors import UserError
 from jaxpot.games import pgx_env
+from jaxpot.models.base import Variables
 from jaxpot.spec.configs.alphazero import alphazero_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import check_algorithm
-from tests.algorithms.search.again import Again
-from tests.algorithms.search.networks import Opinion
+from tests.algorithms.again import Again
+from tests.algorithms.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 
 ENV = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
@@ -208,6 +209,6 @@ def test_opponents_act_as_they_are_told(acting, drawn):
         carry=(),
     )
     act = jax.jit(algorithm.act_as_opponent)
-    decision = act(jnp.zeros(2), jnp.float32(0), view, jax.random.key(0))
+    decision = act(Variables(jnp.zeros(2), jnp.float32(0)), view, jax.random.key(0))
     assert set(decision.action.tolist()) == drawn
     assert decision.extras == {}

@@ -12,5 +12,5 @@ class Memoryless:
         del batch
         return ()
 
-    def step(self, params, model_state, observation, carry):
-        return Outputs(*self.apply(params, model_state, observation)), carry
+    def step(self, variables, observation, carry):
+        return Outputs(*self.apply(variables, observation)), carry

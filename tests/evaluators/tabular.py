@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxpot.models.base import Variables
 from tests.evaluators.stubs import Memoryless
 
 
@@ -21,12 +22,11 @@ class TabularNetwork(Memoryless):
 
     def init(self, key):
         size = (self.observation_size,)
-        return {"weights": jax.random.bits(key, size, jnp.uint32)}, {}
+        return Variables({"weights": jax.random.bits(key, size, jnp.uint32)})
 
-    def apply(self, params, model_state, observation):
-        del model_state
+    def apply(self, variables, observation):
         rows = observation.reshape(len(observation), -1).astype(jnp.uint32)
-        mixed = rows @ params["weights"]
+        mixed = rows @ variables.params["weights"]
         scores = _scores(jnp, mixed[:, None], jnp.arange(self.num_actions, dtype=jnp.uint32)[None])
         return scores.astype(jnp.float32), jnp.zeros(len(rows), jnp.float32)
 

@@ -37,8 +37,7 @@ def tictactoe():
         league=LEAGUE_SPEC,
     )
     networks = [context.network.init(jax.random.key(n)) for n in range(6)]
-    named = [{"params": p, "model_state": s} for p, s in networks]
-    return context, jax.jit(matches.run), named
+    return context, jax.jit(matches.run), networks
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +47,7 @@ def by_hand(tictactoe):
     @jax.jit
     def play(agent, opponent, key):
         players = [
-            policy_player(context.env, context.network, x["params"], x["model_state"], greedy=False)
-            for x in (agent, opponent)
+            policy_player(context.env, context.network, x, greedy=False) for x in (agent, opponent)
         ]
         return play_games(context.env, *players, key, num_games=GAMES)
 
@@ -84,7 +82,7 @@ def stacked(networks):
 def test_plays_each_archived_entry_as_by_hand(tictactoe, by_hand):
     _, run, (agent, *pool) = tictactoe
     table, key = table_of(*TABLE), jax.random.key(KEY)
-    output = run(**agent, key=key, pool=stacked(pool), league=table)
+    output = run(agent, key=key, pool=stacked(pool), league=table)
     moved = output.fields["league"]
     score, rollouts = np.array(table.score), np.array(table.rollouts)
     returns, first, counts = [], [], np.zeros(9, np.int32)
@@ -118,11 +116,11 @@ def test_plays_each_archived_entry_as_by_hand(tictactoe, by_hand):
 def test_an_entrys_games_do_not_depend_on_slots_or_on_the_others(tictactoe):
     _, run, (agent, *pool) = tictactoe
     key = jax.random.key(KEY)
-    all_ = run(**agent, key=key, pool=stacked(pool), league=table_of(*TABLE)).fields["league"]
+    all_ = run(agent, key=key, pool=stacked(pool), league=table_of(*TABLE)).fields["league"]
     gone = (0, False, 0.0, 0, 0)
     alone = table_of(gone, gone, gone, TABLE[2], gone)
     moved = [pool[0], pool[1], pool[3], pool[2], pool[4]]
-    one = run(**agent, key=key, pool=stacked(moved), league=alone).fields["league"]
+    one = run(agent, key=key, pool=stacked(moved), league=alone).fields["league"]
     assert one.score[3] == all_.score[2]
     assert one.rollouts.tolist() == [0, 0, 0, TABLE[2][3] + GAMES, 0]
 
@@ -131,7 +129,7 @@ def test_an_empty_archive_moves_nothing(tictactoe):
     _, run, (agent, *pool) = tictactoe
     in_league = [(LEAGUE, False, 0.3 * n, n, n + 1) for n in range(2)]
     table = table_of(*in_league, *[(0, False, 0.0, 0, 0)] * 3)
-    output = run(**agent, key=jax.random.key(KEY), pool=stacked(pool), league=table)
+    output = run(agent, key=jax.random.key(KEY), pool=stacked(pool), league=table)
     jax.tree.map(np.testing.assert_array_equal, output.fields["league"], table)
     assert all(np.isnan(x) for x in output.metrics.values())
     assert not output.histograms["actions"].any()
@@ -151,7 +149,7 @@ def skilled(*, max_steps=2, margin=MARGIN):
 
     def evaluate(table):
         agent = jax.device_put(skill.network(4))
-        return run(**agent, key=jax.random.key(0), pool=pool, league=table)
+        return run(agent, key=jax.random.key(0), pool=pool, league=table)
 
     return evaluate
 
@@ -194,7 +192,7 @@ def test_greedy_networks_do_not_sample(tictactoe):
     run = jax.jit(matches.run)
     table = table_of(*TABLE)
     outputs = [
-        run(**agent, key=jax.random.key(k), pool=stacked(pool), league=table) for k in range(3)
+        run(agent, key=jax.random.key(k), pool=stacked(pool), league=table) for k in range(3)
     ]
     for other in outputs[1:]:
         jax.tree.map(np.testing.assert_array_equal, other, outputs[0])

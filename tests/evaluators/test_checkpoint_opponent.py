@@ -43,8 +43,7 @@ def leave_run(runs_dir, experiment, *iterations, spec=None, types=("periodic",))
     with create_run(runs_dir, header) as (uid, folder):
         writer = CheckpointWriter(folder, runs_dir, policy, lambda record: None)
         for t in iterations:
-            params, model_state = drawn(experiment, t)
-            state = {"params": params, "model_state": model_state, "opt_state": np.zeros(3)}
+            state = {**vars(drawn(experiment, t)), "opt_state": np.zeros(3)}
             writer.save(state, iteration=t, types=frozenset(types), metadata={}, score=float(t))
         writer.wait()
         writer.close()
@@ -78,23 +77,23 @@ def old(tmp_path_factory):
     return runs_dir
 
 
-def best_move(network, params, replay):
+def best_move(network, variables, replay):
     seen = observation("tic_tac_toe", replay)[None]
-    logits = np.asarray(network.apply(params, {}, seen)[0][0])
+    logits = np.asarray(network.apply(variables, seen)[0][0])
     return max(replay.legal_actions(), key=lambda action: logits[action])
 
 
 def test_both_networks_play_their_own_moves(old):
     """Greedy games go one way from each side: replayed in OpenSpiel, move by move."""
     evaluator = build(old, greedy=True)
-    agent, (params, _), (other, _) = network_of(SPEC), drawn(SPEC, 7), drawn(OPPONENT, 30)
-    output = jax.jit(evaluator.run)(params, {}, jax.random.key(0), **evaluator.constants)
+    agent, mine, other = network_of(SPEC), drawn(SPEC, 7), drawn(OPPONENT, 30)
+    output = jax.jit(evaluator.run)(mine, jax.random.key(0), **evaluator.constants)
     counts, score = np.zeros(9, int), 0.0
     for seat in (0, 1):
         replay = pyspiel.load_game("tic_tac_toe").new_initial_state()
         while not replay.is_terminal():
             if replay.current_player() == seat:
-                action = best_move(agent, params, replay)
+                action = best_move(agent, mine, replay)
                 counts[action] += GAMES // 2
             else:
                 action = best_move(network_of(OPPONENT), other, replay)
@@ -113,7 +112,7 @@ def test_a_network_is_as_strong_as_itself(tmp_path):
     leave_run(tmp_path, SPEC, 3)
     evaluator = build(tmp_path, run="tiny", num_games=4096)
     run = jax.jit(evaluator.run)
-    metrics = run(*drawn(SPEC, 3), jax.random.key(1), **evaluator.constants).metrics
+    metrics = run(drawn(SPEC, 3), jax.random.key(1), **evaluator.constants).metrics
     found = {name: float(value) for name, value in metrics.items()}
     assert abs(found["elo"]) < 4 * found["elo_stderr"]
     score = found["win_rate"] + found["draw_rate"] / 2
@@ -249,7 +248,7 @@ def test_a_class_that_the_spec_names_is_the_opponents_too(tmp_path, own_model):
         experiment=agent,
         runs_dir=tmp_path / "runs",
     )
-    params, _ = evaluator.constants["opponent"]
+    params = evaluator.constants["opponent"].params
     assert params["hidden"]["0"]["kernel"].shape == (18, 4)
 
 

@@ -12,6 +12,7 @@ from jaxpot import spec
 from jaxpot.errors import UserError
 from jaxpot.evaluators import game_tree
 from jaxpot.games import pgx_env
+from jaxpot.models.base import Variables
 from jaxpot.testing import check_evaluator
 from tests.evaluators.boards import observation
 from tests.evaluators.stubs import Memoryless
@@ -31,7 +32,7 @@ def tic_tac_toe():
     env = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
     evaluator = build(env, TabularNetwork(num_actions=9, observation_size=18))
     run = jax.jit(evaluator.run)
-    return evaluator, lambda params: as_ints(run(params, {}, jax.random.key(0)))
+    return evaluator, lambda variables: as_ints(run(variables, jax.random.key(0)))
 
 
 def as_ints(output):
@@ -71,9 +72,9 @@ def openspiel_outcomes(params, agent):
 @pytest.mark.parametrize("seed", range(4))
 def test_counts_are_those_of_a_search_in_openspiel(tic_tac_toe, seed):
     evaluator, run = tic_tac_toe
-    params, _ = evaluator.network.init(jax.random.key(seed))
-    expected = totals(*(openspiel_outcomes(params, agent) for agent in (0, 1)))
-    assert run(params) == expected
+    variables = evaluator.network.init(jax.random.key(seed))
+    expected = totals(*(openspiel_outcomes(variables.params, agent) for agent in (0, 1)))
+    assert run(variables) == expected
 
 
 LINES = [(0, 1, 2), (3, 4, 5), (6, 7, 8), (0, 3, 6), (1, 4, 7), (2, 5, 8), (0, 4, 8), (2, 4, 6)]
@@ -99,22 +100,22 @@ def plain_outcomes(choose, agent):
 
 def test_counts_are_those_of_a_search_in_plain_python(tic_tac_toe):
     evaluator, run = tic_tac_toe
-    params, _ = evaluator.network.init(jax.random.key(11))
+    variables = evaluator.network.init(jax.random.key(11))
 
     def choose(board, mover, empty):
         mine, theirs = "xo"[mover], "xo"[1 - mover]
         planes = np.array([[c == mine, c == theirs] for c in board])
-        return [greedy_action(params, planes, empty)]
+        return [greedy_action(variables.params, planes, empty)]
 
-    assert run(params) == totals(*(plain_outcomes(choose, agent) for agent in (0, 1)))
+    assert run(variables) == totals(*(plain_outcomes(choose, agent) for agent in (0, 1)))
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class PerfectNim(Memoryless):
     """Leaves a multiple of four counters whenever it can: wins every heap but the multiples."""
 
-    def apply(self, params, model_state, observation):
-        del params, model_state
+    def apply(self, variables, observation):
+        del variables
         wanted = (observation[:, 0] % 4 - 1) % 4
         return jax.nn.one_hot(wanted, 3), jnp.zeros(len(observation))
 
@@ -122,7 +123,9 @@ class PerfectNim(Memoryless):
 @pytest.mark.parametrize(("heap", "loser"), [(7, "p1"), (8, "p0")])
 def test_a_perfect_player_loses_no_line_that_it_can_win(heap, loser):
     """Nim from 7 is won by moving first, from 8 by moving second; its states count no moves."""
-    counts = as_ints(jax.jit(build(Nim(heap=heap), PerfectNim()).run)({}, {}, jax.random.key(0)))
+    counts = as_ints(
+        jax.jit(build(Nim(heap=heap), PerfectNim()).run)(Variables({}), jax.random.key(0))
+    )
     winner = {"p0": "p1", "p1": "p0"}[loser]
     assert counts[f"{winner}/won"] == 1
     assert counts[f"{winner}/lost"] == 0
@@ -135,7 +138,9 @@ def test_what_is_counted_are_distinct_final_positions_not_the_ways_to_them():
     def plays(heap):
         return sum(plays(heap - 4) for _ in (1, 2, 3)) if heap else 1
 
-    counts = as_ints(jax.jit(build(Nim(heap=8), PerfectNim()).run)({}, {}, jax.random.key(0)))
+    counts = as_ints(
+        jax.jit(build(Nim(heap=8), PerfectNim()).run)(Variables({}), jax.random.key(0))
+    )
     assert plays(8) == 9
     assert {name: counts[f"p1/{name}"] for name in ("won", "drawn", "lost")} == {
         "won": 1,
@@ -155,16 +160,16 @@ def test_both_players_returns_are_their_own():
             )
 
     env = Generous(heap=2, zero_sum=False)
-    counts = as_ints(jax.jit(build(env, PerfectNim()).run)({}, {}, jax.random.key(0)))
+    counts = as_ints(jax.jit(build(env, PerfectNim()).run)(Variables({}), jax.random.key(0)))
     assert counts == totals([1, 0, 0], [2, 0, 0])
 
 
 def test_batches_of_positions_change_nothing(tic_tac_toe, monkeypatch):
     evaluator, run = tic_tac_toe
-    params, _ = evaluator.network.init(jax.random.key(0))
-    whole = run(params)
+    variables = evaluator.network.init(jax.random.key(0))
+    whole = run(variables)
     monkeypatch.setattr(game_tree, "_BATCH", 1_000)
-    assert as_ints(jax.jit(attrs.evolve(evaluator).run)(params, {}, jax.random.key(0))) == whole
+    assert as_ints(jax.jit(attrs.evolve(evaluator).run)(variables, jax.random.key(0))) == whole
 
 
 def test_keeps_the_evaluators_contract():
@@ -190,14 +195,14 @@ def test_games_without_certain_lines_are_refused(game_id, what):
 def test_too_large_a_game_is_refused_when_it_is_traced():
     evaluator = build(Nim(heap=50), PerfectNim(), max_positions=20)
     with pytest.raises(UserError, match="more than 20 positions"):
-        jax.eval_shape(evaluator.run, {}, {}, jax.random.key(0))
+        jax.eval_shape(evaluator.run, Variables({}), jax.random.key(0))
 
 
 def test_enumerating_costs_two_compiles(caplog):
     """While `run` is traced, jax compiles the enumeration's two programs and nothing else."""
     network = TabularNetwork(num_actions=9, observation_size=18)
     evaluator = build(pgx_env.build(spec.PgxEnv(id="tic_tac_toe")), network)
-    args = (*jax.eval_shape(network.init, jax.random.key(0)), jax.random.key(0))
+    args = (jax.eval_shape(network.init, jax.random.key(0)), jax.random.key(0))
     with jax.log_compiles():
         jax.eval_shape(evaluator.run, *args)
     compiled = re.findall(r"Compiling jit\((\w+)\)", caplog.text)

@@ -93,10 +93,10 @@ def test_games_replay_in_openspiel(game_id):
     env = make(game_id)
     size = math.prod(env.observation_shape)
     network = TabularNetwork(num_actions=env.num_actions, observation_size=size)
-    params, _ = network.init(jax.random.key(5))
+    variables = network.init(jax.random.key(5))
     config = spec.RandomEvaluator(every=1, num_games=LANES, greedy=True)
     evaluator = build(config, name="vs_random", env=Recording(env), network=network)
-    games = recorded(lambda key: evaluator.play(params, {}, key))
+    games = recorded(lambda key: evaluator.play(variables, key))
     results, chosen, random_moves = [], np.zeros(env.num_actions, int), set()
     for lane, _, actions in lanes_of(games):
         agent = 0 if lane < LANES // 2 else 1
@@ -105,7 +105,7 @@ def test_games_replay_in_openspiel(game_id):
             assert action in replay.legal_actions()
             if replay.current_player() == agent:
                 seen = observation(game_id, replay)
-                assert action == greedy_action(params, seen, replay.legal_actions())
+                assert action == greedy_action(variables.params, seen, replay.legal_actions())
                 chosen[action] += 1
             else:
                 random_moves.add((replay.move_number(), action))

@@ -11,8 +11,8 @@ from jaxpot.errors import UserError
 from jaxpot.evaluators import game_tree, play_games, random_opponent
 from jaxpot.evaluators.players import policy_player
 from jaxpot.games import pgx_env
-from jaxpot.models.base import Outputs
-from tests.algorithms.search.networks import Opinion
+from jaxpot.models.base import Outputs, Variables
+from tests.algorithms.networks import Opinion
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.test_play import Recording
 from tests.games.nim import Nim
@@ -25,7 +25,7 @@ LANES = 512
 def one_move_from_winning():
     """What a search finds where square 2 wins, and the moves of players who search so."""
     config = spec.Search(policy="muzero", num_simulations=12)
-    guide = (jnp.zeros(9), jnp.float32(0))
+    variables = Variables(jnp.zeros(9), jnp.float32(0))
 
     def position():
         state = TIC_TAC_TOE.init(jax.random.key(1))
@@ -34,7 +34,7 @@ def one_move_from_winning():
         return jax.tree.map(lambda x: jnp.broadcast_to(x, (LANES, *x.shape)), state)
 
     def moves(state, greedy, key):
-        player = policy_player(TIC_TAC_TOE, Opinion(), *guide, greedy=greedy, search=config)
+        player = policy_player(TIC_TAC_TOE, Opinion(), variables, greedy=greedy, search=config)
         return player.choose(state, player.start(LANES), key)[0]
 
     @jax.jit
@@ -42,7 +42,7 @@ def one_move_from_winning():
         state = position()
         seen = jax.vmap(TIC_TAC_TOE.observe)(state, state.current_player)
         options = noiseless(SearchOptions.of(config))
-        found = search(options, TIC_TAC_TOE, Opinion(), *guide, state, seen, key)
+        found = search(options, TIC_TAC_TOE, Opinion(), variables, state, seen, key)
         return found.weights.mean(axis=0), moves(state, True, key), moves(state, False, key)
 
     return jax.device_get(both(jax.random.key(0)))
@@ -92,8 +92,8 @@ class Counting(Memoryless):
     def initial_carry(self, batch):
         return jnp.zeros((batch, 1))
 
-    def step(self, params, model_state, observation, carry):
-        del params, model_state
+    def step(self, variables, observation, carry):
+        del variables
         logits = jax.nn.one_hot(carry[:, 0].astype(jnp.int32) % 3, 3)
         return Outputs(logits, jnp.zeros(len(observation))), carry + 1
 
@@ -101,7 +101,7 @@ class Counting(Memoryless):
 def test_what_players_carry_moves_with_their_own_moves():
     """Nim, in which both take one, two, three, one, ... counters, each by its own count."""
     env, lanes = Recording(Nim(heap=11)), 8
-    player = policy_player(env, Counting(), {}, {}, greedy=True)
+    player = policy_player(env, Counting(), Variables({}), greedy=True)
     play = jax.jit(lambda key: play_games(env, player, player, key, num_games=lanes))
     games = jax.device_get(play(jax.random.key(0)))
     for lane in range(lanes):

@@ -6,6 +6,7 @@ import pytest
 from jaxpot import spec
 from jaxpot.evaluators import random_opponent
 from jaxpot.games import pgx_env
+from jaxpot.models.base import Variables
 from jaxpot.testing import check_evaluator
 from tests.evaluators.stubs import Memoryless
 from tests.evaluators.tabular import TabularNetwork
@@ -21,8 +22,8 @@ RATES = [
 class Indifferent(Memoryless):
     """A network that prefers nothing."""
 
-    def apply(self, params, model_state, observation):
-        del params, model_state
+    def apply(self, variables, observation):
+        del variables
         return jnp.zeros((len(observation), 9)), jnp.zeros(len(observation))
 
 
@@ -36,7 +37,7 @@ def test_an_indifferent_agent_wins_as_random_play_does():
     env = pgx_env.build(spec.PgxEnv(id="tic_tac_toe"))
     evaluator = build(env, Indifferent(), num_games=8192, greedy=False)
     with jax.debug_key_reuse(True):
-        output = jax.jit(evaluator.run)({}, {}, jax.random.key(0))
+        output = jax.jit(evaluator.run)(Variables({}), jax.random.key(0))
     first, second, drawn = 0.5849, 0.2881, 0.1270
     expected = {
         "p0/win_rate": first,
@@ -68,8 +69,8 @@ def test_an_indifferent_agent_wins_as_random_play_does():
 class TakesOne(Memoryless):
     """A network that likes to take one counter a little more than two, and two than three."""
 
-    def apply(self, params, model_state, observation):
-        del params, model_state
+    def apply(self, variables, observation):
+        del variables
         return jnp.tile(jnp.array([[0.2, 0.1, 0.0]]), (len(observation), 1)), None
 
 

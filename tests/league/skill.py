@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxpot.models.base import Variables
 from tests.evaluators.stubs import Memoryless
 
 LEVELS = 9
@@ -80,20 +81,19 @@ class LevelNetwork(Memoryless):
     def abstract_state(self) -> Any:
         return {"seen": jax.ShapeDtypeStruct((), jnp.int32)}
 
-    def init(self, key: Array) -> tuple[Any, Any]:
+    def init(self, key: Array) -> Variables:
         del key
-        return network(0)["params"], network(0)["model_state"]
+        return network(0)
 
-    def apply(self, params: Any, model_state: Any, observation: Array) -> tuple[Array, Array]:
-        del model_state
-        named = jnp.where(jnp.arange(LEVELS) == params["level"], 0.0, -1e9)
+    def apply(self, variables: Variables, observation: Array) -> tuple[Array, Array]:
+        named = jnp.where(jnp.arange(LEVELS) == variables.params["level"], 0.0, -1e9)
         return jnp.tile(named, (len(observation), 1)), jnp.zeros(len(observation))
 
 
-def network(level: int, salt: int = 0) -> dict[str, Any]:
+def network(level: int, salt: int = 0) -> Variables:
     """Returns a network of some level; `salt` makes it one of its own."""
     rng = np.random.default_rng((level, salt))
-    return {
-        "params": {"level": np.int32(level), "rest": rng.standard_normal(3).astype(np.float32)},
-        "model_state": {"seen": np.int32(salt)},
-    }
+    return Variables(
+        {"level": np.int32(level), "rest": rng.standard_normal(3).astype(np.float32)},
+        {"seen": np.int32(salt)},
+    )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jaxpot.league import ARCHIVE, empty_pool, empty_table, freeze, gather
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.entries import add_events, entries
+from jaxpot.models.base import Variables
 from tests.league.model import LeagueModel
 from tests.marks import slow_except
 
@@ -62,7 +63,7 @@ def kept(tree):
 
 def fresh():
     weight = jax.random.normal(jax.random.key(0), (3, 2))
-    return {"params": {"w": weight, "b": jnp.zeros(2)}, "model_state": {"n": jnp.int32(0)}}
+    return Variables({"w": weight, "b": jnp.zeros(2)}, {"n": jnp.int32(0)})
 
 
 def held(table):
@@ -158,9 +159,9 @@ def test_active_entries_outstay_stronger_inactive_ones():
 def test_every_dtype_is_kept_to_the_bit(dtype):
     bits = np.random.default_rng(0).integers(0, 256, 64, np.uint8)
     leaf = jnp.asarray(bits % 2 == 1 if dtype == "bool" else bits).astype(dtype)
-    network = {"params": {"w": leaf}, "model_state": {}}
+    network = Variables({"w": leaf})
     pool, table, _ = freezer(1, 1)(empty_pool(network, 2), empty_table(2), network, 1)
-    kept = gather(pool, np.flatnonzero(table.place)[0])["params"]["w"]
+    kept = gather(pool, np.flatnonzero(table.place)[0]).params["w"]
     assert kept.dtype == leaf.dtype
     assert np.asarray(kept).tobytes() == np.asarray(leaf).tobytes()
 
@@ -172,13 +173,13 @@ def test_gather_takes_one_network_a_group():
 
 def test_a_freeze_writes_into_the_pool_that_it_was_given():
     """The pool is changed where it lies: nothing of its size is made beside it."""
-    network = {"params": {"w": jnp.ones(50_000)}, "model_state": {}}
+    network = Variables({"w": jnp.ones(50_000)})
     pool, table = empty_pool(network, 8), empty_table(8)
     run = freezer(5, 3)
     memory = run.lower(pool, table, network, 1).compile().memory_analysis()
-    assert memory.alias_size_in_bytes >= pool["params"]["w"].nbytes
-    assert memory.temp_size_in_bytes < 4 * network["params"]["w"].nbytes
-    where = pool["params"]["w"].unsafe_buffer_pointer()
+    assert memory.alias_size_in_bytes >= pool.params["w"].nbytes
+    assert memory.temp_size_in_bytes < 4 * network.params["w"].nbytes
+    where = pool.params["w"].unsafe_buffer_pointer()
     after, *_ = run(pool, table, network, 1)
-    assert after["params"]["w"].unsafe_buffer_pointer() == where
-    assert network["params"]["w"].unsafe_buffer_pointer() != where
+    assert after.params["w"].unsafe_buffer_pointer() == where
+    assert network.params["w"].unsafe_buffer_pointer() != where

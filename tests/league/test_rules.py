@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jaxpot.evaluators import archive
 from jaxpot.league import empty_pool, empty_table, gather
-from jaxpot.loop.context import build_context
+from jaxpot.loop.context import build_context, network_variables
 from jaxpot.loop.digest import to_hex
 from jaxpot.loop.entries import activity_events, add_events, entries
 from jaxpot.loop.lower import inputs_of, lower_phase
@@ -113,7 +113,7 @@ class PlayedLeague:
         network = jax.device_put(skill.network(4))
         slots = self.setup.size + self.setup.archive_size
         self.state = {
-            **network,
+            **vars(network),
             "league": empty_table(slots),
             "pool": empty_pool(network, slots),
             "iteration": jnp.int32(0),
@@ -126,9 +126,8 @@ class PlayedLeague:
 
     def learn(self, level, salt):
         """Trains, in the manner of the loop: into the buffers that the network lay in."""
-        live = {name: self.state[name] for name in ("params", "model_state")}
-        trained = _overwrite(live, jax.device_put(skill.network(level, salt)))
-        self.state |= trained
+        live = network_variables(self.state)
+        self.state |= vars(_overwrite(live, jax.device_put(skill.network(level, salt))))
 
     def run(self, name):
         """Runs a collector, or the evaluator; returns what it emits."""
@@ -171,7 +170,7 @@ _overwrite = jax.jit(
 
 
 def reward(level, entry):
-    return (level - int(entry.params["params"]["level"])) / 4
+    return (level - int(entry.params.params["level"])) / 4
 
 
 def play(rules, place, level, groups):
@@ -228,8 +227,7 @@ def test_a_league_is_played_scored_and_pruned_by_the_rules(name, deeds):
             born += 1
             before, frozen = league.table, league.add()
             told = [(event, x["name"]) for event, x in add_events(before, frozen, born)]
-            live = {name: league.state[name] for name in ("params", "model_state")}
-            assert told == rules.add(born, kept(live))
+            assert told == rules.add(born, kept(network_variables(league.state)))
         elif deed == "iterate":
             for place, groups in (("league", setup.groups), ("archive", setup.archive_groups)):
                 if rules.opponents(place):

@@ -32,14 +32,14 @@ def build(num_steps):
 
 
 def play(context, key=0, **options):
-    params, state = context.network.init(jax.random.key(9))
+    variables = context.network.init(jax.random.key(9))
 
     @jax.jit
     def run(key):
-        return rollout(context, key, params, state, num_envs=LANES, **options)
+        return rollout(context, key, variables, num_envs=LANES, **options)
 
     rows, standing, _ = run(jax.random.key(key))
-    return jax.device_get(rows), jax.device_get(standing), params, state
+    return jax.device_get(rows), jax.device_get(standing), variables
 
 
 @pytest.mark.parametrize("random", [False, True], ids=["selfplay", "random"])
@@ -89,9 +89,9 @@ def replay(rows, lanes, *, against):
 
 
 def test_the_agents_rows_hold_its_own_probabilities_and_values(context):
-    rows, _, params, state = play(context, random=True)
+    rows, _, variables = play(context, random=True)
     flat = rows.observation.reshape(-1, *rows.observation.shape[2:])
-    logits, value = context.network.apply(params, state, flat)
+    logits, value = context.network.apply(variables, flat)
     legal = rows.legal_action_mask.reshape(flat.shape[0], -1)
     log_probs = jax.nn.log_softmax(jnp.where(legal, logits, -jnp.inf))
     taken = np.take_along_axis(np.asarray(log_probs), rows.action.reshape(-1, 1), 1)[:, 0]
@@ -107,18 +107,18 @@ def short():
     return build(3)
 
 
-def value_at_the_cut(context, rows, params, model_state, lane):
+def value_at_the_cut(context, rows, variables, lane):
     """Returns who is to move after three plies, and the network's value of what it sees."""
     board = rows.observation[2, lane].astype(np.float32)
     board[(*np.unravel_index(rows.action[2, lane], (3, 3)), 0)] = 1.0
     seen = jnp.asarray(board[..., ::-1])[None]
-    return 1 - int(rows.seat[2, lane]), context.network.apply(params, model_state, seen)[1][0]
+    return 1 - int(rows.seat[2, lane]), context.network.apply(variables, seen)[1][0]
 
 
 def test_the_mover_has_its_own_value_at_the_cut_and_the_other_seat_its_negative(short):
-    rows, _, params, model_state = play(short)
+    rows, _, variables = play(short)
     for lane in range(LANES):
-        mover, value = value_at_the_cut(short, rows, params, model_state, lane)
+        mover, value = value_at_the_cut(short, rows, variables, lane)
         expected = [value, -value] if mover == 0 else [-value, value]
         np.testing.assert_allclose(rows.final_value[lane], expected, rtol=1e-4, atol=1e-5)
     assert rows.bootstrap_mask.all()
@@ -157,11 +157,11 @@ def test_against_an_opponent_the_agent_has_a_value_only_where_it_is_to_move(shor
 
 def test_carried_lanes_go_on_with_their_games(context):
     """Two rollouts of carried lanes are, move for move, lanes of games in OpenSpiel."""
-    params, state = context.network.init(jax.random.key(9))
+    variables = context.network.init(jax.random.key(9))
 
     @jax.jit
     def run(key, games):
-        return rollout(context, key, params, state, num_envs=LANES, random=True, games=games)
+        return rollout(context, key, variables, num_envs=LANES, random=True, games=games)
 
     games, rows, returns, ended = no_games(context, LANES, remembers=False), [], 0.0, 0
     for key in jax.random.split(jax.random.key(2), 3):
@@ -220,10 +220,7 @@ def test_draws_are_pinned(context, snapshot):
 @pytest.fixture(scope="module")
 def grouped(context):
     """A rollout of groups, and each group's played on its own under the documented key."""
-    agent, *opponents = (
-        dict(zip(("params", "model_state"), context.network.init(jax.random.key(n)), strict=True))
-        for n in range(GROUPS + 1)
-    )
+    agent, *opponents = (context.network.init(jax.random.key(n)) for n in range(GROUPS + 1))
 
     @jax.jit
     def together(key):
@@ -231,8 +228,7 @@ def grouped(context):
         return rollout_groups(
             context,
             key,
-            agent["params"],
-            agent["model_state"],
+            agent,
             stacked,
             groups=GROUPS,
             lanes=LANES,
@@ -241,9 +237,7 @@ def grouped(context):
 
     @jax.jit
     def lone(key, opponent):
-        return rollout(
-            context, key, agent["params"], agent["model_state"], num_envs=LANES, opponent=opponent
-        )[:2]
+        return rollout(context, key, agent, num_envs=LANES, opponent=opponent)[:2]
 
     key = jax.random.key(3)
     keys = jax.random.split(key, GROUPS + 1)[1:]

@@ -14,7 +14,7 @@ from jaxpot.games import uniform_legal_action
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
-from jaxpot.models.base import Outputs
+from jaxpot.models.base import Outputs, Variables
 from jaxpot.spec import from_resolved
 from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.stubs import Memoryless
@@ -28,8 +28,8 @@ from tests.marks import slow_except
 class Table(Memoryless):
     """A value for each view; the policy is uniform."""
 
-    def step(self, params, model_state, observation, carry):
-        value = params[observation[:, 0]]
+    def step(self, variables, observation, carry):
+        value = variables.params[observation[:, 0]]
         return Outputs(jnp.zeros((len(value), 2)), value), carry
 
 
@@ -39,9 +39,9 @@ class RandomMoves:
     off_policy = False
     seq_len = None
 
-    def act(self, params, model_state, view, key):
+    def act(self, variables, view, key):
         action = uniform_legal_action(view.legal_action_mask, key)
-        value = params[view.observation[:, 0]]
+        value = variables.params[view.observation[:, 0]]
         return Decision(action, {"value": value}, view.carry)
 
     act_as_opponent = act
@@ -78,7 +78,7 @@ def converged(game, *, num_steps, start="carried", against=None, lanes=128, iter
     Returns the table, averaged over the second half, and how many rows each view had there.
     """
     context = context_of(game, num_steps)
-    opponent = {"params": jnp.zeros(NUM_VIEWS), "model_state": {}} if against == "network" else None
+    opponent = Variables(jnp.zeros(NUM_VIEWS)) if against == "network" else None
     options = {"num_envs": lanes, "random": against == "random", "opponent": opponent}
 
     @jax.jit
@@ -86,7 +86,11 @@ def converged(game, *, num_steps, start="carried", against=None, lanes=128, iter
         def learn(carry, key):
             table, games, t = carry
             played = rollout(
-                context, key, table, {}, games=games if start == "carried" else None, **options
+                context,
+                key,
+                Variables(table),
+                games=games if start == "carried" else None,
+                **options,
             )
             rows, found = played.rows, advantages(played.rows)
             counts = (rows.trained & found.known).astype(jnp.float32)
@@ -172,12 +176,12 @@ def gae_of_whole_games(rows, num_steps, gae_lambda):
 @pytest.mark.parametrize("num_steps", slow_except([1, 3, 7], 3))
 def test_every_rows_target_is_that_of_whole_games(num_steps):
     context = context_of(Bits(), num_steps)
-    params = jax.random.normal(jax.random.key(4), NUM_VIEWS)
+    variables = Variables(jax.random.normal(jax.random.key(4), NUM_VIEWS))
     games, rows = no_games(context, 6, remembers=False), []
 
     @jax.jit
     def run(key, games):
-        played = rollout(context, key, params, {}, num_envs=6, games=games)
+        played = rollout(context, key, variables, num_envs=6, games=games)
         return played, advantages(played.rows, gae_lambda=0.8)
 
     found = []

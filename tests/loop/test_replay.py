@@ -19,6 +19,7 @@ from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
 from jaxpot.loop.phases.replay import build as replay
 from jaxpot.loop.phases.replay import init_replay, kept_rows
 from jaxpot.loop.run import resume
+from jaxpot.models.base import Variables
 from jaxpot.testing.tiny import tiny_experiment
 from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
@@ -51,8 +52,7 @@ def context(experiment):
 @pytest.fixture(scope="module")
 def empty(context):
     def init():
-        params, model_state = context.network.init(jax.random.key(0))
-        values = {"params": params, "model_state": model_state}
+        values = vars(context.network.init(jax.random.key(0)))
         return init_replay(context, values, jax.random.key(0))
 
     shapes = jax.eval_shape(init)
@@ -182,8 +182,8 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         build(context, graph.phase(name))
         for name, build in (("concatenate_batches", concatenate_batches), ("replay", replay))
     )
-    params, lanes = jnp.zeros(NUM_VIEWS), {"selfplay": 5, "random": 4, "league": 8}
-    rival = {"params": jnp.zeros((2, NUM_VIEWS)), "model_state": {}}
+    agent, lanes = Variables(jnp.zeros(NUM_VIEWS)), {"selfplay": 5, "random": 4, "league": 8}
+    rival = Variables(jnp.zeros((2, NUM_VIEWS)))
 
     @partial(jax.jit, static_argnames="on")
     def iterate(key, games, kept, t, numbers, on):
@@ -192,10 +192,10 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         for name in on.split():
             if name == "league":
                 options = {"groups": 2, "lanes": 4, "numbers": numbers, "games": games[name]}
-                played = rollout_groups(context, keys[name], params, {}, rival, **options)
+                played = rollout_groups(context, keys[name], agent, rival, **options)
             else:
                 options = {"random": name == "random", "games": games[name]}
-                played = rollout(context, keys[name], params, {}, num_envs=lanes[name], **options)
+                played = rollout(context, keys[name], agent, num_envs=lanes[name], **options)
             games[name], seen[name] = played.games, played.rows
         values = {f"rollout.{name}": rows for name, rows in seen.items()}
         batch = join(values)[0]["batch"]
@@ -206,7 +206,7 @@ def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
         name: no_games(context, number, remembers=name == "league")
         for name, number in lanes.items()
     }
-    kept = init_replay(context, {"params": params, "model_state": {}}, jax.random.key(0))
+    kept = init_replay(context, vars(agent), jax.random.key(0))
     played, late, never = [], 0, 0
     for t, key in enumerate(jax.random.split(jax.random.key(5), len(ON))):
         numbers = jnp.array(OPPONENTS[t], jnp.int32)

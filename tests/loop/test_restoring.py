@@ -257,7 +257,7 @@ def test_a_league_starts_empty_around_another_runs_network(with_league, tmp_path
     run, started = first_state(monkeypatch, league_experiment(), runs_dir, init_from=parent.name)
     assert not started["league"].place.any()
     assert not any(leaf.any() for leaf in jax.tree.leaves(started["pool"]))
-    assert same(started["target"]["params"], started["params"])
+    assert same(started["target"].params, started["params"])
     whole = train(league_experiment(), runs_dir, init_from=parent.name)
     assert trace(resumed(run.run_dir)) == trace(whole)
 
@@ -335,7 +335,7 @@ def test_the_target_starts_as_the_network_that_is_taken_over(done, monkeypatch):
     experiment = tiny_experiment(target={"tau": 0.5, "every": 1}, overrides={"collect": selfplay})
     run, started = first_state(monkeypatch, experiment, done.parent, init_from=done.name)
     for name in ("params", "model_state"):
-        assert same(started["target"][name], started[name])
+        assert same(getattr(started["target"], name), started[name])
     assert resumed(run.run_dir).status == "completed"
 
 

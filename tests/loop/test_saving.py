@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from jaxpot.league.table import ARCHIVE, LEAGUE, empty_table
+from jaxpot.league import ARCHIVE, LEAGUE, empty_table
 from jaxpot.loop.clock import Clock
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.run import resume

@@ -15,6 +15,7 @@ from jaxpot.loop.context import build_context
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.phases.collect import build_random
 from jaxpot.loop.streams import stream_key
+from jaxpot.models.base import Variables
 from jaxpot.testing.tiny import tiny_experiment
 
 LANES, STEPS, GROUPS = 2, 5, 3
@@ -29,8 +30,8 @@ class Spy:
 
     off_policy = True  # so that what an opponent records is kept too
 
-    def act(self, params, model_state, view, key):
-        del params, model_state
+    def act(self, variables, view, key):
+        del variables
         action = uniform_legal_action(view.legal_action_mask, key)
         told = jnp.tile(jax.random.key_data(jax.random.clone(key)), (len(action), 1))
         return Decision(action, {"key": told}, view.carry)
@@ -45,20 +46,20 @@ def context():
 
 
 def test_a_collectors_decisions_are_drawn_from_its_search_key(context):
-    network = {"params": {}, "model_state": {}}
+    network = Variables({})
     valued = attrs.evolve(context, network=Blank())
 
     @jax.jit
     def alone(key, search_key):
         options = {"num_envs": LANES, "opponent": network, "search_key": search_key}
-        return rollout(valued, key, {}, {}, **options)[0]
+        return rollout(valued, key, Variables({}), **options)[0]
 
     @jax.jit
     def grouped(key, search_key):
         options = {"groups": GROUPS, "lanes": LANES, "search_key": search_key}
         options["numbers"] = jnp.arange(GROUPS)
-        networks = {"params": {"x": jnp.zeros(GROUPS)}, "model_state": {}}
-        return rollout_groups(valued, key, {}, {}, networks, **options)[0]
+        networks = Variables({"x": jnp.zeros(GROUPS)})
+        return rollout_groups(valued, key, Variables({}), networks, **options)[0]
 
     key, search_key = jax.random.key(1), jax.random.key(2)
     rows = jax.device_get(alone(key, search_key))
@@ -85,8 +86,8 @@ class Blank:
         del batch
         return ()
 
-    def step(self, params, model_state, observation, carry):
-        del params, model_state
+    def step(self, variables, observation, carry):
+        del variables
         rows = len(observation)
         return type("Outputs", (), {"value": jnp.zeros(rows)}), carry
 

@@ -28,22 +28,19 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent():
         }
     )
     context = build_context(experiment, Path())
-    agent, *opponents = (
-        dict(zip(("params", "model_state"), context.network.init(jax.random.key(n)), strict=True))
-        for n in range(GROUPS + 1)
-    )
+    agent, *opponents = (context.network.init(jax.random.key(n)) for n in range(GROUPS + 1))
 
     @jax.jit
     def together(key, search_key):
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *opponents)
         options = {"groups": GROUPS, "lanes": LANES, "search_key": search_key}
         options["numbers"] = jnp.arange(GROUPS)
-        return rollout_groups(context, key, *agent.values(), stacked, **options)
+        return rollout_groups(context, key, agent, stacked, **options)
 
     @jax.jit
     def lone(key, search_key, opponent):
         options = {"opponent": opponent, "search_key": search_key}
-        return rollout(context, key, *agent.values(), num_envs=LANES, **options)
+        return rollout(context, key, agent, num_envs=LANES, **options)
 
     key, search_key = jax.random.key(3), jax.random.key(4)
     rows, standing, _ = jax.device_get(together(key, search_key))

@@ -45,8 +45,7 @@ def build(case, **changes):
 
 def sharpened(context, key):
     """Draws a network whose policy says more than a fresh one's, which is close to uniform."""
-    params, state = context.network.init(key)
-    return jax.tree.map(lambda x: 3 * x, params), state
+    return jax.tree.map(lambda x: 3 * x, context.network.init(key))
 
 
 @pytest.mark.parametrize("case", MODELS)
@@ -56,13 +55,11 @@ def test_training_recomputes_what_was_played(case):
 
     @jax.jit
     def run(key):
-        params, state = sharpened(context, jax.random.key(9))
-        rows, *_ = rollout(context, key, params, state, num_envs=LANES)
+        variables = sharpened(context, jax.random.key(9))
+        rows, *_ = rollout(context, key, variables, num_envs=LANES)
         batch = concatenate_batches(context, phase)({"rollout.selfplay": rows})[0]["batch"]
         everything = jnp.ones(batch.valid.shape[0], bool)
-        outputs, flat, mask, _ = predict(
-            context.network, params, state, batch, everything, key=None
-        )
+        outputs, flat, mask, _ = predict(context.network, variables, batch, everything, key=None)
         log_probs = jax.nn.log_softmax(mask_illegal(outputs.logits, flat.legal_action_mask))
         return rows, batch, flat, mask, log_prob_of(log_probs, flat.action), outputs.value
 
@@ -90,7 +87,7 @@ def test_a_memory_begins_anew_with_each_game_and_is_the_seats_own():
 
     @jax.jit
     def run(key, games):
-        return rollout(context, key, *network, num_envs=LANES, games=games)
+        return rollout(context, key, network, num_envs=LANES, games=games)
 
     games, parts = no_games(context, LANES, remembers=False), []
     for n in (1, 2):
@@ -110,7 +107,7 @@ def test_a_memory_begins_anew_with_each_game_and_is_the_seats_own():
                 np.testing.assert_allclose(memory[t, lane, seat], kept[0], rtol=1e-4, atol=1e-5)
             seat = int(rows.seat[t, lane])
             seen = rows.observation[t, lane][None]
-            _, carries[seat] = step(*network, seen, carries[seat])
+            _, carries[seat] = step(network, seen, carries[seat])
             if rows.done[t, lane]:
                 carries = [fresh, fresh]
 
@@ -121,8 +118,7 @@ def test_an_opponent_has_a_memory_of_its_own():
 
     @jax.jit
     def run(key):
-        opponent = dict(zip(("params", "model_state"), other, strict=True))
-        return rollout(context, key, *agent, num_envs=LANES, opponent=opponent)[0]
+        return rollout(context, key, agent, num_envs=LANES, opponent=other)[0]
 
     rows = jax.device_get(run(jax.random.key(2)))
     step = jax.jit(context.network.step)
@@ -130,7 +126,7 @@ def test_an_opponent_has_a_memory_of_its_own():
     carry, asked = fresh, 0
     for t, key in enumerate(jax.random.split(jax.random.split(jax.random.key(2))[1], STEPS)):
         theirs = ~rows.trained[t]
-        outputs, after = step(*other, rows.observation[t], carry)
+        outputs, after = step(other, rows.observation[t], carry)
         chosen = sample_action(
             jax.random.split(key, 3)[1], outputs.logits, rows.legal_action_mask[t]
         )

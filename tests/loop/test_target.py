@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from jaxpot.loop import phases
-from jaxpot.loop.context import NETWORK, build_context
+from jaxpot.loop.context import NETWORK, build_context, network_variables
 from jaxpot.loop.games import no_games
 from jaxpot.loop.lower import inputs_of, lower_phase, split_state
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.streams import root_key_data
+from jaxpot.models.base import Variables
 from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
 
@@ -54,10 +55,10 @@ def updater(tau, every):
 def network(seed):
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal((2, 3, 4)).astype(np.float32)
-    return {
-        "params": {"w": weights[0], "half": jnp.asarray(weights[1, 0], jnp.bfloat16)},
-        "model_state": {"mean": weights[1, 1], "count": np.int32(seed)},
-    }
+    return Variables(
+        {"w": weights[0], "half": jnp.asarray(weights[1, 0], jnp.bfloat16)},
+        {"mean": weights[1, 1], "count": np.int32(seed)},
+    )
 
 
 @pytest.mark.parametrize(("tau", "every"), [(0.25, 2), (1.0, 3), (0.005, 1)])
@@ -66,18 +67,21 @@ def test_the_target_moves_by_the_formula_at_its_cadence(tau, every):
     target = network(0)
     for t in range(7):
         live = network(t + 1)
-        (after, metrics) = update({**live, "target": target, "iteration": jnp.int32(t)})
+        (after, metrics) = update({**vars(live), "target": target, "iteration": jnp.int32(t)})
         after, before, target = after["target"], target, after["target"]
         assert metrics == {}
         if (t + 1) % every:
             jax.tree.map(np.testing.assert_array_equal, after, before)
             continue
         for part, name in (("params", "w"), ("model_state", "mean")):
-            new, old = np.float64(live[part][name]), np.float64(before[part][name])
+            new, old = (
+                np.float64(getattr(live, part)[name]),
+                np.float64(getattr(before, part)[name]),
+            )
             expected = tau * new + (1 - tau) * old
-            np.testing.assert_allclose(after[part][name], expected, rtol=1e-6, atol=1e-7)
-        assert after["params"]["half"].dtype == jnp.bfloat16
-        assert after["model_state"]["count"] == t + 1
+            np.testing.assert_allclose(getattr(after, part)[name], expected, rtol=1e-6, atol=1e-7)
+        assert after.params["half"].dtype == jnp.bfloat16
+        assert after.model_state["count"] == t + 1
         if tau == 1:
             jax.tree.map(np.testing.assert_array_equal, after, live)
 
@@ -115,7 +119,7 @@ def _pointers(state):
 
 def test_a_fresh_target_is_the_network(looped):
     history, _ = looped
-    live = {name: history[0][name] for name in NETWORK}
+    live = network_variables(history[0])
     jax.tree.map(np.testing.assert_array_equal, history[0]["target"], live)
 
 
@@ -134,7 +138,7 @@ def test_the_loop_moves_the_target_after_training_and_only_then(looped):
         if (t + 1) % EVERY:
             np.testing.assert_array_equal(new, old)
         else:
-            live = _flat({name: after[name] for name in NETWORK})
+            live = _flat(network_variables(after))
             np.testing.assert_allclose(new, TAU * live + (1 - TAU) * old, rtol=1e-6, atol=1e-8)
             assert not np.array_equal(new, old)
 
@@ -157,7 +161,7 @@ def collected(opponent):
     graph, phase = phase_of(experiment, "collect_selfplay")
     joined = next(p for p in graph.phases if p.name == "concatenate_batches")
     values = {
-        **skill.network(3),
+        **vars(skill.network(3)),
         "target": skill.network(1),
         "key.selfplay": jax.random.key(0),
         "selfplay_lanes": no_games(context, LANES, remembers=opponent == "target"),

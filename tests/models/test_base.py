@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 from flax import nnx
 
-from jaxpot.models.base import Network, count_parameters, from_module
+from jaxpot.models.base import Network, Variables, count_parameters, from_module
 
 
 class Linear(nnx.Module):
@@ -43,15 +43,16 @@ def wrap(make) -> Network:
 
 def test_keys_are_strings_and_parameters_reach_their_layers():
     network = wrap(Linear)
-    params, model_state = network.init(jax.random.key(0))
-    assert model_state == {}
+    variables = network.init(jax.random.key(0))
+    params = variables.params
+    assert variables.model_state == {}
     assert sorted(params) == ["layers", "policy", "value"]
     assert sorted(params["layers"], key=int) == [str(i) for i in range(11)]
 
     module = Linear(nnx.Rngs(jax.random.key(0)))
     observation = jnp.arange(8.0).reshape(2, 4)
     for got, expected in zip(
-        network.apply(params, {}, observation), module(observation), strict=True
+        network.apply(variables, observation), module(observation), strict=True
     ):
         assert (got == expected).all()
 
@@ -73,28 +74,29 @@ def test_a_network_is_a_static_value():
 
 def test_variables_that_are_not_trained_are_the_model_state():
     network = wrap(lambda rngs: Keeper(rngs, changes=False))
-    params, model_state = network.init(jax.random.key(0))
-    assert list(model_state) == ["count"]
-    assert "count" not in params
+    variables = network.init(jax.random.key(0))
+    assert list(variables.model_state) == ["count"]
+    assert "count" not in variables.params
     observation = jnp.ones((2, 4))
-    _, value = network.apply(params, model_state, observation)
-    _, shifted = network.apply(params, {"count": jnp.float32(3.0)}, observation)
+    _, value = network.apply(variables, observation)
+    shift = Variables(variables.params, {"count": jnp.float32(3.0)})
+    _, shifted = network.apply(shift, observation)
     assert jnp.allclose(shifted - value, 3.0, atol=1e-5)
 
 
 def test_a_module_that_changes_itself_is_refused():
     network = wrap(lambda rngs: Keeper(rngs, changes=True))
-    params, model_state = network.init(jax.random.key(0))
+    variables = network.init(jax.random.key(0))
     with pytest.raises(ValueError, match="changed its own variables"):
-        network.apply(params, model_state, jnp.ones((2, 4)))
+        network.apply(variables, jnp.ones((2, 4)))
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (4,), (2, 3), (2, 4, 1)])
 def test_an_observation_of_another_shape_is_refused(shape):
     network = wrap(Linear)
-    params, _ = network.init(jax.random.key(0))
+    variables = network.init(jax.random.key(0))
     with pytest.raises(ValueError, match=r"expected \[B, 4\]"):
-        network.apply(params, {}, jnp.ones(shape))
+        network.apply(variables, jnp.ones(shape))
 
 
 class Column(Linear):
@@ -121,6 +123,6 @@ class Half(Linear):
 )
 def test_outputs_of_another_shape_or_dtype_are_refused(module, message):
     network = wrap(module)
-    params, _ = network.init(jax.random.key(0))
+    variables = network.init(jax.random.key(0))
     with pytest.raises(ValueError, match=message):
-        network.apply(params, {}, jnp.ones((2, 4)))
+        network.apply(variables, jnp.ones((2, 4)))

@@ -38,9 +38,10 @@ def test_contract(config):
 @pytest.mark.parametrize("config", WITH_LSTM, ids=kind)
 def test_any_network_takes_a_memory_between_trunk_and_heads(config):
     network = build(config)
-    params, state = jax.eval_shape(network.init, jax.random.key(0))
+    variables = jax.eval_shape(network.init, jax.random.key(0))
+    params = variables.params
     assert set(params) == {"encoder", "memory", "policy", "value"}
-    assert bool(state) == isinstance(config, AZNet)
+    assert bool(variables.model_state) == isinstance(config, AZNet)
     assert params["policy"]["kernel"].shape == (config.memory.hidden_size, network.num_actions)
 
 
@@ -55,7 +56,7 @@ def evaluated(request):
     options = attrs.evolve(request.param, value_head="tanh", dtype="bfloat16", dropout=0.5)
     assert part_streams(options) == ("dropout",)
     network = build(options)
-    params, state = network.init(jax.random.key(0))
+    variables = network.init(jax.random.key(0))
     observation = np.random.default_rng(0).random((BATCH, *SHAPE)).astype(np.float32)
     carry = network.initial_carry(BATCH)
     sequences = seen = None
@@ -69,14 +70,14 @@ def evaluated(request):
     @jax.jit
     def evaluate(keys):
         def train(key):
-            return network.train(params, state, seen, rows=rows, key=key, sequences=sequences)
+            return network.train(variables, seen, rows=rows, key=key, sequences=sequences)
 
-        steps = [each.step(params, state, observation, carry) for each in (plain, network)]
+        steps = [each.step(variables, observation, carry) for each in (plain, network)]
         return steps, jax.vmap(train)(keys)
 
     key = jax.random.key(1)
     steps, trained = evaluate(jnp.stack([key, key, jax.random.fold_in(key, 1)]))
-    return params, plain.init(jax.random.key(0))[0], *steps, trained[0]
+    return variables.params, plain.init(jax.random.key(0)).params, *steps, trained[0]
 
 
 def test_half_precision_is_the_trunk_s_alone(evaluated):

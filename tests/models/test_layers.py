@@ -26,7 +26,7 @@ def test_arrays_are_laid_side_by_side_by_their_sorted_keys():
 @pytest.mark.parametrize("config", OTHERS, ids=kind)
 def test_several_arrays_are_one_row_to_a_perceptron(config):
     several, one = build(config, TREE), build(config, (8,))
-    params, _ = one.init(jax.random.key(0))
+    variables = one.init(jax.random.key(0))
     draw = np.random.default_rng(0)
     observation = {
         "board": {"mine": draw.random((2, 2, 2)) < 0.5, "theirs": draw.random((2, 1)) < 0.5},
@@ -34,7 +34,7 @@ def test_several_arrays_are_one_row_to_a_perceptron(config):
     }
     steps = jax.jit(
         lambda seen: [
-            network.step(params, {}, x, network.initial_carry(2))[0].logits
+            network.step(variables, x, network.initial_carry(2))[0].logits
             for network, x in ((several, seen), (one, flatten(seen)))
         ]
     )

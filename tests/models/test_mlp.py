@@ -26,7 +26,7 @@ ACTIVATIONS = {
 
 
 def build(**config):
-    return mlp.build(MLP(**config), observation_shape=SHAPE, num_actions=ACTIONS)
+    return mlp.build_mlp(MLP(**config), observation_shape=SHAPE, num_actions=ACTIONS)
 
 
 @pytest.mark.parametrize("hidden_dims", [(), (8,), (8, 16, 4)])
@@ -40,9 +40,10 @@ def test_parameter_count(hidden_dims):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_against_numpy(activation):
     network = build(hidden_dims=(8, 6), activation=activation)
-    params = jax.device_get(network.init(jax.random.key(3))[0])
+    variables = jax.device_get(network.init(jax.random.key(3)))
+    params = variables.params
     observation = np.random.default_rng(0).normal(size=(4, *SHAPE)).astype(np.float32)
-    logits, value = jax.jit(network.apply)(params, {}, observation)
+    logits, value = jax.jit(network.apply)(variables, observation)
 
     x = observation.reshape(4, -1)
     for layer in (params["hidden"]["0"], params["hidden"]["1"]):
@@ -58,7 +59,7 @@ def test_every_activation_of_the_spec_is_there():
 
 
 def test_starts_orthogonal_with_the_usual_gains():
-    params, _ = build(hidden_dims=(64, 64)).init(jax.random.key(0))
+    params = build(hidden_dims=(64, 64)).init(jax.random.key(0)).params
     hidden = params["hidden"]["1"]["kernel"]
     np.testing.assert_allclose(hidden.T @ hidden, 2.0 * np.eye(64), atol=1e-5)
     policy = params["policy"]["kernel"]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxpot.models.base import count_parameters
+from jaxpot.models.base import Variables, count_parameters
 from jaxpot.models.transformer import SelfAttention
 from tests.models.tiny import ACTIONS, SHAPE, TRANSFORMER, build
 
@@ -39,8 +39,8 @@ def test_attention_against_numpy_and_in_any_order():
 
 def test_only_the_learned_positions_tell_squares_apart():
     network = build(CONFIG)
-    params, _ = network.init(jax.random.key(0))
-    evaluate = jax.jit(lambda params, x: network.step(params, {}, x, ())[0].features)
+    params = network.init(jax.random.key(0)).params
+    evaluate = jax.jit(lambda params, x: network.step(Variables(params), x, ())[0].features)
     x = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype(np.float32)
     turned = x[:, ::-1, ::-1].copy()
     assert not np.allclose(evaluate(params, x), evaluate(params, turned), atol=1e-4)

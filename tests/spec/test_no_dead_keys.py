@@ -24,7 +24,7 @@ import attrs
 import pytest
 
 import jaxpot
-from jaxpot.algorithms.search.search import SearchOptions
+from jaxpot.algorithms.search import SearchOptions
 from jaxpot.spec.configs.parts import ImportedEvaluator, ImportedPart, ImportedPhase
 from tests.spec.test_fields import CLASSES
 

@@ -7,6 +7,7 @@ import pytest
 
 from jaxpot.algorithms import ppo
 from jaxpot.algorithms.base import Decision, Learned
+from jaxpot.models.base import Variables
 from jaxpot.spec import MLP, PPO, AdamW
 from jaxpot.spec.registry import implementation
 from jaxpot.testing import ContractError, check_algorithm
@@ -32,8 +33,8 @@ class Wrong:
     off_policy = False
     seq_len = None
 
-    def act(self, params, model_state, view, key):
-        decision = self.right.act(params, model_state, view, key)
+    def act(self, variables, view, key):
+        decision = self.right.act(variables, view, key)
         if self.breaks == "act":
             return Decision(
                 decision.action * 0 + jnp.argmin(view.legal_action_mask, -1), {"x": jnp.float32(0)}
@@ -58,19 +59,18 @@ class Wrong:
     def init(self, params):
         return self.right.init(params)
 
-    def update(self, params, model_state, opt_state, batch, *, keys, iteration):
-        learned = self.right.update(
-            params, model_state, opt_state, batch, keys=keys, iteration=iteration
-        )
+    def update(self, variables, opt_state, batch, *, keys, iteration):
+        learned = self.right.update(variables, opt_state, batch, keys=keys, iteration=iteration)
         if self.breaks == "update":
             metrics = {"loss": jnp.zeros(2), "rate": jnp.float32(jnp.nan)}
+            params = variables.params
             wide = {**params, "hidden": {"0": {**params["hidden"]["0"]}}}
             wide["hidden"]["0"]["bias"] = params["hidden"]["0"]["bias"].astype(jnp.float16) + 1
-            return Learned(wide, model_state, (), metrics)
+            return Learned(Variables(wide, variables.model_state), (), metrics)
         if self.breaks == "rows":
             seen = batch.observation.sum() / batch.valid.sum()
-            moved = jax.tree.map(lambda x: x + seen, learned.params)
-            return learned._replace(params=moved)
+            moved = jax.tree.map(lambda x: x + seen, learned.variables)
+            return learned._replace(variables=moved)
         return learned
 
 

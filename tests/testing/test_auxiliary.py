@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxpot.algorithms.auxiliary import game_progress, opponent_hand
+from jaxpot.algorithms.auxiliary_losses import build_game_progress, build_opponent_hand
 from jaxpot.spec import GameProgress, OpponentHand
 from jaxpot.testing import ContractError, check_auxiliary_loss
 from tests.games.nim import Nim
@@ -22,8 +22,8 @@ class Told(Nim):
 
 
 def test_jaxpots_own_keep_the_contract():
-    check_auxiliary_loss(game_progress.build(GameProgress(), env=Nim()), Nim())
-    check_auxiliary_loss(opponent_hand.build(OpponentHand(), env=Told()), Told())
+    check_auxiliary_loss(build_game_progress(GameProgress(), env=Nim()), Nim())
+    check_auxiliary_loss(build_opponent_hand(OpponentHand(), env=Told()), Told())
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -19,7 +19,7 @@ class Fixed:
     metrics: dict[str, Any]
     histograms: dict[str, Any] = attrs.field(factory=dict)
 
-    def run(self, params, model_state, key):
+    def run(self, variables, key):
         drawn = {"drawn": jax.random.uniform(key)}
         return EvaluatorOutput(metrics=self.metrics | drawn, histograms=self.histograms)
 
@@ -49,7 +49,7 @@ def test_a_hidden_generator_is_found():
     seeds = iter(range(10))
 
     class Hidden:
-        def run(self, params, model_state, key):
+        def run(self, variables, key):
             draw = jax.pure_callback(lambda: jnp.float32(next(seeds)), jnp.float32(0))
             return EvaluatorOutput(metrics={"draw": draw}, histograms={})
 

@@ -15,7 +15,7 @@ from jax import Array
 from jaxpot.errors import UserError
 from jaxpot.league import Table, allocate, gather, group_slots, update_scores, weights
 from jaxpot.loop.collect import Played, rollout, rollout_groups
-from jaxpot.loop.context import Context, PhaseFunction, Values, league_of
+from jaxpot.loop.context import Context, PhaseFunction, Values, league_of, network_variables
 from jaxpot.loop.games import Games, no_games
 from jaxpot.loop.phase import SEARCH, Cadence, Field, Phase, stream_value
 from jaxpot.loop.streams import CollectorKeys
@@ -129,8 +129,7 @@ def build_selfplay(context: Context, phase: Phase) -> PhaseFunction:
         played = rollout(
             context,
             values["key.selfplay"],
-            values["params"],
-            values["model_state"],
+            network_variables(values),
             num_envs=config.num_envs,
             opponent=values["target"] if against_target else None,
             search_key=_search_key(phase, values),
@@ -149,8 +148,7 @@ def build_random(context: Context, phase: Phase) -> PhaseFunction:
         played = rollout(
             context,
             values["key.random"],
-            values["params"],
-            values["model_state"],
+            network_variables(values),
             num_envs=config.num_envs,
             random=True,
             search_key=_search_key(phase, values),
@@ -180,8 +178,7 @@ def build_against_entries(context: Context, phase: Phase) -> PhaseFunction:
         played = rollout_groups(
             context,
             values[f"key.{name}"],
-            values["params"],
-            values["model_state"],
+            network_variables(values),
             gather(values["pool"], slots),
             groups=groups,
             lanes=league.base_unit,

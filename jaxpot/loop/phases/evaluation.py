@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
+from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.lower import evaluation_inputs
 from jaxpot.loop.phase import Cadence, Phase, stream_value
 from jaxpot.spec import Experiment
@@ -49,7 +49,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
 
     def run(values: Values):
         more = {**values["constants"], **{name: values[name] for name in fields}}
-        output = evaluator.run(values["params"], values["model_state"], values[key], **more)
+        output = evaluator.run(network_variables(values), values[key], **more)
         metrics = {f"{phase.name}/{name}": value for name, value in output.metrics.items()}
         histograms = {f"{phase.name}/{name}": each for name, each in output.histograms.items()}
         return {"histograms": histograms, **output.fields}, metrics

@@ -6,7 +6,14 @@ from jax import Array
 
 from jaxpot.league import Table, empty_pool, empty_table, freeze
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, league_of
+from jaxpot.loop.context import (
+    NETWORK,
+    Context,
+    PhaseFunction,
+    Values,
+    league_of,
+    network_variables,
+)
 from jaxpot.loop.digest import combine, leaf_digests
 from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import AddSchedule, Experiment
@@ -61,7 +68,7 @@ def init_league(context: Context, values: Values, root_key: Array) -> Table:
 def init_pool(context: Context, values: Values, root_key: Array) -> Any:
     """Make room for the entries' networks."""
     del root_key
-    return empty_pool({name: values[name] for name in NETWORK}, league_of(context).slots)
+    return empty_pool(network_variables(values), league_of(context).slots)
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
@@ -70,7 +77,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
     league = league_of(context)
 
     def run(values: Values):
-        network = {name: values[name] for name in NETWORK}
+        network = network_variables(values)
         paths, leaves = leaf_digests(network)
         pool, table, frozen = freeze(
             values["pool"],

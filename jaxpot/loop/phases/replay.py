@@ -16,7 +16,7 @@ from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout, Settle
 from jaxpot.loop.collect import rollout
-from jaxpot.loop.context import Context, PhaseFunction, Values
+from jaxpot.loop.context import Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import Field, Phase
 from jaxpot.loop.phases.collect import rollout_value
 from jaxpot.loop.phases.concatenate_batches import lanes_of, late_settle, rows
@@ -56,8 +56,8 @@ def init_replay(context: Context, values: Values, root_key: Array) -> Any:
     """Make room for the rows of the last iterations, none of which counts yet: `[R, B, ...]`."""
 
     def collect() -> Batch:
-        network = values["params"], values["model_state"]
-        played = rollout(context, root_key, *network, num_envs=1, search_key=root_key)
+        agent = network_variables(values)
+        played = rollout(context, root_key, agent, num_envs=1, search_key=root_key)
         return rows(context, played.rows, first_lane=1)[0]
 
     batch = jax.eval_shape(collect)

@@ -22,13 +22,14 @@ from jaxpot.algorithms.policy import mask_illegal
 from jaxpot.errors import UserError
 from jaxpot.games.base import Describing
 from jaxpot.loop.attempt import Attempt, HostFunction, Row
-from jaxpot.loop.context import NETWORK, Context
+from jaxpot.loop.context import Context, network_variables
 from jaxpot.loop.graph import Regime
 from jaxpot.loop.lower import start_values
 from jaxpot.loop.phase import Cadence, Phase
 from jaxpot.loop.phases.collect import rollout_value
 from jaxpot.loop.plan import SAMPLES, batch_groups
 from jaxpot.loop.programs import group_inputs
+from jaxpot.models.base import Variables
 from jaxpot.models.memory import of_seat
 from jaxpot.spec import Debug, Experiment
 from jaxpot.store.samples import write_samples
@@ -111,12 +112,12 @@ class Sampler:
             writes, _ = program(group_inputs(phases, values))
             values.update(writes)
 
-        def samples(rollouts: list[Rollout], batch: Batch, network: dict[str, Any]) -> list[Any]:
-            return pick_samples(attempt.context, rollouts, batch, network, count=count)
+        def samples(rollouts: list[Rollout], batch: Batch, variables: Variables) -> list[Any]:
+            return pick_samples(attempt.context, rollouts, batch, variables, count=count)
 
         program = attempt.programs.named(f"{SAMPLES}[{regime.name}]", lambda: samples)
         rollouts = [values[rollout_value(name)] for name in collectors]
-        return program(rollouts, values["batch"], {name: values[name] for name in NETWORK})
+        return program(rollouts, values["batch"], network_variables(values))
 
     def _rows(self, collector: str, data: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
         """Yields the first games of a collector, lane by lane: `most` rows at most.
@@ -180,7 +181,7 @@ def pick_samples(
     context: Context,
     rollouts: Sequence[Rollout],
     batch: Batch,
-    network: Mapping[str, Any],
+    variables: Variables,
     *,
     count: int,
 ) -> list[dict[str, Any]]:
@@ -190,7 +191,7 @@ def pick_samples(
         context: The parts.
         rollouts: What the collectors gave, in the order in which they are in the batch.
         batch: All rows.
-        network: The parameters and the model state that the agent played with.
+        variables: Those that the agent played with.
         count: Rows that are wanted in all; K lanes have at least each collector's share.
     """
     picked: list[dict[str, Any]] = []
@@ -209,7 +210,7 @@ def pick_samples(
             {
                 "rows": rows,
                 "lane": lane,
-                "probabilities": _probabilities(context, network, rollout, lane),
+                "probabilities": _probabilities(context, variables, rollout, lane),
                 "seat": rollout.seat[:, lane],
                 "ply": rollout.length[:, lane],
                 "reward": rollout.reward[:, lane],
@@ -220,9 +221,7 @@ def pick_samples(
     return picked
 
 
-def _probabilities(
-    context: Context, network: Mapping[str, Any], rollout: Rollout, lane: Array
-) -> Array:
+def _probabilities(context: Context, variables: Variables, rollout: Rollout, lane: Array) -> Array:
     """Returns the network's policy over the legal actions: `[T, K, A]` float32."""
 
     def picked(x: Array) -> Array:
@@ -232,7 +231,7 @@ def _probabilities(
         picked, (rollout.observation, rollout.legal_action_mask, rollout.memory, rollout.seat)
     )
     carry = of_seat(memory, seat)
-    outputs, _ = context.network.step(network["params"], network["model_state"], observation, carry)
+    outputs, _ = context.network.step(variables, observation, carry)
     policy = jax.nn.softmax(mask_illegal(outputs.logits, legal))
     return policy.reshape(-1, lane.size, policy.shape[-1])
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxpot.errors import UserError
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
+from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import Field, Phase
 from jaxpot.spec import Experiment
 
@@ -40,7 +40,7 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 def init_target(context: Context, values: Values, root_key: Array) -> Any:
     """Copy the fresh network: the copy must share no buffer with it, since both are donated."""
     del context, root_key
-    return jax.tree.map(jnp.copy, {name: values[name] for name in NETWORK})
+    return jax.tree.map(jnp.copy, network_variables(values))
 
 
 def build(context: Context, phase: Phase) -> PhaseFunction:
@@ -58,7 +58,7 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
 
     def run(values: Values):
         due = (values["iteration"] + 1) % every == 0
-        live = {name: values[name] for name in NETWORK}
+        live = network_variables(values)
         target = jax.tree.map(
             lambda x, slow: jnp.where(due, move(x, slow), slow), live, values["target"]
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 from jax import Array
 
-from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values
+from jaxpot.loop.context import NETWORK, Context, PhaseFunction, Values, network_variables
 from jaxpot.loop.phase import SHUFFLE, Field, Phase, stream_value
 from jaxpot.loop.phases.guard import all_finite
 from jaxpot.loop.phases.replay import kept_rows
@@ -52,7 +52,7 @@ def phases(experiment: Experiment) -> tuple[Phase, ...]:
 def init_params(context: Context, values: Values, root_key: Array) -> Any:
     """Draw the parameters from the stream `init`."""
     del values
-    return context.network.init(stream_key(root_key, "init", 0))[0]
+    return context.network.init(stream_key(root_key, "init", 0)).params
 
 
 def init_model_state(context: Context, values: Values, root_key: Array) -> Any:
@@ -60,7 +60,7 @@ def init_model_state(context: Context, values: Values, root_key: Array) -> Any:
     del values
     if not context.network.abstract_state:
         return {}  # tracing the network's start once more would only cost time
-    return context.network.init(stream_key(root_key, "init", 0))[1]
+    return context.network.init(stream_key(root_key, "init", 0)).model_state
 
 
 def init_opt_state(context: Context, values: Values, root_key: Array) -> Any:
@@ -75,16 +75,15 @@ def build(context: Context, phase: Phase) -> PhaseFunction:
 
     def run(values: Values):
         learned = context.algorithm.update(
-            values["params"],
-            values["model_state"],
+            network_variables(values),
             values["opt_state"],
             kept_rows(values["replay"]) if keeps else values["batch"],
             keys={name: values[stream_value(name)] for name in phase.streams},
             iteration=values["iteration"],
         )
         writes: dict[str, Any] = {
-            "params": learned.params,
-            "model_state": learned.model_state,
+            "params": learned.variables.params,
+            "model_state": learned.variables.model_state,
             "opt_state": learned.opt_state,
             "finite": all_finite(learned.metrics),
         }

@@ -10,10 +10,9 @@ from jaxpot.algorithms.auxiliary import (
     auxiliary_targets,
     auxiliary_terms,
     build_losses,
-    head_widths,
     record_states,
 )
-from jaxpot.algorithms.auxiliary.game_progress import ProgressLoss
+from jaxpot.algorithms.auxiliary_losses import ProgressLoss
 from jaxpot.errors import UserError
 from jaxpot.games import pgx_env
 from jaxpot.spec import PgxEnv
@@ -30,7 +29,7 @@ def kuhn():
 def test_losses_are_built_by_their_names(kuhn):
     configs = {"far": GameProgress(coeff=0.5), "cards": OpponentHand()}
     losses = build_losses(configs, env=kuhn)
-    assert head_widths(losses) == {"far": 1, "cards": 3}
+    assert {name: loss.width for name, loss in losses.items()} == {"far": 1, "cards": 3}
     assert [loss.coeff for loss in losses.values()] == [0.5, 0.1]
     assert build_losses({}, env=kuhn) == {}
 

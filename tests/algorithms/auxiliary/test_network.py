@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxpot.algorithms.auxiliary.network import with_heads
+from jaxpot.algorithms.auxiliary import with_heads
 from jaxpot.errors import UserError
 from jaxpot.models import Outputs, Sequences, from_module
+from jaxpot.models.base import Variables
 from jaxpot.models.memory import both_seats
 
 WIDTHS = {"far": 1, "cards": 3}
@@ -62,26 +63,26 @@ def headed(plain):
 
 
 @pytest.fixture(scope="module")
-def params(headed):
-    return jax.jit(headed.init)(jax.random.key(0))[0]
+def variables(headed):
+    return jax.jit(headed.init)(jax.random.key(0))
 
 
 OBSERVATION = jnp.arange(20.0).reshape(BATCH, 5) / 20
 
 
-def test_the_base_draws_the_parameters_that_it_draws_by_itself(plain, params):
-    alone, _ = jax.jit(plain.init)(jax.random.key(0))
-    jax.tree.map(np.testing.assert_array_equal, params["base"], alone)
+def test_the_base_draws_the_parameters_that_it_draws_by_itself(plain, variables):
+    alone = jax.jit(plain.init)(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, variables.params["base"], alone.params)
 
 
-def test_the_order_of_names_draws_nothing(plain, params):
+def test_the_order_of_names_draws_nothing(plain, variables):
     other = with_heads(plain, dict(reversed(WIDTHS.items())))
-    jax.tree.map(np.testing.assert_array_equal, params, jax.jit(other.init)(jax.random.key(0))[0])
+    jax.tree.map(np.testing.assert_array_equal, variables, jax.jit(other.init)(jax.random.key(0)))
 
 
-def test_the_outputs_are_those_without_heads_and_the_heads(plain, headed, params):
-    outputs, _ = headed.step(params, {}, OBSERVATION, ())
-    expected, _ = plain.step(params["base"], {}, OBSERVATION, ())
+def test_the_outputs_are_those_without_heads_and_the_heads(plain, headed, variables):
+    outputs, _ = headed.step(variables, OBSERVATION, ())
+    expected, _ = plain.step(Variables(variables.params["base"]), OBSERVATION, ())
     for name in ("logits", "value", "features"):
         np.testing.assert_array_equal(getattr(outputs, name), getattr(expected, name))
     assert {name: x.shape for name, x in outputs.auxiliary.items()} == {
@@ -89,44 +90,44 @@ def test_the_outputs_are_those_without_heads_and_the_heads(plain, headed, params
         "cards": (BATCH, 3),
     }
     for name, output in outputs.auxiliary.items():
-        layer = jax.device_get(params["auxiliary"][name])
+        layer = jax.device_get(variables.params["auxiliary"][name])
         told = np.asarray(expected.features) @ layer["kernel"] + layer["bias"]
         np.testing.assert_allclose(output, told, atol=1e-6)
 
 
-def test_in_play_the_heads_are_dead_code(plain, headed, params):
-    def operations(network, params):
-        text = jax.jit(network.apply).lower(params, {}, OBSERVATION).compile().as_text()
+def test_in_play_the_heads_are_dead_code(plain, headed, variables):
+    def operations(network, variables):
+        text = jax.jit(network.apply).lower(variables, OBSERVATION).compile().as_text()
         return text.count(" = ")
 
+    base = Variables(variables.params["base"])
     unused = len(WIDTHS) * 2  # parameters of the program that nothing reads
-    assert operations(headed, params) <= operations(plain, params["base"]) + unused
+    assert operations(headed, variables) <= operations(plain, base) + unused
 
 
-def test_a_loss_of_a_head_trains_the_base(headed, params):
+def test_a_loss_of_a_head_trains_the_base(headed, variables):
     def loss(params):
-        outputs, _ = headed.train(params, {}, OBSERVATION, rows=jnp.ones(BATCH, bool))
+        outputs, _ = headed.train(Variables(params), OBSERVATION, rows=jnp.ones(BATCH, bool))
         return jnp.square(outputs.auxiliary["cards"]).sum()
 
-    grads = jax.jit(jax.grad(loss))(params)
+    grads = jax.jit(jax.grad(loss))(variables.params)
     assert np.any(grads["base"]["body"]["kernel"]) and np.any(grads["auxiliary"]["cards"]["kernel"])
     assert not np.any(grads["base"]["policy"]["kernel"])
 
 
 def test_a_recurrent_network_has_heads_too():
     network_ = with_heads(network(Recurrent, recurrent=True), {"far": 2})
-    params, _ = jax.jit(network_.init)(jax.random.key(1))
+    variables = jax.jit(network_.init)(jax.random.key(1))
     step = jax.jit(network_.step)
-    first, carry = step(params, {}, OBSERVATION, network_.initial_carry(BATCH))
-    second, _ = step(params, {}, OBSERVATION, carry)
+    first, carry = step(variables, OBSERVATION, network_.initial_carry(BATCH))
+    second, _ = step(variables, OBSERVATION, carry)
     sequences = Sequences(
         memory=both_seats(network_.initial_carry(BATCH)),
         seat=jnp.zeros((2, BATCH), jnp.int32),
         done=jnp.zeros((2, BATCH), bool),
     )
     outputs, _ = jax.jit(network_.train)(
-        params,
-        {},
+        variables,
         jnp.stack([OBSERVATION, OBSERVATION]),
         rows=jnp.ones((2, BATCH), bool),
         sequences=sequences,

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 
 from jaxpot.models.base import count_parameters
-from jaxpot.models.cells import GRUCell, LSTMCell
+from jaxpot.models.trunk import GRUCell, LSTMCell
 from tests.models.tiny import ACTIONS, GRU, LSTM, build
 
 INPUTS, UNITS, BATCH = 4, 3, 2

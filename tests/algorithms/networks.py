@@ -9,6 +9,6 @@ from tests.evaluators.stubs import Memoryless
 class Opinion(Memoryless):
     """The same logits `params` `[A]` and value `model_state` everywhere, ends included."""
 
-    def apply(self, params, model_state, observation) -> tuple[Array, Array]:
+    def apply(self, variables, observation) -> tuple[Array, Array]:
         lanes = len(observation)
-        return jnp.tile(params[None], (lanes, 1)), jnp.full(lanes, model_state)
+        return jnp.tile(variables.params[None], (lanes, 1)), jnp.full(lanes, variables.model_state)

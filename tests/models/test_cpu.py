@@ -1,4 +1,4 @@
-"""The convolution against XLA's own, and against differences."""
+"""The layers for CPU against XLA's own, plain operations, differences and whole batches."""
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from jaxpot.models.cpu.convolution import (
+from jaxpot.models.cpu import (
+    EPSILON,
     convolution,
+    normalize_relu,
+    over_tiles,
     plain_convolution,
     product_convolution,
     product_gradients,
@@ -116,3 +119,75 @@ def test_cpu_gets_products_and_other_platforms_the_plain_convolution():
     for platform in ("cuda", "tpu"):
         assert lowered(platform).count("stablehlo.convolution") == 3
         assert "stablehlo.dot_general" not in lowered(platform)
+
+
+def plain(x, scale, bias):
+    mean, variance = x.mean(axis=0, keepdims=True), x.var(axis=0, keepdims=True)
+    normal = (x - mean) / jnp.sqrt(variance + EPSILON)
+    wide = (-1, 1, 1, 1)
+    return jax.nn.relu(normal * scale.reshape(wide) + bias.reshape(wide))
+
+
+def norm_operands(shape=(6, 3, 2, 5)):
+    draw = np.random.default_rng(0)
+    arrays = [draw.normal(size=s) for s in (shape, shape[0], shape[0], shape)]
+    x, scale, bias, gradient = (array.astype(np.float32) for array in arrays)
+    return 3 * x + 1, scale, bias, gradient
+
+
+def test_a_norm_equals_plain_operations_and_their_gradients():
+    *args, gradient = norm_operands()
+
+    def evaluate(function):
+        y, pullback = jax.vjp(function, *args)
+        return y, *pullback(gradient)
+
+    for got, want in zip(
+        jax.jit(lambda: evaluate(normalize_relu))(), jax.jit(lambda: evaluate(plain))(), strict=True
+    ):
+        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
+def test_a_norm_s_gradients_against_differences():
+    # Biased upwards, so that no difference straddles the ReLU's corner.
+    x, scale, _, _ = norm_operands((4, 1, 2, 2))
+    bias = np.full(4, 9.0, np.float32)
+    check_grads(normalize_relu, (x, scale, bias), order=1, modes=["rev"], atol=5e-2, rtol=5e-2)
+
+
+def test_equal_channels_are_no_division_by_zero():
+    x = jnp.ones((4, 2, 2, 3))
+    y, pullback = jax.vjp(normalize_relu, x, jnp.ones(4), jnp.zeros(4))
+    assert not np.any(y)
+    assert all(np.isfinite(leaf).all() for leaf in pullback(jnp.ones_like(y)))
+
+
+def double(x):
+    return {"sum": 2.0 * x.sum(axis=1), "same": x}
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 9, 11])
+def test_gives_every_row_once_and_in_order(rows):
+    x = jnp.arange(3.0 * rows).reshape(rows, 3)
+    got = jax.jit(lambda x: over_tiles(double, x, tile=4))(x)
+    np.testing.assert_array_equal(got["same"], x)
+    np.testing.assert_array_equal(got["sum"], double(x)["sum"])
+
+
+def test_gradients_reach_what_the_function_closes_over():
+    x = jnp.arange(10.0).reshape(5, 2)
+
+    def total(weight):
+        return over_tiles(lambda x: x * jnp.broadcast_to(weight, x.shape), x, tile=2).sum()
+
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(jnp.ones(2)), x.sum(axis=0))
+
+
+def test_only_cpu_loops():
+    def lowered(platform, rows):
+        traced = jax.jit(lambda x: over_tiles(double, x, tile=4)).trace(jnp.zeros((rows, 3)))
+        return traced.lower(lowering_platforms=(platform,)).as_text()
+
+    assert "stablehlo.while" in lowered("cpu", 9)
+    assert "stablehlo.while" not in lowered("cpu", 4)
+    assert "stablehlo.while" not in lowered("cuda", 9)

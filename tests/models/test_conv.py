@@ -6,8 +6,8 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from jaxpot.models import board, resnet
-from jaxpot.models.base import count_parameters
+from jaxpot.models import board, conv
+from jaxpot.models.base import Variables, count_parameters
 from jaxpot.models.board import SQUARE_FILTERS, VALUE_WIDTH
 from jaxpot.spec import ResNet
 
@@ -17,7 +17,7 @@ ACTIONS = 5
 
 def build(*, num_filters=6, num_blocks=2, norm="layer"):
     config = ResNet(num_filters=num_filters, num_blocks=num_blocks, norm=norm)
-    return resnet.build(config, observation_shape=SHAPE, num_actions=ACTIONS)
+    return conv.build_resnet(config, observation_shape=SHAPE, num_actions=ACTIONS)
 
 
 def reference(params, observation):
@@ -75,7 +75,7 @@ def test_parameter_count():
 
 def test_against_the_network_from_plain_parts():
     network = build(num_blocks=1)
-    params = shake(network.init(jax.random.key(1))[0])
+    params = shake(network.init(jax.random.key(1)).params)
     observation = jax.random.normal(jax.random.key(2), (7, *SHAPE))
 
     def total(apply, params):
@@ -85,7 +85,7 @@ def test_against_the_network_from_plain_parts():
     def differentiate(apply):
         return jax.jit(jax.grad(lambda p: total(apply, p), has_aux=True))(params)
 
-    gradient, outputs = differentiate(lambda p, x: network.apply(p, {}, x))
+    gradient, outputs = differentiate(lambda p, x: network.apply(Variables(p), x))
     expected_gradient, expected = differentiate(reference)
     for got, want in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
@@ -97,10 +97,10 @@ def test_against_the_network_from_plain_parts():
 
 def test_without_normalisation():
     network = build(num_blocks=1, norm="none")
-    params, _ = network.init(jax.random.key(1))
+    params = network.init(jax.random.key(1)).params
     assert set(params["blocks"]["0"]) == {"conv1", "conv2"}
     observation = jax.random.normal(jax.random.key(2), (3, *SHAPE))
-    logits, value = jax.jit(network.apply)(params, {}, observation)
+    logits, value = jax.jit(network.apply)(Variables(params), observation)
     expected_logits, expected_value = jax.jit(reference)(params, observation)
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(value, expected_value, rtol=1e-4, atol=1e-5)
@@ -109,9 +109,9 @@ def test_without_normalisation():
 def test_tiles_change_nothing_but_rounding(monkeypatch):
     monkeypatch.setattr(board, "TILE_POSITIONS", 1)
     network = build(num_blocks=1)
-    params, _ = network.init(jax.random.key(1))
+    params = network.init(jax.random.key(1)).params
     observation = jax.random.normal(jax.random.key(2), (40, *SHAPE))
-    logits, value = jax.jit(network.apply)(params, {}, observation)
+    logits, value = jax.jit(network.apply)(Variables(params), observation)
     expected_logits, expected_value = jax.jit(reference)(params, observation)
     np.testing.assert_allclose(logits, expected_logits, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(value, expected_value, rtol=1e-4, atol=1e-5)
@@ -119,9 +119,9 @@ def test_tiles_change_nothing_but_rounding(monkeypatch):
 
 def test_runs_repeat_themselves_to_the_bit():
     network = build(num_filters=16, num_blocks=1)
-    params, _ = network.init(jax.random.key(1))
+    params = network.init(jax.random.key(1)).params
     observation = jax.random.normal(jax.random.key(2), (200, *SHAPE))
-    gradient = jax.jit(jax.grad(lambda p: network.apply(p, {}, observation)[0].sum()))
+    gradient = jax.jit(jax.grad(lambda p: network.apply(Variables(p), observation)[0].sum()))
     first = [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(gradient(params)))]
     for _ in range(5):
         again = [leaf.tobytes() for leaf in map(np.asarray, jax.tree.leaves(gradient(params)))]

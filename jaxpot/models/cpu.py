@@ -1,25 +1,38 @@
-"""A 2-D convolution whose gradients stay fast inside a loop on CPU.
+"""Layers written by hand for XLA's CPU backend; other platforms run XLA's own operations.
 
-XLA's CPU backend runs the gradients of `lax.conv_general_dilated` dozens of times slower inside
-a loop than outside (jax 0.10), and a training update is a loop. On CPU this module
-therefore writes the convolution and both gradients as one matrix product each. Other platforms
-keep the plain convolution. See docs/performance.md, "Convolutions on CPU".
+**Convolution.** The CPU backend runs the gradients of `lax.conv_general_dilated` dozens of times
+slower inside a loop than outside (jax 0.10), and a training update is a loop. On CPU the
+convolution and both gradients are therefore one matrix product each. See docs/performance.md,
+"Convolutions on CPU".
+
+**Normalisation.** The CPU backend runs each reduction of the automatic gradient as a separate pass
+over operands that it writes to memory first; around 64-filter convolutions that doubled the
+gradient's cost. The gradient here keeps the statistics and computes both sums over channels as
+small matrix products.
+
+**Tiles.** A CPU's caches hold the activations of a few rows, but not of a whole batch.
 
 Arrays are channels first, batch last. With `M = H * W * B` columns every product then has its
-contracted axis where the backend's fast kernels want it, shifts move whole blocks of memory,
-and reductions over channels vectorise over columns.
+contracted axis where the backend's fast kernels want it, shifts move whole blocks of memory, and
+reductions over channels vectorise over columns.
 
-Axis letters: I input channels, O output channels, H height, W width, B batch, P kernel height,
+Axis letters: C or I input channels, O output channels, H height, W width, B batch, P kernel height,
 Q kernel width.
 """
 
 import functools
+import math
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 _DIMENSIONS = ("CHWN", "HWIO", "CHWN")
+EPSILON = 1e-6
+
+_Residuals = tuple[Array, Array, Array, Array, Array]
 
 
 @jax.custom_vjp
@@ -33,7 +46,7 @@ def convolution(x: Array, kernel: Array) -> Array:
     Returns:
         `[O, H, W, B]`.
     """
-    return _forward(x, kernel)
+    return _convolve(x, kernel)
 
 
 def plain_convolution(x: Array, kernel: Array) -> Array:
@@ -92,26 +105,21 @@ def _plain_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, A
 
 # jit caches the trace: a network's many equal convolutions are traced once.
 @jax.jit
-def _forward(x: Array, kernel: Array) -> Array:
+def _convolve(x: Array, kernel: Array) -> Array:
     return lax.platform_dependent(x, kernel, cpu=product_convolution, default=plain_convolution)
 
 
 @jax.jit
-def _backward(x: Array, kernel: Array, gradient: Array) -> tuple[Array, Array]:
+def _convolve_gradients(x: Array, kernel: Array, gradient: Array) -> tuple[Array, Array]:
     return lax.platform_dependent(
         x, kernel, gradient, cpu=product_gradients, default=_plain_gradients
     )
 
 
-def _keep_operands(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
-    return _forward(x, kernel), (x, kernel)
-
-
-def _pull_back(operands: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
-    return _backward(*operands, gradient)
-
-
-convolution.defvjp(_keep_operands, _pull_back)
+convolution.defvjp(
+    lambda x, kernel: (_convolve(x, kernel), (x, kernel)),
+    lambda operands, gradient: _convolve_gradients(*operands, gradient),
+)
 
 
 def _split(kernel: Array) -> tuple[int, int, int, int, int]:
@@ -149,3 +157,80 @@ def _shift(x: Array, offset: int, *, axis: int) -> Array:
     """Read `x[i + offset]` at each `i` along an axis, zero outside."""
     config = [(-offset, offset, 0) if a == axis else (0, 0, 0) for a in range(x.ndim)]
     return lax.pad(x, jnp.zeros((), x.dtype), config) if offset else x
+
+
+@jax.custom_vjp
+def normalize_relu(x: Array, scale: Array, bias: Array) -> Array:
+    """Normalise over channels, scale, shift and rectify.
+
+    Layer normalisation is Ba et al. 2016, section 3; https://arxiv.org/abs/1607.06450.
+
+    Args:
+        x: `[C, H, W, B] float32`.
+        scale: `[C] float32`.
+        bias: `[C] float32`.
+
+    Returns:
+        `[C, H, W, B] float32`.
+    """
+    return _normalize(x, scale, bias)[0]
+
+
+# jit caches the trace: a network's many equal normalisations are traced once.
+@jax.jit
+def _normalize(x: Array, scale: Array, bias: Array) -> tuple[Array, _Residuals]:
+    mean = x.mean(axis=0, keepdims=True)
+    inverse_std = lax.rsqrt(jnp.square(x - mean).mean(axis=0, keepdims=True) + EPSILON)
+    affine = (x - mean) * inverse_std * column(scale) + column(bias)
+    return jax.nn.relu(affine), (x, scale, bias, mean, inverse_std)
+
+
+@jax.jit
+def _normalize_gradients(residuals: _Residuals, gradient: Array) -> tuple[Array, Array, Array]:
+    x, scale, bias, mean, inverse_std = residuals
+    wide_scale = column(scale)
+    normal = (x - mean) * inverse_std
+    gradient = jnp.where(normal * wide_scale + column(bias) > 0, gradient, 0)
+    weighted = gradient * normal
+    along_mean = _average(scale, gradient)
+    along_normal = _average(scale, weighted)
+    x_gradient = inverse_std * (gradient * wide_scale - along_mean - normal * along_normal)
+    return x_gradient, weighted.sum(axis=(1, 2, 3)), gradient.sum(axis=(1, 2, 3))
+
+
+normalize_relu.defvjp(_normalize, _normalize_gradients)
+
+
+def column(channels: Array) -> Array:
+    """Reshape `[C]` to `[C, 1, 1, 1]`."""
+    return channels.reshape(-1, 1, 1, 1)
+
+
+def _average(scale: Array, x: Array) -> Array:
+    """Average `scale * x` over channels: `[1, H, W, B]`."""
+    row = (scale / scale.size)[None]
+    columns = jnp.matmul(row, x.reshape(scale.size, -1), precision=lax.Precision.HIGHEST)
+    return columns.reshape(1, *x.shape[1:])
+
+
+def over_tiles(function: Callable[[Array], Any], x: Array, *, tile: int) -> Any:
+    """Apply a function to a batch, on CPU at most `tile` rows at a time.
+
+    Args:
+        function: Maps `[B, ...]` to a pytree of `[B, ...]`, each row independently.
+        x: `[B, ...]`.
+        tile: The most rows of a tile. All tiles have one size; the last is padded with zero
+            rows, fewer than there are tiles.
+    """
+    tiles = math.ceil(x.shape[0] / tile)
+    if tiles <= 1:
+        return function(x)
+
+    def tiled(x: Array) -> Any:
+        rows = x.shape[0]
+        size = math.ceil(rows / tiles)
+        padded = jnp.pad(x, [(0, tiles * size - rows)] + [(0, 0)] * (x.ndim - 1))
+        outputs = lax.map(function, padded.reshape(tiles, size, *x.shape[1:]))
+        return jax.tree.map(lambda y: y.reshape(tiles * size, *y.shape[2:])[:rows], outputs)
+
+    return lax.platform_dependent(x, cpu=tiled, default=function)
