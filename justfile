@@ -46,3 +46,7 @@ fmt:
 # Kill, starve, damage and besiege it: docs/reliability.md.
 faults *options:
     python -m tests.faults {{options}}
+
+# Build the site from `docs/` into `site/`; needs `pip install -c constraints.txt -e ".[docs]"`.
+docs:
+    NO_MKDOCS_2_WARNING=1 mkdocs build --strict

@@ -39,7 +39,7 @@ class Context:
     """The built parts of one experiment."""
 
     experiment: Experiment
-    env: Environment
+    env: Environment[Any]
     network: Network
     auxiliary: Mapping[str, AuxiliaryLoss]
     algorithm: Algorithm

@@ -73,7 +73,7 @@ def assert_resumable(
     """Assert that a spec gives the same bits if it is stopped and resumed in fresh processes.
 
     Args:
-        spec, iterations, overrides, nproc: As for `assert_reproducible`.
+        spec: As for `assert_reproducible`; so are `iterations`, `overrides` and `nproc`.
         stops: After how many iterations to stop; once, halfway, when None.
 
     Raises:
@@ -109,7 +109,7 @@ def assert_payload_keys(
     as an evaluator's; the iterations that are run are checked against the declaration.
 
     Args:
-        spec, iterations, overrides, nproc: As for `assert_reproducible`.
+        spec: As for `assert_reproducible`; so are `iterations`, `overrides` and `nproc`.
         snapshot: What to compare `{key: dtype}` with: syrupy's fixture `snapshot`, or a dict.
 
     Raises:

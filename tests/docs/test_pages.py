@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 
 import pytest
 
-from tests.docs.pages import ROOT, page
+from tests.docs.pages import ROOT, page, resolve
 
 PAGES = [
     str(path.relative_to(ROOT))
@@ -54,20 +53,6 @@ def test_objects_that_are_named_exist(name):
     for dotted in re.findall(r"`(jaxpot(?:\.\w+)+)", prose(page(name))):
         if not NOT_OBJECTS.match(dotted):
             assert resolve(dotted) is not None, dotted
-
-
-def resolve(dotted: str) -> object:
-    """Import the longest module in a dotted name, and follow the rest as attributes."""
-    parts = dotted.split(".")
-    for end in range(len(parts), 0, -1):
-        try:
-            found: object = importlib.import_module(".".join(parts[:end]))
-        except ModuleNotFoundError:
-            continue
-        for part in parts[end:]:
-            found = getattr(found, part, None)
-        return found
-    return None
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name.startswith("docs/")])
