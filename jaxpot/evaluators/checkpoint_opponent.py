@@ -135,7 +135,7 @@ def build(
         raise OpponentError(
             "opponent-mismatch",
             "run",
-            f"{error.path} does not fit the model of its own run's spec, as this jaxpot builds it: "
+            f"{error.path} does not fit the model that this jaxpot builds from its run's spec: "
             f"{'; '.join(error.faults)}",
             "another run",
         ) from error

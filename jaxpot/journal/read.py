@@ -179,7 +179,7 @@ def _unknown(line: bytes, error: msgspec.ValidationError) -> Unknown:
     """Return a record of an unknown kind; a known kind with a wrong field is damage."""
     try:
         fields = _decode_any(line)
-    except msgspec.DecodeError as damage:  # behind the field that `error` names
+    except msgspec.DecodeError as damage:  # after the field that `error` names
         raise ValueError(f"not JSON: {str(damage).removeprefix('JSON is malformed: ')}") from None
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object") from None

@@ -73,12 +73,12 @@ class Header(Record, tag="header"):
 
 
 class Attempt(Record, tag="attempt"):
-    """A process begins, or goes on with, the run.
+    """A process starts or resumes the run.
 
     Attributes:
         iterations: Iterations in all at which the attempt stops.
         chosen: The checkpoint that the user chose to resume from; `from` in the journal.
-        spec: The resolved spec, where it is another than the attempt before had.
+        spec: The resolved spec, if it differs from the previous attempt's.
     """
 
     attempt: Int32

@@ -116,7 +116,7 @@ class Journal:
 
     def _write_locked(self, fd: int, line: bytes) -> None:
         if self._torn:
-            line = b"\n" + line  # the fragment becomes a damaged line of its own
+            line = b"\n" + line  # the fragment becomes a separate damaged line
         written = 0
         try:
             # A disk that fills up gives a short write first, and the error only to the next one.

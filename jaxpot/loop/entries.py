@@ -36,12 +36,12 @@ class Entry:
 
 
 def entry_name(born: int) -> str:
-    """Returns the name of the entry that was frozen after `born` iterations."""
+    """Return the name of the entry that was frozen after `born` iterations."""
     return f"iter_{born:06d}"
 
 
 def entries(table: Any) -> tuple[Entry, ...]:
-    """Reads a `Table` of numpy arrays: its entries, the oldest first."""
+    """Read a `Table` of numpy arrays: its entries, the oldest first."""
     taken = [slot for slot in range(len(table.place)) if table.place[slot] != EMPTY]
     return tuple(
         Entry(
@@ -58,19 +58,19 @@ def entries(table: Any) -> tuple[Entry, ...]:
 
 
 def standings(of: tuple[Entry, ...]) -> list[dict[str, Any]]:
-    """Returns the entries as plain data, the strongest opponent first."""
+    """Return the entries as plain data, the strongest opponent first."""
     fields = ("name", "place", "score", "rollouts", "active")
     ranked = sorted(of, key=lambda entry: entry.score)
     return [{name: getattr(entry, name) for name in fields} for entry in ranked]
 
 
 def listing(table: Any) -> list[dict[str, Any]]:
-    """Returns every entry of a `Table` of numpy arrays as plain data, by slot."""
+    """Return every entry of a `Table` of numpy arrays as plain data, by slot."""
     return [attrs.asdict(entry) for entry in sorted(entries(table), key=lambda entry: entry.slot)]
 
 
 def add_events(before: Any, frozen: Any, born: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields what an add did, as events: their names and payloads, in order.
+    """Yield what an add did, as events: their names and payloads, in order.
 
     Args:
         before: The `Table` before the add, of numpy arrays.
@@ -94,7 +94,7 @@ def add_events(before: Any, frozen: Any, born: int) -> Iterator[tuple[str, dict[
 
 
 def activity_events(before: Any, after: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields who was recalled and who was released by an evaluation of the archive, as events."""
+    """Yield who was recalled and who was released by an evaluation of the archive, as events."""
     was_active = {entry.name: entry.active for entry in entries(before)}
     for entry in entries(after):
         if entry.active != was_active[entry.name]:
@@ -102,10 +102,10 @@ def activity_events(before: Any, after: Any) -> Iterator[tuple[str, dict[str, An
 
 
 def payload(entry: Entry) -> dict[str, Any]:
-    """Returns what an event says of an entry."""
+    """Return what an event says of an entry."""
     return {name: getattr(entry, name) for name in ("name", "score", "rollouts", "digest")}
 
 
 def any_recalled(table: Any) -> bool:
-    """Says whether an archived entry is active, of a `Table` of numpy arrays."""
+    """Return whether an archived entry is active, of a `Table` of numpy arrays."""
     return bool(((table.place == ARCHIVE) & table.active).any())

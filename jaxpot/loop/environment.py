@@ -87,7 +87,7 @@ def prepare(runtime: Runtime, *, nproc: int | None = None) -> None:
 
 
 def ignored() -> tuple[str, ...]:
-    """Returns, in words, what the environment asked of jax and this process does not do."""
+    """Return, in words, what the environment asked of jax and this process does not do."""
     return tuple(_ignored)
 
 

@@ -235,7 +235,7 @@ def _check_phase(graph: PhaseGraph, phase: Phase, outside: set[str]) -> None:
     if phase.program == "iteration" and phase.cadence.every > 1:
         raise UserError(
             f"{place} is part of the iteration's program, which has no cadence: every = "
-            f"{phase.cadence.every}; give it a program of its own"
+            f"{phase.cadence.every}; give it its own program"
         )
     timed = phase.timer is not None and (graph.profile_every or phase.program != "iteration")
     if timed and phase.timer not in {key.name for key in phase.keys}:

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it: a protocol, the facts it passes, and a fan-out.
+"""The observers of a run: the protocol, the facts that they receive, and a fan-out.
 
 Observers see a run; they never steer it. Nothing that an observer does can reach the traced
 program, and one that raises is detached rather than allowed to end the training.
@@ -96,27 +96,27 @@ class Observer(Protocol):
     """
 
     def started(self, info: RunInfo) -> None:
-        """Takes the facts of an attempt, before anything is compiled."""
+        """Take the facts of an attempt, before anything is compiled."""
         ...
 
     def compiling(self, program: str) -> None:
-        """Hears that a program is about to be compiled."""
+        """Receive that a program is about to be compiled."""
         ...
 
     def compiled(self, program: str, seconds: float) -> None:
-        """Hears that a program was compiled."""
+        """Receive that a program was compiled."""
         ...
 
     def payload(self, payload: Mapping[str, float | int]) -> None:
-        """Takes one iteration's complete payload; in order, often in bursts."""
+        """Take one iteration's complete payload; in order, often in bursts."""
         ...
 
     def checkpoint(self, record: Mapping[str, Any]) -> None:
-        """Takes a checkpoint record of the journal (begun, committed, deleted or failed)."""
+        """Take a checkpoint record of the journal (begun, committed, deleted or failed)."""
         ...
 
     def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
-        """Takes what the league and its archive hold, as the journal has it, the strongest first.
+        """Take what the league and its archive hold, as the journal has it, the strongest first.
 
         Each has `name`, `place` (league or archive), `score`, `rollouts` and `active`. Comes after
         the payload of the iteration that it follows.
@@ -124,11 +124,11 @@ class Observer(Protocol):
         ...
 
     def warning(self, text: str) -> None:
-        """Takes a warning in words."""
+        """Take a warning in words."""
         ...
 
     def finished(self, result: RunResult) -> None:
-        """Takes the result; the last call."""
+        """Take the result; the last call."""
         ...
 
 
@@ -145,35 +145,35 @@ class Observers:
         self.failures: list[tuple[Observer, Exception]] = []
 
     def started(self, info: RunInfo) -> None:
-        """Passes on `Observer.started`."""
+        """Pass on `Observer.started`."""
         self._each(lambda observer: observer.started(info))
 
     def compiling(self, program: str) -> None:
-        """Passes on `Observer.compiling`."""
+        """Pass on `Observer.compiling`."""
         self._each(lambda observer: observer.compiling(program))
 
     def compiled(self, program: str, seconds: float) -> None:
-        """Passes on `Observer.compiled`."""
+        """Pass on `Observer.compiled`."""
         self._each(lambda observer: observer.compiled(program, seconds))
 
     def payload(self, payload: Mapping[str, float | int]) -> None:
-        """Passes on `Observer.payload`."""
+        """Pass on `Observer.payload`."""
         self._each(lambda observer: observer.payload(payload))
 
     def checkpoint(self, record: Mapping[str, Any]) -> None:
-        """Passes on `Observer.checkpoint`."""
+        """Pass on `Observer.checkpoint`."""
         self._each(lambda observer: observer.checkpoint(record))
 
     def standings(self, iteration: int, standings: Sequence[Mapping[str, Any]]) -> None:
-        """Passes on `Observer.standings`."""
+        """Pass on `Observer.standings`."""
         self._each(lambda observer: observer.standings(iteration, standings))
 
     def warning(self, text: str) -> None:
-        """Passes on `Observer.warning`."""
+        """Pass on `Observer.warning`."""
         self._each(lambda observer: observer.warning(text))
 
     def finished(self, result: RunResult) -> None:
-        """Passes on `Observer.finished`."""
+        """Pass on `Observer.finished`."""
         self._each(lambda observer: observer.finished(result))
 
     def _each(self, call: Callable[[Observer], None]) -> None:

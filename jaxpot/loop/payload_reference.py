@@ -71,7 +71,7 @@ _WINDOW = {
     (evaluator_start(_ARCHIVE, _COLLECT, _LEAGUE), None, None): (
         ", from the archive's first entry on"
     ),
-    attrs.astuple(_WINDOWS["archive"]): f", {CONDITIONS[ARCHIVE_ACTIVE]}",
+    attrs.astuple(_WINDOWS["archive"])[1:]: f", {CONDITIONS[ARCHIVE_ACTIVE]}",
 }
 
 

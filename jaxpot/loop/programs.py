@@ -71,7 +71,7 @@ class Programs:
 
     @property
     def compiles(self) -> dict[str, int]:
-        """Compiles by the name of each program that was used."""
+        """Compile by the name of each program that was used."""
         return {name: program.compiles for name, program in self._programs.items()}
 
     def named(

@@ -30,7 +30,7 @@ class Recorder:
         checkpoint: str | None,
         longest_game: int | None = None,
     ) -> None:
-        """Starts from what an attempt starts from.
+        """Start from what an attempt starts from.
 
         Args:
             graph: The graph, whose payload keys they are.
@@ -77,7 +77,7 @@ class Recorder:
         timings: dict[str, float],
         conditions: frozenset[str] = frozenset(),
     ) -> None:
-        """Completes an iteration's payload, advances the cumulative counts, and appends it.
+        """Complete an iteration's payload, advances the cumulative counts, and appends it.
 
         Args:
             iteration: Its number.
@@ -134,43 +134,43 @@ class Recorder:
             self._longest_game = None
 
     def digests(self, iteration: int, scope: str, values: Mapping[str, np.ndarray]) -> None:
-        """Appends the digests of the state's leaves or of the phases' outputs."""
+        """Append the digests of the state's leaves or of the phases' outputs."""
         written = {name: to_hex(digest) for name, digest in values.items()}
         self._journal.append(
             Digests(attempt=self.attempt, iter=iteration, scope=scope, values=written)
         )
 
     def histogram(self, iteration: int, name: str, counts: np.ndarray) -> None:
-        """Appends a histogram."""
+        """Append a histogram."""
         self._journal.append(
             Histogram(attempt=self.attempt, iter=iteration, name=name, counts=counts.tolist())
         )
 
     def standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Appends the league's standings and shows them."""
+        """Append the league's standings and shows them."""
         entries = [Standing(**row) for row in rows]
         self._journal.append(Standings(attempt=self.attempt, iter=iteration, standings=entries))
         self.show_standings(iteration, rows)
 
     def show_standings(self, iteration: int, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Shows the league's standings."""
+        """Show the league's standings."""
         self._observer.standings(iteration, rows)
 
     def event(self, name: str, payload: Mapping[str, Any], *, iteration: int | None = None) -> None:
-        """Appends an event."""
+        """Append an event."""
         self._journal.append(
             Event(attempt=self.attempt, iter=iteration, name=name, payload=dict(payload))
         )
 
     def saved(self, record: Mapping[str, Any]) -> None:
-        """Records a stage of a save; called from the writer's thread."""
+        """Record a stage of a save; called from the writer's thread."""
         self._journal.append(Checkpoint.of(record, attempt=self.attempt))
         if record["state"] == "committed" and record["type"] != "best":
             self.checkpoint = record["path"]
         self._observer.checkpoint(record)
 
     def warn(self, text: str) -> None:
-        """Records a warning and shows it."""
+        """Record a warning and shows it."""
         self.event("warning", {"text": text})
         self._observer.warning(text)
 
@@ -187,7 +187,7 @@ class Recorder:
         self._observer.compiled(program, seconds)
 
     def end(self, *, status: str, reason: str, iterations: int) -> None:
-        """Appends the end of the attempt."""
+        """Append the end of the attempt."""
         self._journal.append(
             End(
                 attempt=self.attempt,

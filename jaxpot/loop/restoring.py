@@ -196,7 +196,7 @@ def restore_parent(runs_dir: Path, path: Path, shapes: State) -> Parent:
 def _recorded_parent(folder: Path, shapes: State, record: RunRecord) -> Parent | None:
     if record.parent is None:
         return None
-    named = f"run {folder.name} has no checkpoint of its own and started from {record.parent}"
+    named = f"run {folder.name} has no checkpoint and started from {record.parent}"
     way_out = "put it back, or start a new run"
     path = folder.parent / record.parent
     try:

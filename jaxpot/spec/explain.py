@@ -36,7 +36,7 @@ class Explanation:
 
 
 def explain(loaded: Loaded, path: str = "") -> tuple[Explanation, ...]:
-    """Explains the value at a dotted path or, where it is a table, every value below it.
+    """Explain the value at a dotted path or, where it is a table, every value below it.
 
     Raises:
       UserError: the spec has no such path.
@@ -64,7 +64,7 @@ def _find(loaded: Loaded, text: str) -> tuple[Path, Any]:
 
 
 def _children(value: Any) -> dict[str, tuple[str | int, Any]]:
-    """Returns what a user writes for each key or index of `value`, with that and its value."""
+    """Return what a user writes for each key or index of `value`, with that and its value."""
     if isinstance(value, dict):
         return {key: (key, child) for key, child in value.items()}
     if isinstance(value, list):
@@ -93,7 +93,7 @@ def _leaves(at: Path, value: Any) -> Iterator[tuple[Path, Any]]:
 
 
 def _removed(loaded: Loaded, at: Path) -> Iterator[tuple[Path, Any]]:
-    """Yields the removed tables and arrays below `at` that the resolved form does not have."""
+    """Yield the removed tables and arrays below `at` that the resolved form does not have."""
     for path in loaded.provenance.trails:
         if len(path) <= len(at) or path[: len(at)] != at or not loaded.provenance.removed(path):
             continue
@@ -116,7 +116,7 @@ def _explain(loaded: Loaded, path: Path, value: Any) -> Explanation:
 
 
 def _meaning(experiment: Any, path: Path) -> tuple[str, str]:
-    """Returns what the field at `path` means and takes; "" where no spec class declares it."""
+    """Return what the field at `path` means and takes; "" where no spec class declares it."""
     node, meaning = experiment, ("", "")
     for part in path:
         if isinstance(node, Mapping | tuple):

@@ -91,7 +91,7 @@ class SpecError(UserError):
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """Writes a path as a user would on the command line: `expect.0.max`, `eval."a b".every`."""
+    """Write a path as a user would on the command line: `expect.0.max`, `eval."a b".every`."""
     return ".".join(
         str(part) if isinstance(part, int) or _BARE_KEY.fullmatch(part) else _basic_string(part)
         for part in path
@@ -99,24 +99,24 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Returns `text` as a TOML string on one line, shortened for a message."""
+    """Return `text` as a TOML string on one line, shortened for a message."""
     return _basic_string(shorten(text))
 
 
 def printable(text: str) -> str:
-    """Returns `text` on one line, its control characters as TOML escapes."""
+    """Return `text` on one line, its control characters as TOML escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Cuts `text` to a length that fits in an error line."""
+    """Cut `text` to a length that fits in an error line."""
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def nearest(given: str, names: Iterable[str]) -> str:
-    """Returns the name closest to `given`, or "" when none is close."""
+    """Return the name closest to `given`, or "" when none is close."""
     found = difflib.get_close_matches(given, list(names), n=1, cutoff=0.6)
     return found[0] if found else ""
 
@@ -133,7 +133,7 @@ def _escape(character: str) -> str:
 
 @cache
 def read_codes() -> dict[str, Code]:
-    """Reads the catalogue of fault codes."""
+    """Read the catalogue of fault codes."""
     from importlib import resources  # slow to import, and most runs need no codes
 
     text = resources.files("jaxpot.spec").joinpath("codes.toml").read_text(encoding="utf-8")
@@ -160,7 +160,7 @@ CODES: Mapping[str, Code] = _Codes()
 
 
 def describe_code(name: str) -> str:
-    """Returns the description of a fault code, for a terminal.
+    """Return the description of a fault code, for a terminal.
 
     Raises:
       UserError: there is no such code.

@@ -90,7 +90,7 @@ class Rules:
     later: bool = False
 
     def admit(self, number: float) -> bool:
-        """Says whether a number is within the bounds."""
+        """Return whether a number is within the bounds."""
         return (
             (self.ge is None or number >= self.ge)
             and (self.gt is None or number > self.gt)
@@ -99,7 +99,7 @@ class Rules:
         )
 
     def admit32(self, number: float) -> bool:
-        """Says whether the float32 of a number within the bounds is within their float32."""
+        """Return whether the float32 of a number within the bounds is within their float32."""
         rounded = float32.rounded(number)
         return (self.gt is None or rounded > float32.rounded(self.gt)) and (
             self.lt is None or rounded < float32.rounded(self.lt)
@@ -107,7 +107,7 @@ class Rules:
 
     @property
     def range(self) -> str:
-        """The bounds in words, to stand behind "a number"; "" without any."""
+        """The bounds in words, to follow "a number"; "" without any."""
         if self.ge is not None and self.le is not None:
             return f"from {_plain(self.ge)} to {_plain(self.le)}"
         words = [
@@ -140,7 +140,7 @@ class Derived:
     of: Callable[[float], float]
 
     def loss(self, number: float) -> str:
-        """Says how float32 loses the derived number, or the field's part in it; "" if it holds."""
+        """Say how float32 loses the derived number, or the field's part in it; "" if it holds."""
         value, without = self.of(number), float32.rounded(self.of(0.0))
         if not float32.loss(value) and number and float32.rounded(value) == without:
             return f"is {float32.shortest(without)}"
@@ -153,7 +153,7 @@ def option(
     converter: Callable[[Any], Any] | None = None,
     **rules: Any,
 ) -> Any:
-    """Declares a field of a spec class; `rules` are those of `Rules`, `doc` at least.
+    """Declare a field of a spec class; `rules` are those of `Rules`, `doc` at least.
 
     A value that breaks a rule raises a ValueError also where the class is built from Python.
     """
@@ -166,13 +166,13 @@ def option(
 
 
 def rules_of(attribute: "attrs.Attribute[Any]") -> Rules:
-    """Returns a field's rules; a user's own class may declare `doc` and `host` in its metadata."""
+    """Return a field's rules; a user's own class may declare `doc` and `host` in its metadata."""
     own = {name: attribute.metadata[name] for name in ("doc", "host") if name in attribute.metadata}
     return attribute.metadata.get(_RULES) or Rules(**{"doc": "", **own})
 
 
 def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
-    """Yields a fault for each rule that a value of the right type breaks.
+    """Yield a fault for each rule that a value of the right type breaks.
 
     Paths are relative to the value; `allowed` is what would be right, of an array for an item.
     """
@@ -199,7 +199,7 @@ def broken(rules: Rules, value: Any, allowed: str) -> Iterator[Fault]:
 
 
 def _lost_in_float32(rules: Rules, number: float) -> Iterator[Fault]:
-    """Yields a fault where the program's float32 of a number is not what the spec says."""
+    """Yield a fault where the program's float32 of a number is not what the spec says."""
 
     def loss(number: float) -> str:
         if lost := float32.loss(number):
@@ -216,7 +216,7 @@ def _lost_in_float32(rules: Rules, number: float) -> Iterator[Fault]:
 
 
 def derived_faults(config: Any) -> Iterator[Fault]:
-    """Yields a fault for each number that the program derives from a config and float32 loses.
+    """Yield a fault for each number that the program derives from a config and float32 loses.
 
     A class names such numbers by a method `derived_numbers`, which gives a `Derived` for each.
     """

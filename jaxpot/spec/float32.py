@@ -15,7 +15,7 @@ LARGEST = 2.0**128 - 2.0**104
 
 
 def rounded(number: float) -> float:
-    """Returns the float32 nearest to a number, infinite where there is none."""
+    """Return the float32 nearest to a number, infinite where there is none."""
     try:
         return struct.unpack("<f", struct.pack("<f", number))[0]
     except OverflowError:
@@ -23,7 +23,7 @@ def rounded(number: float) -> float:
 
 
 def loss(number: float) -> str:
-    """Says what becomes of a number that float32 cannot hold; "" where it can."""
+    """Say what becomes of a number that float32 cannot hold; "" where it can."""
     if not math.isfinite(rounded(number)):
         return "is infinite"
     if number and abs(rounded(number)) < SMALLEST:
@@ -32,7 +32,7 @@ def loss(number: float) -> str:
 
 
 def shortest(number: float) -> str:
-    """Returns the shortest decimal number whose float32 is that of `number`."""
+    """Return the shortest decimal number whose float32 is that of `number`."""
     value = rounded(number)
     texts = (f"{value:.{digits}g}" for digits in range(1, 10))
     text = next(text for text in texts if rounded(float(text)) == value)
@@ -40,7 +40,7 @@ def shortest(number: float) -> str:
 
 
 def near(number: float, holds: Callable[[float], bool]) -> str:
-    """Says in words which numbers close to a refused one hold; "" where none does."""
+    """Say in words which numbers close to a refused one hold; "" where none does."""
     start = min(max(abs(number), SMALLEST / 4), LARGEST * 2)
     ways = ("at least", "at most") if number > 0 else ("at most", "at least")
     for words, factor in zip(ways, (2.0, 0.5), strict=True):

@@ -20,7 +20,7 @@ _FORM = '"package.module:Name"'
 
 
 def import_class(kind: str) -> type[Any] | Fault:
-    """Imports the attrs class that `package.module:Name` names, or says why it cannot be used."""
+    """Import the attrs class that `package.module:Name` names, or says why it cannot be used."""
     module_name, _, name = kind.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -39,14 +39,14 @@ def import_class(kind: str) -> type[Any] | Fault:
 
 
 def check_import_path(kind: str) -> Fault | None:
-    """Returns a fault where `kind` is not of the form of an import path."""
+    """Return a fault where `kind` is not of the form of an import path."""
     if re.fullmatch(IMPORT_PATH, kind):
         return None
     return Fault("bad-import-path", ("kind",), f"{shown(kind)} is not an import path", _FORM)
 
 
 def load_table(table: Mapping[str, Any]) -> tuple[FrozenMap[Any], list[Fault]]:
-    """Freezes the table of a user's own part, which may hold anything that JSON can."""
+    """Freeze the table of a user's own part, which may hold anything that JSON can."""
     faults: list[Fault] = []
     pending: list[tuple[Path, Any]] = [((), table)]
     while pending:

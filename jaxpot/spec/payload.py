@@ -64,7 +64,7 @@ _COLLECTING = {
 
 
 def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
-    """Returns every key that a run of `experiment` emits, in the order of its payload.
+    """Return every key that a run of `experiment` emits, in the order of its payload.
 
     Raises:
       UserError: a user's own part was not imported, so that its keys are not known.
@@ -92,7 +92,7 @@ def payload_keys(experiment: Experiment) -> tuple[PayloadKey, ...]:
 
 
 def league_keys(league: League | None) -> tuple[PayloadKey, ...]:
-    """Returns the keys that a run with a league emits at every iteration."""
+    """Return the keys that a run with a league emits at every iteration."""
     rows = () if league is None else _LEAGUE_KEYS
     return tuple(
         PayloadKey(name=name, dtype="int", unit="entries", doc=doc, phase=LEAGUE_SIZES)
@@ -101,7 +101,7 @@ def league_keys(league: League | None) -> tuple[PayloadKey, ...]:
 
 
 def collect_keys(windows: Mapping[str, Cadence]) -> tuple[PayloadKey, ...]:
-    """Returns the keys that the collectors emit about their games, given their windows."""
+    """Return the keys that the collectors emit about their games, given their windows."""
     return tuple(
         _in_window(
             windows[name],
@@ -119,7 +119,7 @@ def collect_keys(windows: Mapping[str, Cadence]) -> tuple[PayloadKey, ...]:
 
 
 def evaluator_keys(name: str, evaluator: Any, start: int) -> tuple[PayloadKey, ...] | None:
-    """Returns an evaluator's keys, its time the last; None where they cannot be known.
+    """Return an evaluator's keys, its time the last; None where they cannot be known.
 
     Args:
       name: the evaluator's, under `[eval]`.
@@ -153,12 +153,12 @@ def phase_keys(name: str, phase: Any) -> tuple[PayloadKey, ...] | None:
 
 
 def evaluator_prefix(name: str) -> str:
-    """Returns the prefix of an evaluator's keys, which is its phase's name too."""
+    """Return the prefix of an evaluator's keys, which is its phase's name too."""
     return f"eval_{name}"
 
 
 def loop_keys() -> tuple[PayloadKey, ...]:
-    """Returns the keys that every run emits at every iteration."""
+    """Return the keys that every run emits at every iteration."""
     counts = (
         PayloadKey(name=name, dtype=dtype, unit=unit, doc=doc, phase=phase)
         for name, dtype, unit, doc, phase in _LOOP_KEYS
@@ -175,7 +175,7 @@ def loop_keys() -> tuple[PayloadKey, ...]:
 
 
 def timing_keys(windows: Mapping[str, Cadence], profile_every: int) -> Iterator[PayloadKey]:
-    """Yields the keys of the iteration's times: as a whole always, by phase every so often.
+    """Yield the keys of the iteration's times: as a whole always, by phase every so often.
 
     Args:
       windows: of the collectors that there are.
@@ -195,12 +195,12 @@ def timing_keys(windows: Mapping[str, Cadence], profile_every: int) -> Iterator[
 
 
 def collector_timer(name: str) -> str:
-    """Returns what a collector's time is called, behind `timings/`."""
+    """Return the name of a collector's time, after `timings/`."""
     return "collect_archive_league" if name == "archive" else f"collect_{name}"
 
 
 def evaluation_time(name: str, every: int) -> PayloadKey:
-    """Returns the key of the time that an evaluator takes, which it does whenever it runs."""
+    """Return the key of the time that an evaluator takes, which it does whenever it runs."""
     return _timing(evaluator_prefix(name), "The evaluation.", every=every)
 
 
@@ -234,7 +234,7 @@ CONDITIONS = {ARCHIVE_ACTIVE: "while an archived entry is active"}
 def collector_windows(
     collect: Collect, league: League | None, evaluators: Mapping[str, Any]
 ) -> dict[str, Cadence]:
-    """Returns the window of each collector that there is, by name, in the order of an iteration.
+    """Return the window of each collector that there is, by name, in the order of an iteration.
 
     The league's and the archive's are left out where the spec lacks what they need.
     """
@@ -256,12 +256,12 @@ def collector_windows(
 
 
 def windows_of(experiment: Experiment) -> dict[str, Cadence]:
-    """Returns the windows of an experiment's collectors, by name."""
+    """Return the windows of an experiment's collectors, by name."""
     return collector_windows(experiment.collect, experiment.league, experiment.eval)
 
 
 def evaluator_start(evaluator: Any, collect: Collect, league: League | None) -> int:
-    """Returns the first iteration at which an evaluator can run."""
+    """Return the first iteration at which an evaluator can run."""
     if isinstance(evaluator, ArchiveEvaluator) and league is not None:
         return AddSchedule.of(league, collect).archive_start
     return 0

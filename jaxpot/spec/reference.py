@@ -38,7 +38,7 @@ program computes; the bounds of gates and the numbers of sinks are float64.
 `extends = "base.toml"`, or a list of files, stands at the top of a file: tables merge, anything
 else replaces. `-s path=value` on the command line comes last.
 
-`"none"` in place of an inherited table or array removes it, as though it had never been written:
+`"none"` in place of an inherited table or array removes it, as if it was never written:
 `[eval] vs_random = "none"` in a file that extends another, `-s 'eval.vs_random="none"'` on the
 command line, `expect = "none"` for all gates, `-s 'expect.0="none"'` for the first one. What a spec
 needs has to be given again (`env`), what has a default has it again (`optimizer`). A removal of
@@ -110,7 +110,7 @@ _TEXTS = {
 
 
 def reference() -> str:
-    """Returns the reference as Markdown."""
+    """Return the reference as Markdown."""
     blocks = [_INTRODUCTION, *_section(*_SECTIONS[0])]
     for registry in REGISTRIES:
         blocks.append(f"## {_TITLES[registry.name]}")
@@ -169,7 +169,7 @@ if __name__ == "__main__":
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Returns a table; a `|` within a cell is escaped."""
+    """Return a table; a `|` within a cell is escaped."""
     lines = [_row(columns), "|" + "---|" * len(columns), *map(_row, rows)]
     return "\n".join(lines)
 

@@ -247,12 +247,12 @@ REGISTRIES = (
 
 
 def registry_of(classes: frozenset[type[Any]]) -> Registry | None:
-    """Returns the registry whose union has exactly `classes`, or None."""
+    """Return the registry whose union has exactly `classes`, or None."""
     return next((registry for registry in REGISTRIES if registry.classes == classes), None)
 
 
 def part_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...] | None:
-    """Returns the payload keys that a part emits under `prefix`.
+    """Return the payload keys that a part emits under `prefix`.
 
     None where they cannot be known: a user's own part whose class was not imported.
     """
@@ -265,7 +265,7 @@ def part_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...] | None:
 
 
 def part_streams(config: Any) -> tuple[str, ...]:
-    """Returns the random streams that a part draws from beside those of every such part.
+    """Return the random streams that a part draws from beside those of every such part.
 
     A user's own class says so by an attribute or a property `streams`; one that was not imported
     says nothing.
@@ -276,7 +276,7 @@ def part_streams(config: Any) -> tuple[str, ...]:
 
 
 def replay_iterations(config: Any) -> int:
-    """Returns how many iterations' rows an algorithm learns from, the newest included.
+    """Return how many iterations' rows an algorithm learns from, the newest included.
 
     A user's own class says so by a field or an attribute of this name; 1 without it.
     """
@@ -286,12 +286,12 @@ def replay_iterations(config: Any) -> int:
 
 
 def part_row(config: Any) -> Row | None:
-    """Returns the row of a part's kind; a user's own part has none."""
+    """Return the row of a part's kind; a user's own part has none."""
     return None if isinstance(config, ImportedPart) else _row(config)
 
 
 def implementation(config: Any) -> Callable[..., Any]:
-    """Imports what builds a part; call it with the config first, then what the part asks for.
+    """Import what builds a part; call it with the config first, then what the part asks for.
 
     A user's own part is built by its class's `build`, called without the config.
 
@@ -316,7 +316,7 @@ def _row(config: Any) -> Row:
 
 
 def missing_extras(experiment: Experiment) -> list[Fault]:
-    """Returns a fault for each part whose package is not installed here.
+    """Return a fault for each part whose package is not installed here.
 
     A spec with such a fault is a right one elsewhere: so this is no rule of the spec, but one of
     the commands that say whether it can be run here.

@@ -24,12 +24,12 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def resolved(experiment: Experiment) -> dict[str, Any]:
-    """Returns the resolved form of an experiment."""
+    """Return the resolved form of an experiment."""
     return plain(experiment)
 
 
 def from_resolved(data: Mapping[str, Any], *, import_user_code: bool = False) -> Experiment:
-    """Makes the experiment of a resolved form, as strictly as `load` reads a file.
+    """Make the experiment of a resolved form, as strictly as `load` reads a file.
 
     Raises:
       SpecError: with every fault, where `data` is not a spec.
@@ -41,7 +41,7 @@ def from_resolved(data: Mapping[str, Any], *, import_user_code: bool = False) ->
 
 
 def plain(value: Any, *, sparse: bool = False) -> Any:
-    """Returns a spec value as plain data.
+    """Return a spec value as plain data.
 
     Args:
       value: an experiment or anything in one.
@@ -66,7 +66,7 @@ def plain(value: Any, *, sparse: bool = False) -> Any:
 
 
 def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Returns where two resolved forms differ, as `(dotted path, value in a, value in b)`.
+    """Return where two resolved forms differ, as `(dotted path, value in a, value in b)`.
 
     What is in only one of them is None in the other. Paths are in the order of `a`, then `b`.
     """
@@ -77,12 +77,12 @@ def diff(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any
 
 
 def to_json(data: Mapping[str, Any]) -> str:
-    """Writes a resolved form as JSON, indented, keys in the spec's order."""
+    """Write a resolved form as JSON, indented, keys in the spec's order."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_toml(data: Mapping[str, Any]) -> str:
-    """Writes a resolved form as TOML; reading it gives the same form again."""
+    """Write a resolved form as TOML; reading it gives the same form again."""
     return "\n".join(_table_lines(data, ())).lstrip("\n") + "\n"
 
 
@@ -98,7 +98,7 @@ def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
 
 
 def _table_lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    # A table's own keys come before its sub-tables: behind a header they would belong to that.
+    # A table's own keys come before its sub-tables: after a header they would belong to it.
     for key, value in table.items():
         if not _has_header(value):
             yield f"{_key(key)} = {_inline(value)}"
@@ -150,12 +150,12 @@ SPEC_VERSION = 2
 
 
 def spec_digest(experiment: Experiment) -> str:
-    """Returns the SHA-256 of everything that a spec says, as 64 hex digits."""
+    """Return the SHA-256 of everything that a spec says, as 64 hex digits."""
     return _digest(plain(experiment, sparse=True))
 
 
 def training_digest(experiment: Experiment) -> str:
-    """Returns the SHA-256 of what can change training's bits, the seed apart.
+    """Return the SHA-256 of what can change training's bits, the seed apart.
 
     Runs of one experiment with other seeds, names, lengths, gates, evaluations, checkpoints or
     displays share it; not so with other evaluations of the archive, which move its scores.

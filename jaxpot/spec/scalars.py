@@ -33,26 +33,26 @@ class Rejected(Exception):  # noqa: N818 - not an error of the program but a val
 
 
 def wrong_type(value: Any, annotation: Any) -> Rejected:
-    """Returns the refusal of a value that an annotation does not admit."""
+    """Return the refusal of a value that an annotation does not admit."""
     return Rejected([Fault("wrong-type", (), given(value), allowed(annotation, _NO_RULES))])
 
 
 def take_bool(value: Any, annotation: Any) -> bool:
-    """Takes a boolean."""
+    """Take a boolean."""
     if not isinstance(value, bool):
         raise wrong_type(value, annotation)
     return value
 
 
 def take_int(value: Any, annotation: Any) -> int:
-    """Takes an integer; a boolean is none."""
+    """Take an integer; a boolean is none."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(value, annotation)
     return value
 
 
 def take_float(value: Any, annotation: Any) -> float:
-    """Takes a finite number; an integer may stand for a float."""
+    """Take a finite number; an integer may stand for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong_type(value, annotation)
     try:
@@ -66,14 +66,14 @@ def take_float(value: Any, annotation: Any) -> float:
 
 
 def take_str(value: Any, annotation: Any) -> str:
-    """Takes a string."""
+    """Take a string."""
     if not isinstance(value, str):
         raise wrong_type(value, annotation)
     return value
 
 
 def take_literal(value: Any, annotation: Any) -> Any:
-    """Takes one of a Literal's choices, of the choice's own type."""
+    """Take one of a Literal's choices, of the choice's own type."""
     choices = get_args(annotation)
     if any(value == choice and type(value) is type(choice) for choice in choices):
         return value
@@ -85,7 +85,7 @@ def take_literal(value: Any, annotation: Any) -> Any:
 
 
 def take_scalar_member(value: Any, annotation: Any, take: Callable[[Any, Any], Any]) -> Any:
-    """Takes a scalar as the one member of a union that TOML's type of it can mean."""
+    """Take a scalar as the one member of a union that TOML's type of it can mean."""
     members = get_args(annotation)
     wanted: tuple[Any, ...] = ()
     if isinstance(value, bool):
@@ -103,7 +103,7 @@ def take_scalar_member(value: Any, annotation: Any, take: Callable[[Any, Any], A
 
 
 def kind_of(value: Mapping[str, Any], registry: Registry) -> str:
-    """Returns the kind that a table says it is: one of the registry's, or an import path.
+    """Return the kind that a table says it is: one of the registry's, or an import path.
 
     Raises:
       Rejected: it says none, or one that there is not.
@@ -131,7 +131,7 @@ def _kinds(registry: Registry) -> str:
 
 
 def unknown_kind(kind: str, registry: Registry) -> Rejected:
-    """Returns the refusal of a kind that a registry does not have."""
+    """Return the refusal of a kind that a registry does not have."""
     if kind in registry.former:
         message = (
             f"{shown(kind)} is no longer a kind of {registry.name}; use the option that replaced it"
@@ -147,7 +147,7 @@ MAX_FAULTS = 100
 
 
 def limited(faults: list[Fault]) -> list[Fault]:
-    """Keeps at most `MAX_FAULTS` faults of each section."""
+    """Keep at most `MAX_FAULTS` faults of each section."""
     reported: Counter[Path] = Counter()
     kept = []
     for fault in faults:
@@ -158,7 +158,7 @@ def limited(faults: list[Fault]) -> list[Fault]:
 
 
 def accept(value: Any, faults: list[Fault]) -> Any:
-    """Returns a value without faults.
+    """Return a value without faults.
 
     Raises:
         Rejected: it has some; the value goes with them, for what is usable of it.
@@ -169,12 +169,12 @@ def accept(value: Any, faults: list[Fault]) -> Any:
 
 
 def under(key: str | int, fault: Fault) -> Fault:
-    """Places a fault of a value under the value's key."""
+    """Place a fault of a value under the value's key."""
     return attrs.evolve(fault, path=(key, *fault.path))
 
 
 def distrusted(faults: list[Fault]) -> tuple[Path, ...]:
-    """Returns the paths whose values the spec does not really tell.
+    """Return the paths whose values the spec does not really tell.
 
     An unknown key makes the key that it was probably meant to be one of them: its default is not
     what the user wants.
@@ -184,7 +184,7 @@ def distrusted(faults: list[Fault]) -> tuple[Path, ...]:
 
 
 def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> list[Fault]:
-    """Gives the faults of keys that a table does not have, each with the nearest that it has."""
+    """Return the faults of keys that a table does not have, each with the nearest that it has."""
     names = sorted(known)
     faults = []
     for key in data:

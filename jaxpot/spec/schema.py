@@ -24,7 +24,7 @@ _BARE = Rules(doc="")
 
 
 def json_schema() -> Schema:
-    """Returns the schema of a spec file."""
+    """Return the schema of a spec file."""
     schema = _table(Experiment)
     extends = {
         "description": "Spec files that this one builds on, the later ones over the earlier.",
@@ -93,7 +93,7 @@ def _value(annotation: Any, rules: Rules) -> Schema:
 
 
 def _removable(schema: Schema) -> Schema:
-    """Returns what may stand in place of a table or an array: it, or the word that removes it."""
+    """Return what may stand in place of a table or an array: it, or the word that removes it."""
     return {"anyOf": [schema, {"enum": [NONE]}]}
 
 
@@ -103,13 +103,13 @@ def _named_so(name: Name) -> Schema:
 
 
 def _named_kinds(item: Any) -> tuple[Row, ...]:
-    """Returns the kinds that the name of a table may stand for."""
+    """Return the kinds that the name of a table may stand for."""
     registry = registry_of(frozenset(get_args(item)))
     return registry.rows if registry is not None and registry.named else ()
 
 
 def _named(row: Row) -> Schema:
-    """Returns what holds of a table whose name is the kind: it is of that, or says another."""
+    """Return what holds of a table whose name is the kind: it is of that, or says another."""
     return {"anyOf": [_table(row.config, kind={"enum": [row.kind]}), {"required": ["kind"]}]}
 
 
@@ -166,7 +166,7 @@ def _required(cls: type[Any]) -> Schema:
 
 
 def _complete(cls: type[Any]) -> Schema:
-    """Returns a schema of the required keys alone, at every depth."""
+    """Return a schema of the required keys alone, at every depth."""
     parts = {field.name: _complete_value(field.type) for field in attrs.fields(cls)}
     parts = {name: schema for name, schema in parts.items() if schema}
     return _required(cls) | _properties(parts)

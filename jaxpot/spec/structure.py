@@ -60,7 +60,7 @@ MAX_ITEMS = 10_000
 def structure(
     data: Mapping[str, Any], *, import_user_code: bool
 ) -> tuple[Experiment | None, list[Fault], list[str]]:
-    """Makes an experiment of a spec's plain data.
+    """Make an experiment of a spec's plain data.
 
     Args:
       data: tables as dicts, arrays as lists, as tomli gives them.
@@ -79,7 +79,7 @@ def structure(
 
 
 def structure_sink(name: str, table: Mapping[str, Any]) -> Any:
-    """Makes the config of one sink, importing its class where it is a user's own.
+    """Make the config of one sink, importing its class where it is a user's own.
 
     Raises:
       SpecError: with every fault of the table.
@@ -93,7 +93,7 @@ def structure_sink(name: str, table: Mapping[str, Any]) -> Any:
 
 
 def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Converter":
-    """Builds the converter: the one place where types meet their hooks.
+    """Build the converter: the one place where types meet their hooks.
 
     Args:
       import_paths: takes every import path that structuring meets.
@@ -114,7 +114,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
             return accept(config, [] if on_host else [*derived_faults(config)])
         usable = MISSING
         if _required(cls) <= values.keys():
-            # A user's class may have a rule of its own that the rest breaks too.
+            # A user's class may have a rule that the rest breaks too.
             with contextlib.suppress(TypeError, ValueError):
                 usable = cls(**values)
         raise Rejected(faults, usable)
@@ -211,7 +211,7 @@ def make_converter(import_paths: list[str], *, import_user_code: bool) -> "Conve
 def _take_fields(
     data: Mapping[str, Any], cls: type[Any], converter: "Converter", *, host: bool = False
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """Takes a table's keys as a class's arguments; what is wrong is left out.
+    """Take a table's keys as a class's arguments; what is wrong is left out.
 
     `host` says that the program has no use for any of them.
     """
@@ -238,7 +238,7 @@ def _take_fields(
 def _take_each(
     pairs: Iterable[tuple[str | int, Any, Any]], converter: "Converter"
 ) -> tuple[dict[Any, Any], list[Fault]]:
-    """Takes each `(key, value, type)`; of a refused value, what is usable."""
+    """Take each `(key, value, type)`; of a refused value, what is usable."""
     values: dict[Any, Any] = {}
     faults: list[Fault] = []
     for key, value, annotation in pairs:
@@ -259,7 +259,7 @@ def _bounded(value: Items) -> Items:
 
 
 def _worded(fault: Fault, field: "attrs.Attribute[Any]") -> Fault:
-    """Says of a wrong type what the field's own rules allow, not just its type."""
+    """Say of a wrong type what the field's own rules allow, not just its type."""
     inside = fault.path[1:]
     if fault.code not in ("wrong-type", "not-finite") or any(isinstance(p, str) for p in inside):
         return fault
@@ -268,7 +268,7 @@ def _worded(fault: Fault, field: "attrs.Attribute[Any]") -> Fault:
 
 
 def _named_part(annotation: Any) -> Callable[[str, Any], Any]:
-    """Returns what gives a table its name as its kind, where such parts may be so named."""
+    """Return what gives a table its name as its kind, where such parts may be so named."""
     registry = registry_of(frozenset(get_args(annotation)))
     kinds = registry.by_kind if registry is not None and registry.named else {}
 

@@ -14,7 +14,7 @@ NONE = "none"
 
 
 def shown(value: object) -> str:
-    """Returns a value as an error shows it: short, on one line, whatever its size or depth."""
+    """Return a value as an error shows it: short, on one line, whatever its size or depth."""
     match value:
         case str():
             return quoted(value)
@@ -33,7 +33,7 @@ def shown(value: object) -> str:
 
 
 def given(value: object) -> str:
-    """Returns a value and its type, for a message about a wrong type."""
+    """Return a value and its type, for a message about a wrong type."""
     match value:
         case Mapping() | list() | tuple():
             return f"{shown(value)} was given"
@@ -42,7 +42,7 @@ def given(value: object) -> str:
 
 
 def type_of(value: object) -> str:
-    """Returns the TOML type of a value, with its article."""
+    """Return the TOML type of a value, with its article."""
     match value:
         case Mapping():
             return "a table"
@@ -61,13 +61,13 @@ def type_of(value: object) -> str:
 
 
 def listed(choices: Sequence[object]) -> str:
-    """Returns choices as `"a", "b" or "c"`."""
+    """Return choices as `"a", "b" or "c"`."""
     words = [shown(choice) for choice in choices]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def allowed(annotation: Any, rules: Rules) -> str:
-    """Returns what a field takes, as a noun phrase: its type within its rules."""
+    """Return what a field takes, as a noun phrase: its type within its rules."""
     if is_union(annotation):
         return _allowed_union(annotation, rules)
     origin = get_origin(annotation)
@@ -88,7 +88,7 @@ def allowed(annotation: Any, rules: Rules) -> str:
 
 
 def is_union(annotation: Any) -> bool:
-    """Says whether an annotation is `A | B`."""
+    """Return whether an annotation is `A | B`."""
     return isinstance(annotation, types.UnionType) or get_origin(annotation) is Union
 
 

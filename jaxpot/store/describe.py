@@ -78,7 +78,7 @@ def describe(connection: duckdb.DuckDBPyConnection, row: RunRow) -> dict[str, An
 def _metrics(
     connection: duckdb.DuckDBPyConnection, uid: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return each key's last value, and its extremes with the iterations that first had them."""
+    """Return each key's last value, and its extremes with their first iterations."""
     rows = connection.execute(
         "SELECT l.key, k.dtype, l.value, b.min, b.min_iter, b.max, b.max_iter FROM latest AS l "
         "JOIN runs AS r ON r.uid = l.uid "

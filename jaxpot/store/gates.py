@@ -99,7 +99,7 @@ def judge(
 def judge_recorded(
     connection: duckdb.DuckDBPyConnection, uid: str, gates: Sequence[Expect] | None = None
 ) -> list[dict[str, Any]]:
-    """Judge a recorded run by the given gates, or by those of its own spec; see `judge`.
+    """Judge a recorded run by the given gates, or by those of its spec; see `judge`.
 
     If it was started together with other seeds, only the runs of those seeds are considered.
 
@@ -123,7 +123,7 @@ def from_journals(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Build a database in memory with some runs' values of `metrics`, from their journals.
 
-    It does not need the database on disk, which may be locked, behind or missing.
+    It does not need the database on disk, which may be locked, out of date or missing.
 
     Raises:
         UserError: A newer jaxpot wrote a journal.

@@ -73,7 +73,7 @@ class RunLock:
         """
         for path in (self.run_dir, self.run_dir / LOCK_NAME, self.run_dir / JOURNAL_NAME):
             if path.is_symlink():
-                raise UserError(f"{path} is a link; a run is written only where it lies itself")
+                raise UserError(f"{path} is a link; a run is written only in its real folder")
         if not self._lock.acquire(wait=_LOCK_WAIT_SECONDS):
             holder = self._lock.holder()
             raise RunLockedError(f"run {self.run_dir.name} is being written by {holder}")

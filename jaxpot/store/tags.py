@@ -1,4 +1,4 @@
-"""Find the tags of runs, even if the database is behind the journals or cannot be used.
+"""Find the tags of runs, even if the database is out of date or cannot be used.
 
 Tags come from the database, as far as it has read a journal, and from the rest of the journal. If
 the database cannot be used, whole journals are read: the result is the same, but takes longer.

@@ -257,7 +257,7 @@ def lead_of(sense: str | None, spreads: Mapping[str, Spread]) -> Lead:
         return Lead(None, None, None, "no better or worse")
     finite = {label: spread for label, spread in spreads.items() if math.isfinite(spread.mean)}
     if len(finite) < 2:
-        return Lead(None, None, None, "nobody to compare with")
+        return Lead(None, None, None, "no run to compare with")
     sign = 1.0 if sense == "up" else -1.0
     ranked = sorted(finite, key=lambda label: -sign * finite[label].mean)
     best, second = finite[ranked[0]], finite[ranked[1]]

@@ -269,7 +269,10 @@ def test_names_that_no_database_can_have_are_refused_before_anything_is_made(
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "log").mkdir()
-    with pytest.raises(errors.StoreError, match="no database's path"), create_run(Path(name), {"journal_version": 1}):
+    with (
+        pytest.raises(errors.StoreError, match="no database's path"),
+        create_run(Path(name), {"journal_version": 1}),
+    ):
         pass
     spec = Path(__file__).parents[2] / "specs" / "ttt.toml"
     for command in (["run", str(spec)], ["import", "log"]):

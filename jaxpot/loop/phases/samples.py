@@ -176,7 +176,7 @@ def pick_samples(
     *,
     count: int,
 ) -> list[dict[str, Any]]:
-    """Returns, of each collector, rows of the batch and what that does not say: `[T, K, ...]`.
+    """Return, of each collector, rows of the batch and what that does not say: `[T, K, ...]`.
 
     Args:
         context: The parts.

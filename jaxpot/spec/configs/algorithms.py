@@ -95,7 +95,7 @@ class PPO:
             fill(self, gae_lambda=0.95)
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields what an update computes of these numbers."""
+        """Yield what an update computes of these numbers."""
         yield Derived("clip_eps", self.clip_eps, "1 + clip_eps", lambda x: 1 + x)
         if self.clip_range == "log":
             yield Derived("clip_eps", self.clip_eps, "1 / (1 + clip_eps)", lambda x: 1 / (1 + x))
@@ -106,7 +106,7 @@ class PPO:
             yield Derived("gae_lambda", self.gae_lambda, product, lambda x: self.gamma * x)
 
     def unused(self) -> Mapping[str, str]:
-        """Returns the options that are given in vain, each with what takes its effect away."""
+        """Return the options that are given in vain, each with what takes its effect away."""
         if self.advantage == "gae":
             return {}
         because = f'advantage = "{self.advantage}"'
@@ -131,7 +131,7 @@ _PPO_KEYS = (
 
 
 def ppo_keys(config: PPO, prefix: str) -> tuple[PayloadKey, ...]:
-    """Returns the keys of PPO's update: means over its minibatches, and its schedules' values."""
+    """Return the keys of PPO's update: means over its minibatches, and its schedules' values."""
     del config, prefix
     return tuple(
         PayloadKey(name=name, dtype="float", unit=unit, doc=doc, phase=TRAINING)

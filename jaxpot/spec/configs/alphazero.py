@@ -40,20 +40,20 @@ class Search:
             fill(self, max_num_considered_actions=16)
 
     def unused(self) -> Mapping[str, str]:
-        """Returns the options that are given in vain, each with what takes its effect away."""
+        """Return the options that are given in vain, each with what takes its effect away."""
         names = () if self.policy == GUMBEL else ("max_num_considered_actions",)
         return given(self, names, because=f'policy = "{self.policy}"')
 
 
 def fill(config: Any, **defaults: Any) -> None:
-    """Gives the options without a value the one that they have where they have an effect."""
+    """Return the options without a value the one that they have where they have an effect."""
     for name, default in defaults.items():
         if getattr(config, name) is None:
             object.__setattr__(config, name, default)
 
 
 def given(config: Any, names: tuple[str, ...], *, because: str) -> Mapping[str, str]:
-    """Returns those of the named options that have a value, each with the same reason."""
+    """Return those of the named options that have a value, each with the same reason."""
     return {name: because for name in names if getattr(config, name) is not None}
 
 
@@ -104,13 +104,13 @@ class AlphaZero(Search):
         default=None,
         ge=1,
         le=10_000,
-        doc="Own moves behind which `n_step` goes on with a search's value; 3 if absent.",
+        doc="Own moves after which `n_step` bootstraps from a search's value; 3 if absent.",
     )
     td_lambda: float | None = option(
         default=None,
         ge=0,
         le=1,
-        doc="What `lambda` mixes: the search's value behind the next own move (0) to the game's "
+        doc="What `lambda` mixes: the search's value after the next own move (0) to the game's "
         "end (1); 0.8 if absent.",
     )
     value_coeff: float = option(default=1.0, ge=0, doc="Weight of the value loss.")
@@ -145,14 +145,14 @@ class AlphaZero(Search):
             fill(self, td_lambda=0.8)
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields what an update computes of these numbers."""
+        """Yield what an update computes of these numbers."""
         if self.td_lambda and self.gamma:
             yield Derived(
                 "td_lambda", self.td_lambda, "gamma * td_lambda", lambda x: self.gamma * x
             )
 
     def unused(self) -> Mapping[str, str]:
-        """Returns the options that are given in vain, each with what takes its effect away."""
+        """Return the options that are given in vain, each with what takes its effect away."""
         gumbel = self.policy == GUMBEL
         policy, target = f'policy = "{self.policy}"', f'value_target = "{self.value_target}"'
         own = {"n_step": ("n_step",), "lambda": ("td_lambda",)}
@@ -183,7 +183,7 @@ _KEYS = (
 
 
 def alphazero_keys(config: AlphaZero, prefix: str) -> tuple[PayloadKey, ...]:
-    """Returns the keys of AlphaZero's update: means over its minibatches, and its schedule's."""
+    """Return the keys of AlphaZero's update: means over its minibatches, and its schedule's."""
     del config, prefix
     return tuple(
         PayloadKey(name=name, dtype="float", unit=unit, doc=doc, phase="training")
@@ -192,5 +192,5 @@ def alphazero_keys(config: AlphaZero, prefix: str) -> tuple[PayloadKey, ...]:
 
 
 def replayed(config: AlphaZero) -> int:
-    """Returns how many iterations' rows are learned from."""
+    """Return how many iterations' rows are learned from."""
     return config.replay_iterations

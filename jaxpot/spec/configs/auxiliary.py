@@ -42,7 +42,7 @@ AuxiliaryConfig = GameProgress | OpponentHand | ImportedPart
 
 
 def auxiliary_keys(losses: Mapping[str, Any]) -> tuple[PayloadKey, ...]:
-    """Returns the keys that auxiliary losses emit: of each its mean, unweighted."""
+    """Return the keys that auxiliary losses emit: of each its mean, unweighted."""
     return tuple(
         PayloadKey(
             name=name,
@@ -56,9 +56,9 @@ def auxiliary_keys(losses: Mapping[str, Any]) -> tuple[PayloadKey, ...]:
 
 
 def target_of(config: Any) -> str | None:
-    """Returns what an auxiliary loss learns to tell; None where its class was not imported.
+    """Return what an auxiliary loss learns to tell; None where its class was not imported.
 
-    A user's class that names no target is one of its own.
+    A user's class that names no target counts as a separate target.
     """
     if isinstance(config, ImportedPart):
         return None if config.config is None else getattr(config.config, "target", config.kind)

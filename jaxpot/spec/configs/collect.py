@@ -83,7 +83,7 @@ class Collect:
 
 
 def certain_rows(collect: Collect, t: int) -> int:
-    """Returns how many rows iteration `t` collects for trained seats, whatever the league holds.
+    """Return how many rows iteration `t` collects for trained seats, whatever the league holds.
 
     Against an opponent a row is a move of the network: every second one, first and last included.
     """
@@ -98,6 +98,6 @@ def certain_rows(collect: Collect, t: int) -> int:
 
 
 def most_rows(collect: Collect) -> int:
-    """Returns how many rows an iteration has with every collector on, trained or not."""
+    """Return how many rows an iteration has with every collector on, trained or not."""
     collectors = (collect.selfplay, collect.random, collect.league, collect.archive)
     return collect.num_steps * sum(each.num_envs for each in collectors if each is not None)

@@ -32,7 +32,7 @@ class PgxEnv:
         le=MOST_PAST,
         unit="actions",
         later=True,
-        doc="Last actions that an observation shows besides, the newest first, whoever moved.",
+        doc="Number of last actions of either player that are also shown, newest first.",
     )
 
 

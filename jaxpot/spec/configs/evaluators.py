@@ -128,7 +128,7 @@ _ELO = (
 
 
 def rate_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
-    """Returns the rates over all games, over those moved first in, and second."""
+    """Return the rates over all games, over those moved first in, and second."""
     return tuple(
         PayloadKey(
             name=f"{prefix}/{seat}{name}",
@@ -144,7 +144,7 @@ def rate_keys(config: Any, prefix: str) -> tuple[PayloadKey, ...]:
 
 
 def checkpoint_keys(config: CheckpointEvaluator, prefix: str) -> tuple[PayloadKey, ...]:
-    """Returns the rates and the difference in Elo that they amount to."""
+    """Return the rates and the difference in Elo that they amount to."""
     elo = tuple(
         PayloadKey(
             name=f"{prefix}/{name}",
@@ -160,7 +160,7 @@ def checkpoint_keys(config: CheckpointEvaluator, prefix: str) -> tuple[PayloadKe
 
 
 def game_tree_keys(config: GameTreeEvaluator, prefix: str) -> tuple[PayloadKey, ...]:
-    """Returns the counts of leaves over both seats, moving first, and moving second."""
+    """Return the counts of leaves over both seats, moving first, and moving second."""
     return tuple(
         PayloadKey(
             name=f"{prefix}/{seat}{name}",

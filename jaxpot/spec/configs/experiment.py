@@ -105,7 +105,7 @@ class Experiment:
         converter=FrozenMap,
         keys=IDENTIFIER,
         later=True,
-        doc="What the network learns to tell besides, by name; the name is the kind where a table "
+        doc="What else the network learns to predict, by name; the name is the kind where a table "
         "says none.",
     )
     debug: Debug | None = option(

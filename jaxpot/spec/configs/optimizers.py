@@ -27,7 +27,7 @@ class Constant:
         return "value", self.value
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields the numbers that the schedule computes of these."""
+        """Yield the numbers that the schedule computes of these."""
         yield from _warming_up("value", self.value, self.warmup)
 
 
@@ -48,7 +48,7 @@ class Linear:
         return max(("init", self.init), ("end", self.end), key=lambda pair: pair[1])
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields the numbers that the schedule computes of these."""
+        """Yield the numbers that the schedule computes of these."""
         yield from _warming_up("init", self.init, self.warmup)
         if self.end and self.init:
             yield Derived("end", self.end, "init + (end - init)", lambda x: _moved(self.init, x))
@@ -71,7 +71,7 @@ class Cosine:
         return max(("init", self.init), ("end", self.end), key=lambda pair: pair[1])
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields the numbers that the schedule computes of these."""
+        """Yield the numbers that the schedule computes of these."""
         yield from _warming_up("init", self.init, self.warmup)
         if self.init and self.end:
             yield Derived("init", self.init, "end + (init - end)", lambda x: _moved(self.end, x))
@@ -83,7 +83,7 @@ def _warming_up(field: str, peak: float, warmup: int) -> Iterator[Derived]:
 
 
 def _moved(start: float, end: float) -> float:
-    """Returns where a schedule's own arithmetic, in float32, comes from `start` to `end`."""
+    """Return where a schedule's own arithmetic, in float32, comes from `start` to `end`."""
     return rounded(rounded(start) + rounded(end - start))
 
 
@@ -117,7 +117,7 @@ class AdamW:
     )
 
     def derived_numbers(self) -> Iterator[Derived]:
-        """Yields what an update computes of these numbers."""
+        """Yield what an update computes of these numbers."""
         rate = self.learning_rate
         peak = rate if isinstance(rate, float | int) else rate.highest[1]
         if peak * self.weight_decay > 1:  # a small product is as small as it is meant to be

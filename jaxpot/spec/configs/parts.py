@@ -35,7 +35,7 @@ class FrozenMap(Mapping[str, Value]):
 
 
 def freeze(value: Any) -> Any:
-    """Returns plain TOML data with tables as `FrozenMap` and arrays as tuples, at every depth."""
+    """Return plain TOML data with tables as `FrozenMap` and arrays as tuples, at every depth."""
     if isinstance(value, Mapping):
         return FrozenMap({key: freeze(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
@@ -44,7 +44,7 @@ def freeze(value: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """Returns what `freeze` was given: dicts and lists again."""
+    """Return what `freeze` was given: dicts and lists again."""
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, tuple):
@@ -61,7 +61,7 @@ class ImportedPart:
 
     Attributes:
       kind: import path of the attrs class, `package.module:Name`.
-      table: the rest of the part's table, as it was written.
+      table: the rest of the part's table, unchanged.
       config: the user's class made from the table; None where it was not imported.
     """
 

@@ -18,7 +18,7 @@ class TensorBoard:
 
     folder: str | None = option(
         default=None,
-        doc=f"Folder in which each run has one of its own, named by its uid; {_OWN_PLACE}",
+        doc=f"Folder that holds a folder for each run, named by its uid; {_OWN_PLACE}",
     )
 
 
@@ -51,7 +51,7 @@ class JsonLines:
 
     folder: str | None = option(
         default=None,
-        doc=f"Folder in which each run has a file of its own, named by its uid; {_OWN_PLACE}",
+        doc=f"Folder that holds a file for each run, named by its uid; {_OWN_PLACE}",
     )
 
 

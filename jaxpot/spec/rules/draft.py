@@ -11,7 +11,7 @@ from jaxpot.spec.pgx_games import GAMES, Game
 
 
 class Unknown(Exception):  # noqa: N818 - ends a rule whose input is not sound; no error
-    """What a rule needs was refused, or is a user's own part that nobody imported."""
+    """A value that a rule needs was refused, or is a user's own part that was not imported."""
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class Draft:
     refused: tuple[Path, ...] = ()
 
     def part(self, *path: str | int) -> Any:
-        """Returns a value that may have refused parts of its own.
+        """Return a value of which some parts may be refused.
 
         Raises:
           Unknown: it, or what it is in, was refused.
@@ -45,7 +45,7 @@ class Draft:
         return value
 
     def sound(self, *path: str | int) -> Any:
-        """Returns a value of which nothing was refused.
+        """Return a value of which nothing was refused.
 
         Raises:
           Unknown: it, what it is in, or something in it was refused.
@@ -55,7 +55,7 @@ class Draft:
         return self.part(*path)
 
     def game(self) -> Game:
-        """Returns the facts of the game.
+        """Return the facts of the game.
 
         Raises:
           Unknown: it is a user's own, or none that can be played.

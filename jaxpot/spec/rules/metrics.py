@@ -45,7 +45,7 @@ class Emitted:
     unsure: tuple[str, ...]
 
     def find(self, name: str) -> PayloadKey | None:
-        """Returns the key called `name`; None where nothing emits it.
+        """Return the key called `name`; None where nothing emits it.
 
         Raises:
           Unknown: something that is not known may emit it.
@@ -58,7 +58,7 @@ class Emitted:
 
 
 def best_cadence(checkpoint: Checkpoint, key: PayloadKey) -> int | None:
-    """Returns the cadence at which `checkpoint.best` looks at its metric, whose key is `key`.
+    """Return the cadence at which `checkpoint.best` looks at its metric, whose key is `key`.
 
     None where nothing sets one: the metric is no evaluator's, there are no periodic checkpoints,
     and `best.every` is not given.
@@ -104,7 +104,7 @@ def _emitted(draft: Draft) -> Emitted:
 
 
 def _lacking(collect: Collect, windows: Mapping[str, Cadence]) -> Iterator[str]:
-    """Yields prefixes of the keys of collectors that lack what they need: a fault already."""
+    """Yield prefixes of the keys of collectors that lack what they need: a fault already."""
     for name in ("league", "archive"):
         if getattr(collect, name) is not None and name not in windows:
             yield f"train_vs_{name}/"
@@ -147,7 +147,7 @@ def _auxiliary_names(draft: Draft) -> Iterator[Fault]:
 
 
 def _refused_names(draft: Draft, section: str) -> list[str]:
-    """Returns the names in a section of named tables that were refused, if it is not all of it."""
+    """Return the names in a section of named tables that were refused, if it is not all of it."""
     inside = (path for path in draft.refused if path[0] == section and len(path) > 1)
     return sorted({str(path[1]) for path in inside})
 
@@ -201,7 +201,7 @@ def _seeds(expect: Expect, path: Path) -> Iterator[Fault]:
 
 
 def _misses(expect: Expect, key: PayloadKey, iterations: int) -> str:
-    """Returns why a gate's metric is not there when the gate looks; "" where it is."""
+    """Return why a gate's metric is not there when the gate looks; "" where it is."""
     last = iterations - 1
     if isinstance(expect.at, int):
         if expect.at > last:
@@ -240,7 +240,7 @@ def _unknown_metric(path: Path, name: str, emitted: Emitted) -> Fault:
 
 
 def _presence(key: PayloadKey) -> str:
-    """Returns where a metric is there, as what a gate may look at."""
+    """Return where a metric is there, as what a gate may look at."""
     every = "every iteration" if key.every == 1 else f"every {key.every} iterations"
     first = -(-(key.start + 1) // key.every) * key.every - 1
     until = "" if key.until is None else f", before {key.until}"

@@ -114,7 +114,7 @@ def _vain_options(draft: Draft) -> Iterator[Fault]:
 
 def _vain(path: Path, config: Any) -> Iterator[Fault]:
     for name, reason in config.unused().items():
-        yield Fault("unused-option", (*path, name), f"no effect with {reason}", "no such key")
+        yield Fault("unused-option", (*path, name), f"no effect with {reason}", "remove this key")
 
 
 def _idle_opponents(draft: Draft) -> Iterator[Fault]:
@@ -125,7 +125,7 @@ def _idle_opponents(draft: Draft) -> Iterator[Fault]:
 
 
 def _searches(draft: Draft) -> Iterator[tuple[Path, str]]:
-    """Yields where a spec asks for a search, and what it may say there without one."""
+    """Yield where a spec asks for a search, and what it may say there without one."""
     with suppress(Unknown):
         if _own(draft.part("algorithm"), "searches"):
             yield ("algorithm", "kind"), 'another kind, such as "ppo"'
@@ -136,7 +136,7 @@ def _searches(draft: Draft) -> Iterator[tuple[Path, str]]:
 
 
 def _own(config: Any, name: str) -> Any:
-    """Returns an attribute of a part's class, a user's own included; None where it has none."""
+    """Return an attribute of a part's class, a user's own included; None where it has none."""
     return getattr(config.config if isinstance(config, ImportedPart) else config, name, None)
 
 

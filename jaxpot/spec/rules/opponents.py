@@ -26,7 +26,7 @@ def _evaluated_league(draft: Draft) -> Iterator[Fault]:
 
 
 def _no_league(*path: str) -> Fault:
-    return Fault("needs-league", path, "there is no league", "a [league] section besides")
+    return Fault("needs-league", path, "there is no league", "add a [league] section")
 
 
 def _recall(draft: Draft) -> Iterator[Fault]:
@@ -34,7 +34,7 @@ def _recall(draft: Draft) -> Iterator[Fault]:
     draft.sound("eval")
     if draft.part(*path) is not None and not _archive_evaluators(draft):
         message = "no evaluator says which entries of the archive are forgotten"
-        allowed = 'an [eval.<name>] of kind = "archive" besides'
+        allowed = 'add an [eval.<name>] with kind = "archive"'
         yield Fault("needs-archive-evaluator", path, message, allowed)
 
 
@@ -56,7 +56,7 @@ def _never_played(draft: Draft) -> Iterator[Fault]:
         return
     first = AddSchedule.of(league, draft.sound("collect")).start + 1
     if first >= draft.sound("iterations"):
-        message = f"the league has nobody to play before iteration {first}, behind the run's end"
+        message = f"the league has no entry to play before iteration {first}, after the run's end"
         allowed = f"an `iterations` above {first}, or a collect.random.until that ends sooner"
         yield Fault("league-too-late", path, message, allowed)
 
@@ -77,7 +77,7 @@ def _groups(draft: Draft) -> Iterator[Fault]:
 def _target(draft: Draft) -> Iterator[Fault]:
     path = ("collect", "selfplay", "opponent")
     if draft.sound(*path) == "target" and draft.sound("target") is None:
-        allowed = '"live", or a [target] section besides'
+        allowed = '"live", or add a [target] section'
         yield Fault("needs-target", path, "there is no target", allowed)
 
 
@@ -91,13 +91,13 @@ def _halves(draft: Draft) -> Iterator[Fault]:
 
 
 def unmet_networks(draft: Draft, path: Path, given: Any) -> Iterator[Fault]:
-    """Yields a fault where an option is about networks that the agent meets, and it meets none."""
+    """Yield a fault where an option is about networks that the agent meets, and it meets none."""
     others = [draft.part("collect", name) for name in _COLLECTORS]
     selfplay = draft.part("collect", "selfplay")
     target = selfplay is not None and draft.sound("collect", "selfplay", "opponent") == "target"
     if not target and all(other is None for other in others):
         message = f"{shown(given)}, but no network is played against"
-        allowed = "[collect.league], [collect.archive] or the target besides"
+        allowed = "add [collect.league], [collect.archive] or the target"
         yield Fault("unused-option", path, message, allowed)
 
 

@@ -1,7 +1,7 @@
 """The rules across fields, checked on as much of a spec as is sound.
 
 A rule asks a `Draft` for what it needs. Where that was refused already, the rule is silent: a
-second fault that follows from the first helps nobody.
+second fault that follows from the first does not help.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ Rule = Callable[[Draft], Iterator[Fault]]
 
 
 def validate(spec: Experiment | Draft) -> list[Fault]:
-    """Returns the faults of a spec that concern more than one of its fields."""
+    """Return the faults of a spec that concern more than one of its fields."""
     if isinstance(spec, Experiment):
         spec = Draft({field.name: getattr(spec, field.name) for field in attrs.fields(Experiment)})
     faults: list[Fault] = []
@@ -93,7 +93,7 @@ def _some_collector(draft: Draft) -> Iterator[Fault]:
         message = f"nothing is collected from iteration {random.until} on"
         if league is not None:
             message = f"nothing is collected at iteration {random.until}: the league is empty then"
-        allowed = "`iterations` or more, no `until`, or a [collect.selfplay] besides"
+        allowed = "`iterations` or more, no `until`, or add a [collect.selfplay]"
         yield Fault("no-collector", ("collect", "random", "until"), message, allowed)
 
 
@@ -140,7 +140,7 @@ def _nesterov(draft: Draft) -> Iterator[Fault]:
         and optimizer.nesterov
         and not draft.sound("optimizer", "momentum")
     ):
-        message = "there is no momentum to be Nesterov's"
+        message = "`nesterov` needs momentum"
         yield Fault("needs-momentum", ("optimizer", "nesterov"), message, "`momentum` above 0")
 
 

@@ -41,7 +41,7 @@ class Document:
 
 
 def compose(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Document:
-    """Reads a spec file with all that it extends, and applies overrides.
+    """Read a spec file with all that it extends, and applies overrides.
 
     Raises:
       SpecError: a file or an override cannot be read; the faults of all of them.
@@ -83,7 +83,7 @@ class _Merge:
     def table(
         self, old: dict[str, Any], new: dict[str, Any], at: Path, origin: Callable[[Path], Origin]
     ) -> None:
-        """Merges the table `new` into `old`, which stands at the path `at`."""
+        """Merge the table `new` into `old`, which stands at the path `at`."""
         self.change_kind(old, new.get("kind"), at, origin((*at, "kind")))
         for key, value in new.items():
             path = (*at, key)
@@ -97,7 +97,7 @@ class _Merge:
                 self.replace(old, key, value, path, origin)
 
     def override(self, override: Override) -> Fault | None:
-        """Applies an override; a fault if it indexes an array where there is nothing."""
+        """Apply an override; a fault if it indexes an array where there is nothing."""
         node: Any = self.data
         at: Path = ()
         value = override.value
@@ -125,7 +125,7 @@ class _Merge:
         return None
 
     def change_kind(self, table: dict[str, Any], kind: object, at: Path, origin: Origin) -> None:
-        """Empties a table whose `kind` is about to become another one."""
+        """Empty a table whose `kind` is about to become another one."""
         old = table.get("kind")
         if isinstance(kind, str) and isinstance(old, str) and kind != old:
             for path, _ in walk(table, at):
@@ -135,7 +135,7 @@ class _Merge:
     def replace(
         self, node: Any, key: str | int, value: object, at: Path, origin: Callable[[Path], Origin]
     ) -> None:
-        """Puts a copy of `value` where anything, or nothing, was."""
+        """Put a copy of `value` where anything, or nothing, was."""
         present = isinstance(key, int) or key in node
         for path, _ in walk(node[key] if present else None, at):
             self.write(path, DROPPED, origin(at))
@@ -148,7 +148,7 @@ class _Merge:
             self.write(path, child, origin(path))
 
     def remove(self, node: Any, key: str | int, at: Path) -> None:
-        """Takes a table or an array away; an array keeps a gap, so that indices stay."""
+        """Take a table or an array away; an array keeps a gap, so that indices stay."""
         if isinstance(node, dict):
             del node[key]
         else:
@@ -156,7 +156,7 @@ class _Merge:
             self.gaps.append((node, at[:-1]))
 
     def close_gaps(self) -> None:
-        """Moves the items of arrays, and their histories, to where removed ones stood."""
+        """Move the items of arrays, and their histories, to where removed ones stood."""
         for items, at in sorted(self.gaps, key=lambda gap: -len(gap[1])):
             kept = [index for index, item in enumerate(items) if item is not None]
             moved = {old: new for new, old in enumerate(kept)}

@@ -14,7 +14,7 @@ MAX_EXTENDS = 16
 
 
 def gather(name: str) -> tuple[list[Source], tuple[str, ...], list[Fault]]:
-    """Reads the spec file `name` and every file that it extends, each once.
+    """Read the spec file `name` and every file that it extends, each once.
 
     Returns:
       What was read, a file after those that it extends; the names of all the files, `name` first;
@@ -33,7 +33,7 @@ class _Gathering:
         self.seen: set[str] = set()
 
     def visit(self, name: str, chain: tuple[str, ...], asked: Origin | None) -> None:
-        """Reads `name`; `chain` is the files that led here, `asked` the line that names it."""
+        """Read `name`; `chain` is the files that led here, `asked` the line that names it."""
         identity = _identity(name)
         if identity in map(_identity, chain):
             cycle = " extends ".join((*chain, name))
@@ -59,7 +59,7 @@ class _Gathering:
         self.sources.append(source)
 
     def bases(self, source: Source) -> list[tuple[str, Origin]]:
-        """Takes `extends` out of a file's values; returns the files it names and where it does."""
+        """Take `extends` out of a file's values; returns the files it names and where it does."""
         given = source.data.pop("extends", [])
         names = given if isinstance(given, list) else [given]
         found: list[tuple[str, Origin]] = []
@@ -86,7 +86,7 @@ def _identity(name: str) -> str:
 
 
 def _asked_for(fault: Fault, asked: Origin | None) -> Fault:
-    """Puts a file that cannot be read at the line that asks for it."""
+    """Put a file that cannot be read at the line that asks for it."""
     if asked is None or not fault.code.startswith("file-"):
         return fault
     near = fault.suggestion and os.path.relpath(

@@ -35,7 +35,7 @@ class Loaded:
 
     @contextmanager
     def placing(self) -> Iterator[None]:
-        """Says of faults that are found later, in what the spec names, where it was written.
+        """Say of faults that are found later, in what the spec names, where it was written.
 
         Raises:
           SpecError: the block did, with the same faults.
@@ -56,7 +56,7 @@ def load(
     overrides: Sequence[str] = (),
     import_user_code: bool = False,
 ) -> Loaded:
-    """Loads the spec file at `path`.
+    """Load the spec file at `path`.
 
     Args:
       path: the file; errors name it as it is given here.
@@ -88,7 +88,7 @@ def load(
 
 
 def _placed(fault: Fault, document: Document) -> Fault:
-    """Adds where the value was written; the name an override misspelled, where it made a table."""
+    """Add where the value was written; the name an override misspelled, where it made a table."""
     origin = fault.origin or document.provenance.nearest(fault.path)
     suggestion = fault.suggestion
     if fault.code == "missing-kind" and origin.override is not None and len(fault.path) > 1:
@@ -102,7 +102,7 @@ def _placed(fault: Fault, document: Document) -> Fault:
 
 
 def _in_order(faults: Iterable[Fault], files: Sequence[str]) -> list[Fault]:
-    """Sorts faults by file, the spec's own first, and line; those of overrides come last."""
+    """Sort faults by file, the spec's own first, and line; those of overrides come last."""
 
     def place(fault: Fault) -> tuple[bool, bool, str, int, tuple[str, ...]]:
         origin = fault.origin

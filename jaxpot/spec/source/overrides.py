@@ -26,7 +26,7 @@ class Override:
 
 
 def read_override(text: str) -> Override:
-    """Reads the text after `-s`.
+    """Read the text after `-s`.
 
     Raises:
       SpecError: it is not `path=value` with a TOML value.
@@ -56,7 +56,7 @@ def read_override(text: str) -> Override:
 
 
 def _hydras(text: str) -> str:
-    """Returns an override as it is written here, where it is written as Hydra takes it; else ""."""
+    """Return an override as it is written here, where it is written as Hydra takes it; else ""."""
     bare = text.lstrip("+~!")
     removes = text[:1] in ("~", "!")
     spelled = f'{bare.partition("=")[0]}="{NONE}"' if removes else bare

@@ -51,7 +51,7 @@ class Positions:
 
 
 def scan(text: str) -> Positions:
-    """Returns the positions in a TOML text whose line ends are newlines alone.
+    """Return the positions in a TOML text whose line ends are newlines alone.
 
     On text that is not TOML, what was found before the place where it goes wrong.
     """
@@ -62,7 +62,7 @@ def scan(text: str) -> Positions:
 
 
 def scan_key(text: str) -> tuple[tuple[str, ...], str] | None:
-    """Splits `dotted.key = rest` into the parts of the key and the rest; None if it is not so."""
+    """Split `dotted.key = rest` into the parts of the key and the rest; None if it is not so."""
     scanner = _Scanner(text)
     try:
         parts = scanner.key()
@@ -119,7 +119,7 @@ class _Scanner:
         return path
 
     def assigned(self, table: Path) -> Path:
-        """Reads `key =` and returns the whole path of the value that follows."""
+        """Read `key =` and returns the whole path of the value that follows."""
         line = self.line()
         *parents, name = self.key()
         self.expect("=")
@@ -137,7 +137,7 @@ class _Scanner:
         return path
 
     def value(self, path: Path) -> None:
-        """Reads a value and records what is inside it."""
+        """Read a value and records what is inside it."""
         open_: list[tuple[str, Path]] = []  # closing bracket and path of what is around
         counts: list[int] = []  # elements read so far, of each of them
         while True:
@@ -191,7 +191,7 @@ class _Scanner:
         return self.match(_BARE)
 
     def descend(self, path: Path, parts: list[str], line: int) -> Path:
-        """Returns the path of `parts` below `path`, recording the tables on the way."""
+        """Return the path of `parts` below `path`, recording the tables on the way."""
         for part in parts:
             path = (*self.inside(path), part)
             self.check_depth(path)
@@ -201,7 +201,7 @@ class _Scanner:
         return self.inside(path)
 
     def inside(self, path: Path) -> Path:
-        """Returns the newest table of an array of tables; any other path as it is."""
+        """Return the newest table of an array of tables; any other path as it is."""
         return (*path, self.last[path]) if path in self.last else path
 
     def again(self, path: Path, line: int) -> None:
@@ -216,7 +216,7 @@ class _Scanner:
         return bisect_right(self.newlines, self.at - 1) + 1
 
     def skip(self, pattern: re.Pattern[str]) -> bool:
-        """Skips what `pattern` matches; False at the end of the text."""
+        """Skip what `pattern` matches; False at the end of the text."""
         match = pattern.match(self.text, self.at)
         self.at = match.end() if match else self.at
         return self.at < len(self.text)

@@ -35,23 +35,23 @@ class Provenance:
     trails: Mapping[Path, tuple[Written, ...]]
 
     def trail(self, path: Path) -> tuple[Written, ...]:
-        """Returns all that was said about `path`, oldest first; the last one holds.
+        """Return all that was said about `path`, oldest first; the last one holds.
 
-        Empty for a value that nobody gave, and a default for one whose last entry is `DROPPED`.
+        Empty for a value that was not given, and a default for one whose last entry is `DROPPED`.
         """
         return self.trails.get(path, ())
 
     def origin(self, path: Path) -> Origin | None:
-        """Returns where the value at `path` was written; None for a default."""
+        """Return where the value at `path` was written; None for a default."""
         trail = self.trail(path)
         return trail[-1].origin if trail and trail[-1].value is not DROPPED else None
 
     def removed(self, path: Path) -> bool:
-        """Says whether the last word about the table or array at `path` is that there is none."""
+        """Return whether the last word about the table or array at `path` is that there is none."""
         return any(written.value == NONE for written in self.trail(path)[-1:])
 
     def nearest(self, path: Path) -> Origin:
-        """Returns where `path` or, if it is not there, the closest table around it was written."""
+        """Return where `path` or, if it is not there, the closest table around it was written."""
         for end in range(len(path), 0, -1):
             origin = self.origin(path[:end])
             if origin is not None:

@@ -27,12 +27,12 @@ class Source:
     lines: Mapping[Path, int]
 
     def origin(self, path: Path) -> Origin:
-        """Returns where in this file `path` is written."""
+        """Return where in this file `path` is written."""
         return Origin(self.name, self.lines.get(path))
 
 
 def read_source(name: str) -> Source:
-    """Reads the TOML file `name`.
+    """Read the TOML file `name`.
 
     Raises:
       SpecError: the file cannot be read, or it is not TOML as a spec may use it.
@@ -55,7 +55,7 @@ def read_source(name: str) -> Source:
 
 
 def walk(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
-    """Yields every path below `path`, with its value, however deep; parents before children."""
+    """Yield every path below `path`, with its value, however deep; parents before children."""
     stack = [(path, value)]
     while stack:
         at, node = stack.pop()
@@ -70,7 +70,7 @@ def walk(value: object, path: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def check_values(data: object, origin: Callable[[Path], Origin]) -> Iterator[Fault]:
-    """Yields a fault for every value that no spec can have: too deep a nest, too large an integer.
+    """Yield a fault for every value that no spec can have: too deep a nest, too large an integer.
 
     What passes may be walked by recursion and printed as decimal text.
     """
@@ -83,7 +83,7 @@ def check_values(data: object, origin: Callable[[Path], Origin]) -> Iterator[Fau
 
 
 def not_a_value(given: str) -> tuple[str, str]:
-    """Returns what to say of a text that stands where a value should, and what it may mean."""
+    """Return what to say of a text that stands where a value should, and what it may mean."""
     if not given:
         return "no value is given", ""
     if given.lower() in ("true", "false"):
@@ -150,7 +150,7 @@ def _number_fault(path: Path, origin: Origin, reason: str) -> Fault:
 
 
 def _sibling(name: str) -> str:
-    """Returns an existing file that `name` may have meant, or ""."""
+    """Return an existing file that `name` may have meant, or ""."""
     if os.path.isfile(f"{name}.toml"):
         return f"{name}.toml"
     folder, base = os.path.split(name)
