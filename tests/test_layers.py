@@ -72,7 +72,7 @@ BEFORE_JAX = (
     "phase",
     "plan",
     "provenance",
-    "record",
+    "provenance",
     "restoring",
     "result",
     "run",

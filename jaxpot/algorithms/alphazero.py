@@ -20,10 +20,9 @@ from jaxpot.algorithms.advantages import (
 )
 from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, Settle, View
-from jaxpot.algorithms.losses import masked_mean, search_terms
+from jaxpot.algorithms.losses import masked_mean, sample_action, search_terms
 from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer
-from jaxpot.algorithms.policy import sample_action
 from jaxpot.algorithms.search import SearchOptions, SearchResult, require_searchable, search
 from jaxpot.algorithms.updates import Evaluated, make_updates
 from jaxpot.games.base import Environment

@@ -21,10 +21,9 @@ from jaxpot.algorithms.advantages import (
 )
 from jaxpot.algorithms.auxiliary import AuxiliaryLoss, auxiliary_terms
 from jaxpot.algorithms.base import Batch, Decision, Learned, Rollout, View
-from jaxpot.algorithms.losses import normalize, ppo_terms
+from jaxpot.algorithms.losses import log_prob_of, mask_illegal, normalize, ppo_terms, sample_action
 from jaxpot.algorithms.minibatches import predict
 from jaxpot.algorithms.optimizers import init_optimizer, schedule_value
-from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.updates import Evaluated, make_updates
 from jaxpot.games.base import Environment
 from jaxpot.models.base import Network, Params, Variables

@@ -12,15 +12,15 @@ from jaxpot.cli.output import emit, emit_csv, emit_json, markdown_table, table
 
 if TYPE_CHECKING:
     from jaxpot.store.canned import Query
-    from jaxpot.store.catalog import Item
     from jaxpot.store.open import Records
+    from jaxpot.store.tables import Item
 
 _WIDTH = 100
 
 
 def print_schema(records: Records, form: str | None) -> None:
     """Print every view, macro, table and column, from the comments in the database."""
-    from jaxpot.store.catalog import read_catalog
+    from jaxpot.store.tables import read_catalog
 
     with records.reading() as connection:
         items = read_catalog(connection)

@@ -13,7 +13,7 @@ from jaxpot import formatting as words
 from jaxpot.cli import options
 from jaxpot.cli.output import emit, json_text, note, table
 from jaxpot.paths import expanded
-from jaxpot.views.cells import gate_cells
+from jaxpot.views.tables import gate_cells
 
 if TYPE_CHECKING:
     from jaxpot.loop.observer import RunResult

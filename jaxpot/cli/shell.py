@@ -16,9 +16,9 @@ from jaxpot.cli.shell_words import WordCompleter, Words
 from jaxpot.errors import UserError
 from jaxpot.paths import expanded
 from jaxpot.store.canned import named_queries, parse_parameters, read_value
-from jaxpot.store.catalog import read_catalog
 from jaxpot.store.open import Records, prepared
 from jaxpot.store.query import parameters_of, run_query
+from jaxpot.store.tables import read_catalog
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,7 +11,7 @@ from jaxpot.cli import options
 from jaxpot.cli.completion import RUN
 from jaxpot.cli.output import emit, emit_json, table
 from jaxpot.cli.result import gates_table, time_table
-from jaxpot.views.cells import attempt_cells, checkpoint_cells, moment, number
+from jaxpot.views.tables import attempt_cells, checkpoint_cells, moment, number
 
 
 @click.command("show")

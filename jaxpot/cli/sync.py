@@ -86,7 +86,7 @@ def _tables(
     from jaxpot.journal import read_record
     from jaxpot.spec import SpecError, from_resolved, missing_extras
     from jaxpot.spec.resolve import plain
-    from jaxpot.spec.source.overrides import read_override
+    from jaxpot.spec.source.extends import read_override
 
     spec = dict(read_record(folder).spec)
     sinks = spec["sinks"] = {name: dict(table) for name, table in spec.get("sinks", {}).items()}

@@ -1,8 +1,7 @@
 """Evaluators: they measure on the device how good an agent is, each at its cadence."""
 
-from jaxpot.evaluators.base import Evaluator, EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
-from jaxpot.evaluators.players import Player, policy_player
+from jaxpot.evaluators.players import Evaluator, EvaluatorOutput, Player, policy_player
 
 __all__ = [
     "Evaluator",

@@ -16,9 +16,8 @@ from jax import Array
 
 from jaxpot.algorithms.search import require_searchable
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
-from jaxpot.evaluators.players import policy_player
+from jaxpot.evaluators.players import EvaluatorOutput, policy_player
 from jaxpot.games.base import Environment
 from jaxpot.league import ARCHIVE, Table, gather, update_scores
 from jaxpot.models.base import Network, Variables

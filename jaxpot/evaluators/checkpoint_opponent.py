@@ -27,9 +27,8 @@ from jaxpot.checkpoints import (
     select_checkpoint,
 )
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import EvaluatorOutput, OpponentError
 from jaxpot.evaluators.play import Games, elo_difference, outcomes, play_games, rates
-from jaxpot.evaluators.players import policy_player
+from jaxpot.evaluators.players import EvaluatorOutput, OpponentError, policy_player
 from jaxpot.games.base import Environment
 from jaxpot.journal import JOURNAL_NAME, read_header
 from jaxpot.models.base import Network, Variables

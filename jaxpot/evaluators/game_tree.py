@@ -14,9 +14,9 @@ import numpy as np
 from jax import Array
 from jax.core import eval_context
 
-from jaxpot.algorithms.policy import greedy_action
+from jaxpot.algorithms.losses import greedy_action
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import EvaluatorOutput
+from jaxpot.evaluators.players import EvaluatorOutput
 from jaxpot.evaluators.positions import GameTree, enumerate_positions
 from jaxpot.games.base import Environment
 from jaxpot.models.base import Network, Variables

@@ -1,18 +1,19 @@
-"""Players: a network's policy, a search that a network guides, or uniformly random moves.
+"""The contract of an evaluator, and its players: a policy, a search, or random moves.
 
 Axis letters: N lanes, A actions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxpot.algorithms.policy import greedy_action, sample_action
+from jaxpot.algorithms.losses import greedy_action, sample_action
 from jaxpot.algorithms.search import SearchOptions, noiseless, search
+from jaxpot.errors import UserError
 from jaxpot.games.base import Environment, uniform_legal_action
 from jaxpot.models.base import Network, Variables
 from jaxpot.models.memory import Carry
@@ -82,3 +83,46 @@ def _search_player(
 def _nothing(lanes: int) -> Carry:
     del lanes
     return ()
+
+
+class OpponentError(UserError):
+    """The opponent that an evaluator's config names cannot be loaded.
+
+    Attributes:
+        code: The fault's code.
+        key: The config's key that is wrong.
+        allowed: What would be right.
+    """
+
+    def __init__(self, code: str, key: str, message: str, allowed: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.key = key
+        self.allowed = allowed
+
+
+class EvaluatorOutput(NamedTuple):
+    """The results of one evaluation; the loop prefixes their names with the evaluator's."""
+
+    metrics: Mapping[str, Array]
+    """Scalars by name, such as `win_rate` or `p0/win_rate`; in `p0` the agent moves first."""
+    histograms: Mapping[str, Array]
+    """Counts, `[bins]` int32, by name, such as `actions`."""
+    fields: Mapping[str, Any] = {}  # jax has no pytree of a read-only mapping
+    """New values of the fields of the state that the evaluator's kind declares to write."""
+
+
+class Evaluator(Protocol):
+    """A pure function from a network's parameters to results; the loop jits it as one program.
+
+    An evaluator may have an attribute `constants`, a dict of arrays that are passed to `run` by
+    keyword instead of compiled in, and an attribute `source`, plain data on where they come from,
+    which the run records.
+    """
+
+    def run(self, variables: Variables, key: Array) -> EvaluatorOutput:
+        """Evaluate the network; `key` is consumed if the evaluator draws.
+
+        Keyword arguments are its constants and the fields of the state that its kind reads.
+        """
+        ...

@@ -9,9 +9,8 @@ import attrs
 from jax import Array
 
 from jaxpot.algorithms.search import require_searchable
-from jaxpot.evaluators.base import EvaluatorOutput
 from jaxpot.evaluators.play import Games, play_games, rates
-from jaxpot.evaluators.players import policy_player, uniform_player
+from jaxpot.evaluators.players import EvaluatorOutput, policy_player, uniform_player
 from jaxpot.games.base import Environment
 from jaxpot.models.base import Network, Variables
 from jaxpot.spec import RandomEvaluator

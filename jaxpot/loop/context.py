@@ -12,7 +12,7 @@ from jax import Array
 from jaxpot.algorithms.auxiliary import AuxiliaryLoss, build_losses, build_network
 from jaxpot.algorithms.base import Algorithm
 from jaxpot.errors import UserError
-from jaxpot.evaluators.base import Evaluator, OpponentError
+from jaxpot.evaluators.players import Evaluator, OpponentError
 from jaxpot.games.base import Environment
 from jaxpot.loop.phase import Implementation
 from jaxpot.models.base import Network, Variables

@@ -1,4 +1,4 @@
-"""Record the origin of a run: spec, commit, versions, host, device, instruction set."""
+"""Record the origin of a run: spec, rows contract, commit, versions, host, device."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxpot.errors import UserError
 from jaxpot.journal import JOURNAL_VERSION, RunRecord
 from jaxpot.loop.environment import effective_nproc, instruction_set, recorded_settings
-from jaxpot.loop.record import ROWS
 from jaxpot.spec import SPEC_VERSION, Experiment, resolved, spec_digest, to_toml, training_digest
 
 PACKAGES = (
@@ -209,3 +209,27 @@ def _differences(
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             yield f"{name} was {before.get(name, missing)} and is {now.get(name, missing)}"
+
+
+ROWS = "v2"
+"""Version of the rows contract. Under v1, the default, every iteration began new games."""
+
+
+def rows_of(attempt: Mapping[str, Any]) -> str:
+    """Return the version of the rows contract that an attempt trained under."""
+    return attempt.get("rows") or "v1"
+
+
+def require_rows(record: RunRecord) -> None:
+    """Refuse a run whose rows this version of jaxpot would continue differently.
+
+    Raises:
+        UserError: The run was trained under another rows contract.
+    """
+    rows = rows_of(record.provenance)
+    if record.attempt and rows != ROWS:
+        raise UserError(
+            f"{record.path}: this run was trained under rows contract {rows}, and this jaxpot has "
+            f"{ROWS}: it cannot go on to the same bits. Resume it with the jaxpot that trained it, "
+            "or start a new run from its network: jaxpot run SPEC --init-from RUN"
+        )

@@ -25,8 +25,13 @@ from jaxpot.loop.clock import Clock
 from jaxpot.loop.environment import collector_paused, ignored, prepare
 from jaxpot.loop.graph import PhaseGraph
 from jaxpot.loop.observer import Observer, Observers, RunInfo, RunResult
-from jaxpot.loop.provenance import changed_spec, environment_changes, header, surroundings
-from jaxpot.loop.record import require_rows
+from jaxpot.loop.provenance import (
+    changed_spec,
+    environment_changes,
+    header,
+    require_rows,
+    surroundings,
+)
 from jaxpot.loop.restoring import (
     START,
     Restored,

@@ -11,9 +11,8 @@ from jaxpot import journal
 from jaxpot.checkpoints import CheckpointWriter, DamagedCheckpoint, verify
 from jaxpot.checkpoints.layout import PLACE_OF, checkpoint_path
 from jaxpot.loop.clock import Clock
-from jaxpot.loop.entries import listing
 from jaxpot.loop.graph import PhaseGraph
-from jaxpot.loop.league import LeagueKeeper
+from jaxpot.loop.league import LeagueKeeper, listing
 from jaxpot.loop.phase import Cadence, State
 from jaxpot.loop.recorder import Recorder
 from jaxpot.spec import Checkpoint, PayloadKey, best_cadence

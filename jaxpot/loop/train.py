@@ -16,7 +16,7 @@ from jaxpot.loop.environment import resume_collector
 from jaxpot.loop.league import AlteredEntryError, LeagueKeeper, recorded_at
 from jaxpot.loop.memory import FAILURES, failure_text
 from jaxpot.loop.programs import Programs
-from jaxpot.loop.record import ROWS
+from jaxpot.loop.provenance import ROWS
 from jaxpot.loop.recorder import Recorder
 from jaxpot.loop.restoring import Restored
 from jaxpot.loop.saving import Saver, settle

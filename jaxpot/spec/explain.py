@@ -8,9 +8,9 @@ import attrs
 from jaxpot.errors import UserError
 from jaxpot.spec.faults import Origin, Path, dotted, nearest, quoted
 from jaxpot.spec.fields import rules_of
+from jaxpot.spec.source.document import DROPPED, Written
 from jaxpot.spec.source.load import Loaded
 from jaxpot.spec.source.positions import scan_key
-from jaxpot.spec.source.provenance import DROPPED, Written
 from jaxpot.spec.wording import NONE, allowed
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final, Literal, get_args, get_origin
 
 import attrs
 
+from jaxpot.spec.configs.parts import check_import_path
 from jaxpot.spec.faults import Fault, Path, nearest
 from jaxpot.spec.fields import Rules
-from jaxpot.spec.imports import check_import_path
 from jaxpot.spec.registry import Registry
 from jaxpot.spec.wording import allowed, given, listed, shown
 

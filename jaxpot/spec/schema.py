@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args, get_origin
 import attrs
 
 from jaxpot.spec.configs.experiment import Experiment
+from jaxpot.spec.configs.parts import IMPORT_PATH
 from jaxpot.spec.fields import Name, Rules, rules_of
-from jaxpot.spec.imports import IMPORT_PATH
 from jaxpot.spec.registry import Registry, Row, registry_of
 from jaxpot.spec.resolve import plain
 from jaxpot.spec.wording import NONE, is_union

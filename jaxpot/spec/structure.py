@@ -21,10 +21,11 @@ from jaxpot.spec.configs.parts import (
     ImportedPart,
     ImportedPhase,
     Place,
+    import_class,
+    load_table,
 )
 from jaxpot.spec.faults import Fault, SpecError, nearest
 from jaxpot.spec.fields import broken, derived_faults, rules_of
-from jaxpot.spec.imports import import_class, load_table
 from jaxpot.spec.registry import Registry, registry_of
 from jaxpot.spec.rules.draft import Draft
 from jaxpot.spec.rules.validate import validate

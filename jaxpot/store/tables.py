@@ -1,4 +1,4 @@
-"""The columns of the tables, read from schema.sql, and insertion by column.
+"""The columns of the tables, insertion by column, and the catalog with its comments.
 
 `executemany` takes a thousand times longer than passing whole columns to DuckDB.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import duckdb
@@ -72,3 +72,59 @@ def _insertion(table: str) -> str:
         for place, kind in enumerate(columns_of(table).values(), 1)
     )
     return f"INSERT INTO {table} SELECT {', '.join(values)}"
+
+
+_RELATIONS = """
+SELECT * FROM (
+    SELECT 'view' AS kind, view_name AS name, comment FROM duckdb_views() WHERE NOT internal
+    UNION ALL
+    SELECT 'table', table_name, comment FROM duckdb_tables() WHERE NOT internal
+) ORDER BY kind DESC, name
+"""
+_COLUMNS = """
+SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal
+ORDER BY table_name, column_index
+"""
+_MACROS = """
+SELECT function_name, function_type, parameters, comment FROM duckdb_functions()
+WHERE NOT internal AND function_type IN ('macro', 'table_macro') ORDER BY ALL
+"""
+
+
+class Column(NamedTuple):
+    """A column of a table or view, or a parameter of a macro, whose type is None."""
+
+    name: str
+    type: str | None
+    comment: str | None
+
+
+class Item(NamedTuple):
+    """A view, a table or a macro, according to `kind`."""
+
+    kind: str
+    name: str
+    comment: str | None
+    columns: tuple[Column, ...]
+
+
+def read_catalog(connection: duckdb.DuckDBPyConnection) -> list[Item]:
+    """Return all views, then all macros, then all tables."""
+    columns: dict[str, list[Column]] = {}
+    for table, *column in connection.execute(_COLUMNS).fetchall():
+        columns.setdefault(table, []).append(Column(*column))
+    relations = [
+        Item(kind, name, comment, tuple(columns.get(name, ())))
+        for kind, name, comment in connection.execute(_RELATIONS).fetchall()
+    ]
+    macros = [
+        Item(
+            kind.replace("_", " "),
+            name,
+            comment,
+            tuple(Column(parameter, None, None) for parameter in parameters),
+        )
+        for name, kind, parameters, comment in connection.execute(_MACROS).fetchall()
+    ]
+    views = [item for item in relations if item.kind == "view"]
+    return [*views, *macros, *(item for item in relations if item.kind == "table")]

@@ -5,11 +5,10 @@ reproducible, resumable, and keeps its payload keys.
 """
 
 from jaxpot.testing.algorithm import check_algorithm
-from jaxpot.testing.auxiliary import check_auxiliary_loss
 from jaxpot.testing.contract import ContractError
 from jaxpot.testing.environment import check_environment
-from jaxpot.testing.evaluator import check_evaluator
 from jaxpot.testing.network import check_network
+from jaxpot.testing.parts import check_auxiliary_loss, check_evaluator
 from jaxpot.testing.reproducibility import (
     NotReproducibleError,
     assert_payload_keys,

@@ -15,8 +15,7 @@ import attrs
 
 from jaxpot.journal import Attempt, Header, as_dict, records
 from jaxpot.loop.environment import instruction_set
-from jaxpot.loop.provenance import provenance
-from jaxpot.loop.record import ROWS, rows_of
+from jaxpot.loop.provenance import ROWS, provenance, rows_of
 from jaxpot.spec import diff
 from jaxpot.verify.rerun import MAX_ISA, Settings
 

@@ -8,11 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from jaxpot import formatting as words
-from jaxpot.views.cells import attempt_cells, checkpoint_cells, gate_cells, moment, number
 from jaxpot.views.compare import chosen_keys, compare, default_keys, recorded_keys, sense_of
 from jaxpot.views.curves import curves
 from jaxpot.views.pages import Stay, league_stays, learning_curves, lineage, render
-from jaxpot.views.tables import Table, letters, tables
+from jaxpot.views.tables import (
+    Table,
+    attempt_cells,
+    checkpoint_cells,
+    gate_cells,
+    letters,
+    moment,
+    number,
+    tables,
+)
 
 if TYPE_CHECKING:
     from jaxpot.store.reader import Store

@@ -14,9 +14,9 @@ from jaxpot.loop import environment, seeds
 from jaxpot.loop import run as runner
 from jaxpot.loop.seeds import SeedsResult
 from jaxpot.statistics import Spread
-from jaxpot.testing.tiny import tiny_experiment
 from tests.cli.runs import call, two_runs
 from tests.loop.running import train
+from tests.tiny import tiny_experiment
 from tests.trackers.stream import Clock, play, result
 
 SPEC = """

@@ -14,8 +14,8 @@ from jaxpot.cli.main import invoke
 from jaxpot.loop import plan
 from jaxpot.loop.clock import SPENT
 from jaxpot.loop.phases import compile_graph
-from jaxpot.testing.tiny import tiny_experiment
 from tests.docs.pages import ROOT, blocks, files, page, write_files
+from tests.tiny import tiny_experiment
 
 TEXT = page("docs/architecture.md")
 MODULES = files(TEXT, "python")

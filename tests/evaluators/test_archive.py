@@ -15,9 +15,9 @@ from jaxpot.evaluators.play import play_games
 from jaxpot.evaluators.players import policy_player
 from jaxpot.league import ARCHIVE, LEAGUE, empty_table
 from jaxpot.loop.context import build_context
-from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.test_random_opponent import RATES
 from tests.league import skill
+from tests.tiny import tiny_experiment
 
 GAMES, MARGIN, ALPHA = 6, 0.1, 0.25
 LEAGUE_SPEC = spec.League(

@@ -17,8 +17,8 @@ from jaxpot.spec.configs.evaluators import checkpoint_keys
 from jaxpot.spec.registry import implementation
 from jaxpot.store.runs import create_run
 from jaxpot.testing import check_evaluator
-from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.boards import observation
+from tests.tiny import tiny_experiment
 
 GAMES = 16
 ENV = pgx_env.build(PgxEnv(id="tic_tac_toe"))

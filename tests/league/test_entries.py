@@ -7,7 +7,7 @@ import pytest
 
 from jaxpot.league import ARCHIVE, LEAGUE, Frozen, Table
 from jaxpot.loop.digest import to_hex
-from jaxpot.loop.entries import (
+from jaxpot.loop.league import (
     activity_events,
     add_events,
     any_recalled,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jaxpot.league import ARCHIVE, empty_pool, empty_table, freeze, gather
 from jaxpot.loop.digest import combine, leaf_digests
-from jaxpot.loop.entries import add_events, entries
+from jaxpot.loop.league import add_events, entries
 from jaxpot.models.base import Variables
 from tests.league.model import LeagueModel
 from tests.marks import slow_except

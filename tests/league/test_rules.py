@@ -18,14 +18,14 @@ from jaxpot.evaluators import archive
 from jaxpot.league import empty_pool, empty_table, gather
 from jaxpot.loop.context import build_context, network_variables
 from jaxpot.loop.digest import to_hex
-from jaxpot.loop.entries import activity_events, add_events, entries
+from jaxpot.loop.league import activity_events, add_events, entries
 from jaxpot.loop.lower import inputs_of, lower_phase
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
-from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
 from tests.league.model import LeagueModel, allocation, weights
 from tests.marks import slow_except
+from tests.tiny import tiny_experiment
 
 STEPS, UNIT, GAMES = 5, 4, 6
 TEMPERATURE, MARGIN = 0.4, 0.125

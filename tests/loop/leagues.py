@@ -4,9 +4,9 @@ from typing import Any
 
 from jaxpot.loop.observer import RunResult
 from jaxpot.spec import Experiment
-from jaxpot.testing.tiny import merged, tiny_experiment
 from tests.journal.reading import records
 from tests.loop.running import journal
+from tests.tiny import merged, tiny_experiment
 
 LEAGUE: dict[str, Any] = {
     "algorithm": {"batch_size": 16},

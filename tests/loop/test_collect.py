@@ -15,7 +15,7 @@ from jaxpot.games import uniform_legal_action
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import go_on, new_games, no_games
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 LANES, STEPS = 6, 14
 GROUPS = 3

@@ -10,7 +10,7 @@ from jaxpot.errors import UserError
 from jaxpot.loop.context import build_context
 from jaxpot.spec import MLP, Memory, from_resolved, resolved
 from jaxpot.spec.registry import implementation
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 
 @attrs.frozen

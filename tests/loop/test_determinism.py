@@ -4,8 +4,8 @@ import jax
 import pytest
 
 from jaxpot.loop import attempt
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train
+from tests.tiny import tiny_experiment
 
 pytestmark = [pytest.mark.optimised, pytest.mark.usefixtures("shared_programs")]
 

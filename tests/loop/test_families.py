@@ -9,9 +9,9 @@ from jaxpot.loop.plan import programs
 from jaxpot.loop.run import resume
 from jaxpot.spec import from_resolved, load, resolved
 from jaxpot.spec.registry import REGISTRIES
-from jaxpot.testing.tiny import merged
 from tests.loop.running import events, rows, trace, train
 from tests.marks import slow_except
+from tests.tiny import merged
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

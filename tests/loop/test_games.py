@@ -16,13 +16,13 @@ from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
 from jaxpot.models.base import Outputs, Variables
 from jaxpot.spec import from_resolved
-from jaxpot.testing.tiny import tiny_experiment
 from tests.evaluators.stubs import Memoryless
 from tests.games.bits import NUM_VIEWS, Bits, random_values
 from tests.games.long_game import MOVES
 from tests.loop.running import events, train
 from tests.loop.running import rows as rows_of
 from tests.marks import slow_except
+from tests.tiny import tiny_experiment
 
 
 class Table(Memoryless):

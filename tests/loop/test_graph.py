@@ -6,7 +6,7 @@ from jaxpot.errors import UserError
 from jaxpot.loop.phase import Cadence, Phase
 from jaxpot.loop.phases import compile_graph
 from jaxpot.spec import PayloadKey
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 
 def test_the_order_of_an_iteration():

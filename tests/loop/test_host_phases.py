@@ -11,8 +11,8 @@ from jaxpot.loop.phase import Cadence, Field, Phase, stream_value
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.run import resume, run
 from jaxpot.spec import PayloadKey
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

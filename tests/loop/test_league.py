@@ -17,9 +17,9 @@ from jaxpot.loop.programs import Programs
 from jaxpot.loop.run import resume
 from jaxpot.loop.shapes import abstract_state
 from jaxpot.loop.streams import root_key_data
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import LEAGUE, league_events, league_experiment, standings
 from tests.loop.running import events, rows, trace, train
+from tests.tiny import tiny_experiment
 
 pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 

@@ -13,8 +13,8 @@ from jaxpot.loop.phase import Field, Phase
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import trace_programs
 from jaxpot.spec import PayloadKey
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, trace, train, train_graph
+from tests.tiny import tiny_experiment
 
 KEYS = (
     PayloadKey(name="noise", dtype="float", unit="", doc="A draw.", phase="extra"),

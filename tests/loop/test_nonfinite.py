@@ -6,8 +6,8 @@ import pytest
 from jaxpot.loop.phase import Phase
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.run import resume
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import rows, trace, train, train_graph
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

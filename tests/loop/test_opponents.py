@@ -9,8 +9,8 @@ from jaxpot.cli.main import invoke
 from jaxpot.errors import UserError
 from jaxpot.loop.run import resume
 from jaxpot.spec import resolved, to_toml
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, rows, trace, train
+from tests.tiny import tiny_experiment
 
 NONE = {"tree": None, "vs_random": None}
 ALONE = {"collect": {"random": None}}

@@ -9,7 +9,7 @@ import pytest
 from jaxpot.loop.payload_reference import reference
 from jaxpot.loop.phases import compile_graph
 from jaxpot.spec import AlphaZero, payload_keys
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 FILE = Path(__file__).parents[2] / "docs" / "payload.md"
 ROW = re.compile(r"^\| `([^`]+)` \| (int|float) \| (\S+) \|", flags=re.MULTILINE)

@@ -8,7 +8,7 @@ from jaxpot.loop import plan
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import plan_details
 from jaxpot.spec import load
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 SPECS = sorted(Path(__file__).parents[2].glob("specs/*.toml"))
 

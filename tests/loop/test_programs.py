@@ -11,9 +11,9 @@ from jaxpot.loop import plan
 from jaxpot.loop import train as training
 from jaxpot.loop.lower import metric_names
 from jaxpot.loop.phases import compile_graph
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.leagues import league_experiment
 from tests.loop.running import events, rows, train
+from tests.tiny import tiny_experiment
 
 
 @pytest.mark.parametrize("profile_every", [0, 2])

@@ -5,9 +5,8 @@ import pytest
 from jaxpot.errors import UserError
 from jaxpot.journal import Attempt, Header, Journal, read_record
 from jaxpot.loop import run as runner
-from jaxpot.loop.provenance import header
-from jaxpot.loop.record import ROWS, require_rows
-from jaxpot.testing.tiny import tiny_experiment
+from jaxpot.loop.provenance import ROWS, header, require_rows
+from tests.tiny import tiny_experiment
 
 UID = "20260101-000000-abcdef"
 

@@ -20,11 +20,11 @@ from jaxpot.loop.phases.replay import build as replay
 from jaxpot.loop.phases.replay import init_replay, kept_rows
 from jaxpot.loop.run import resume
 from jaxpot.models.base import Variables
-from jaxpot.testing.tiny import tiny_experiment
 from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
 from tests.loop.test_games import RandomMoves, Table
 from tests.marks import slow_except
+from tests.tiny import tiny_experiment
 
 KEPT, STEPS, SELFPLAY, RANDOM = 3, 5, 4, 2
 ROOM = STEPS * (SELFPLAY + RANDOM)

@@ -15,10 +15,10 @@ from jaxpot.journal import read_record
 from jaxpot.loop import train as training
 from jaxpot.loop.digest import combine, leaf_digests, to_hex
 from jaxpot.loop.run import resume
-from jaxpot.testing.tiny import tiny_experiment
 from tests.journal.reading import read_header, records
 from tests.loop.leagues import league_events, league_experiment, standings
 from tests.loop.running import events, journal, rows, trace, train
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

@@ -4,8 +4,8 @@ from jaxpot.loop import run as runner
 from jaxpot.loop.result import reason_of, status_of
 from jaxpot.store import Store
 from jaxpot.store.gates import judge_recorded
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, train
+from tests.tiny import tiny_experiment
 
 IMPOSSIBLE = {"metric": "eval_vs_random/win_rate", "min": 1.0}
 

@@ -11,10 +11,10 @@ from jaxpot.loop.phases import training
 from jaxpot.loop.run import resume
 from jaxpot.spec import SpecError
 from jaxpot.store.runs import RunLock
-from jaxpot.testing.tiny import tiny_experiment
 from tests.journal.reading import records
 from tests.loop.running import journal, rows, trace, train
 from tests.marks import slow_except
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

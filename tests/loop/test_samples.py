@@ -16,11 +16,11 @@ from jaxpot.loop.phases import compile_graph, samples
 from jaxpot.loop.plan import programs
 from jaxpot.spec import Debug, PayloadKey
 from jaxpot.store.samples import dumps, read_samples
-from jaxpot.testing.tiny import tiny_experiment
 from tests.algorithms.test_advantages import reference_gae
 from tests.docs.pages import page
 from tests.evaluators.boards import observation
 from tests.loop.running import events, rows, trace, train, train_graph
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

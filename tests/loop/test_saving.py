@@ -11,10 +11,10 @@ from jaxpot.loop.clock import Clock
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.run import resume
 from jaxpot.loop.saving import Saver
-from jaxpot.testing.tiny import tiny_experiment
 from tests.journal.reading import records
 from tests.loop.leagues import league_experiment
 from tests.loop.running import journal, train
+from tests.tiny import tiny_experiment
 
 
 class Writer:

@@ -16,7 +16,7 @@ from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.phases.collect import build
 from jaxpot.loop.streams import stream_key
 from jaxpot.models.base import Variables
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 LANES, STEPS, GROUPS = 2, 5, 3
 

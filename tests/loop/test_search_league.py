@@ -9,7 +9,7 @@ import pytest
 
 from jaxpot.loop.collect import rollout, rollout_groups
 from jaxpot.loop.context import build_context
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 LANES, STEPS, GROUPS = 2, 6, 2
 

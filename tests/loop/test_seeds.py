@@ -14,8 +14,8 @@ from jaxpot.loop.seeds import run_seeds
 from jaxpot.signals import StopRequest
 from jaxpot.store import Store
 from jaxpot.store.gates import judge_recorded
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import events, trace, train
+from tests.tiny import tiny_experiment
 
 pytestmark = pytest.mark.slow
 

@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxpot.algorithms.losses import log_prob_of, mask_illegal, sample_action
 from jaxpot.algorithms.minibatches import by_lane, predict
-from jaxpot.algorithms.policy import log_prob_of, mask_illegal, sample_action
 from jaxpot.loop.collect import rollout
 from jaxpot.loop.context import build_context
 from jaxpot.loop.games import no_games
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.phases.concatenate_batches import build as concatenate_batches
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 LANES, STEPS, SEQ_LEN = 4, 12, 4  # a game of tic-tac-toe ends before step 10
 

@@ -8,8 +8,8 @@ from jaxpot.loop import plan
 from jaxpot.loop.context import build_context
 from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.shapes import abstract_state, check_shapes, plan_details
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import train
+from tests.tiny import tiny_experiment
 
 LEAGUE = {
     "collect": {

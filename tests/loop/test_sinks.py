@@ -8,10 +8,10 @@ import pytest
 from jaxpot.loop import run as runner
 from jaxpot.loop.observer import Observers
 from jaxpot.spec import SpecError
-from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.trackers.process import SideProcess, SinkState
 from tests.journal.reading import live_payloads
 from tests.loop.running import events, journal, trace, train
+from tests.tiny import tiny_experiment
 from tests.trackers import readers
 
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -15,7 +15,7 @@ from jaxpot.loop.streams import (
     stream_key,
     stream_tag,
 )
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 
 def data(key):

@@ -18,8 +18,8 @@ from jaxpot.loop.phases import compile_graph
 from jaxpot.loop.programs import Programs
 from jaxpot.loop.streams import root_key_data
 from jaxpot.models.base import Variables
-from jaxpot.testing.tiny import tiny_experiment
 from tests.league import skill
+from tests.tiny import tiny_experiment
 
 TAU, EVERY, STEPS, LANES = 0.25, 2, 5, 8
 

@@ -3,9 +3,8 @@
 import pytest
 
 from jaxpot.spec.faults import SpecError
-from jaxpot.spec.source.document import compose
+from jaxpot.spec.source.document import DROPPED, compose
 from jaxpot.spec.source.extends import MAX_EXTENDS
-from jaxpot.spec.source.provenance import DROPPED
 
 
 @pytest.fixture

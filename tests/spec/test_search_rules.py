@@ -4,7 +4,7 @@ import pytest
 
 from jaxpot import spec
 from jaxpot.spec.faults import SpecError
-from jaxpot.testing.tiny import tiny_experiment
+from tests.tiny import tiny_experiment
 
 ALPHAZERO = {"kind": "alphazero", "batch_size": 8, "num_epochs": None}
 

@@ -1,7 +1,7 @@
 """What the database says about itself."""
 
 from jaxpot.store import database
-from jaxpot.store.catalog import read_catalog
+from jaxpot.store.tables import read_catalog
 
 
 def test_everything_has_a_comment():

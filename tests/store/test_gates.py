@@ -14,8 +14,8 @@ from jaxpot.errors import UserError
 from jaxpot.spec import Expect, resolved
 from jaxpot.store import Store
 from jaxpot.store.gates import from_journals, judge, judge_recorded
-from jaxpot.testing.tiny import tiny_experiment
 from tests.store.journals import START, Writer
+from tests.tiny import tiny_experiment
 
 NAN = math.nan
 SERIES = [0.5, None, 0.9, NAN, 0.2, 0.4]

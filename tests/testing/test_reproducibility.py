@@ -14,8 +14,8 @@ from jaxpot.testing import (
     assert_resumable,
     reproducibility,
 )
-from jaxpot.testing.tiny import tiny_experiment
 from tests.loop.running import train
+from tests.tiny import tiny_experiment
 
 ONLY = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
 TINY = tiny_experiment(iterations=3, overrides=ONLY)

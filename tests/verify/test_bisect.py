@@ -8,11 +8,11 @@ import pytest
 from jaxpot.cli.main import invoke
 from jaxpot.errors import UserError
 from jaxpot.spec import from_resolved, resolved, training_digest
-from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.verify.bisect import lean_spec
 from jaxpot.verify.divergence import compare_records, locate
 from tests.loop.leagues import LEAGUE
 from tests.loop.running import train
+from tests.tiny import tiny_experiment
 
 PARTED = 2
 SMALL = {

@@ -12,7 +12,6 @@ import pytest
 
 from jaxpot.spec import load, resolved, to_toml
 from jaxpot.store import Store
-from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.verify import checks, trials
 from jaxpot.verify.checks import verify_against, verify_run, verify_spec
 from jaxpot.verify.report import NOT_TRIED, read_grade
@@ -20,6 +19,7 @@ from jaxpot.verify.rerun import journal_in
 from tests.journal.reading import records
 from tests.loop.running import train
 from tests.store.journals import Writer
+from tests.tiny import tiny_experiment
 
 TINY = {
     "collect": {"random": None},

@@ -4,9 +4,9 @@ import pytest
 
 from jaxpot.errors import UserError
 from jaxpot.spec import load, resolved, spec_digest, to_toml
-from jaxpot.testing.tiny import tiny_experiment
 from jaxpot.verify import rerun
 from jaxpot.verify.golden import check_golden, update_golden
+from tests.tiny import tiny_experiment
 
 
 def quiet(text):

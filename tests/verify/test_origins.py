@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from jaxpot.spec import diff, resolved, training_digest
-from jaxpot.testing.tiny import merged, tiny_experiment
 from jaxpot.verify.origins import (
     BY_DESIGN,
     HARMLESS,
@@ -19,6 +18,7 @@ from jaxpot.verify.origins import (
 )
 from tests.loop.leagues import LEAGUE
 from tests.store.journals import Writer
+from tests.tiny import merged, tiny_experiment
 
 
 def starts(run, start, stop):

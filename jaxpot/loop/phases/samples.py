@@ -17,8 +17,8 @@ import numpy as np
 from jax import Array
 
 from jaxpot.algorithms.base import Batch, Rollout
+from jaxpot.algorithms.losses import mask_illegal
 from jaxpot.algorithms.minibatches import by_lane
-from jaxpot.algorithms.policy import mask_illegal
 from jaxpot.errors import UserError
 from jaxpot.games.base import Describing
 from jaxpot.loop.attempt import Attempt, HostFunction, Row

@@ -10,8 +10,7 @@ import attrs
 from jaxpot.spec.configs.experiment import Experiment
 from jaxpot.spec.faults import Fault, SpecError, dotted, nearest
 from jaxpot.spec.resolve import resolved
-from jaxpot.spec.source.document import Document, compose
-from jaxpot.spec.source.provenance import Provenance
+from jaxpot.spec.source.document import Document, Provenance, compose
 from jaxpot.spec.structure import structure
 
 
