@@ -72,7 +72,6 @@ BEFORE_JAX = (
     "phase",
     "plan",
     "provenance",
-    "provenance",
     "restoring",
     "result",
     "run",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from tests.docs.pages import ROOT, page, resolve
+import pytest
+
+import jaxpot
+from tests.docs.pages import ROOT, blocks, page, resolve
 
 NAV = page("mkdocs.yml").partition("\nnav:\n")[2]
 LISTED = re.findall(r"^ +- [^:\n]+: (\S+\.md)$", NAV, flags=re.MULTILINE)
@@ -39,3 +42,23 @@ def test_api_page_names_what_exists():
     assert "jaxpot.spec.load" in names
     missing = [name for name in names if resolve(name) is None]
     assert missing == []
+
+
+def test_api_page_has_every_public_function():
+    text = page("docs/api.md")
+    public = [name for name in jaxpot.__all__ if not name.startswith("__")]
+    assert all(f"`{name}`" in text.partition("## ")[0] for name in public)
+    assert all(callable(getattr(jaxpot, name)) for name in public)
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        jaxpot.train  # noqa: B018
+
+
+@pytest.mark.slow
+def test_api_page_trains(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (block,) = blocks(page("docs/api.md"), "python")
+    exec(block.replace("specs/", f"{ROOT}/specs/"), {})  # noqa: S102
+    (row,) = jaxpot.open_store("runs").runs().rows()
+    uid, status, loss = capsys.readouterr().out.split()
+    assert (uid, status) == (row[0], "completed")
+    assert float(loss) > 0
