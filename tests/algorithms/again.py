@@ -32,7 +32,7 @@ class AgainState:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Again:
-    """Actions 0 and 1 take one and two; a state behind the end is a wild one."""
+    """Actions 0 and 1 take one and two; a state after the end is a wild one."""
 
     num_players: int = 2
     num_actions: int = 2
@@ -90,6 +90,6 @@ def plain_value(heap: int, gamma: float) -> float:
 
 
 def plain_q(heap: int, action: int, gamma: float) -> float:
-    """Returns what a move is worth to its mover with best play behind it."""
+    """Returns what a move is worth to its mover with best play after it."""
     left, following, paid = plain_move(heap, 0, action)
     return paid + (gamma if following == 0 else -gamma) * plain_value(left, gamma)

@@ -83,7 +83,7 @@ def own_rows(rollout, t, lane, *, gamma=1.0):
 
     Each reward is discounted by the steps, of either seat, from `t` to its own.
 
-    Returns the decisions, and whether the game ended behind the last of them.
+    Returns the decisions, and whether the game ended after the last of them.
     """
     seat, decisions = rollout.seat[t, lane], []
     for later in range(t, STEPS):

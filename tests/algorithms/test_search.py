@@ -216,7 +216,7 @@ def test_a_long_search_that_leaves_its_policy_nothing_of_what_it_tried_has_a_val
 
 GAMMA, VALUE = 0.5, 0.25
 MOVES = np.array(list(itertools.product((0, 1), repeat=HEAP + 1)))
-"""Every sequence of moves, on behind the end of each game."""
+"""Every sequence of moves, on after the end of each game."""
 
 
 @pytest.fixture(scope="module")

@@ -65,13 +65,13 @@ def test_the_report(values, capsys, monkeypatch, snapshot):
     compared = Compared(a="recorded", b="re-run", comparison=compare(a, b))
 
     def verify(*arguments, **options):
-        return Report(subject="run x (ttt)", compared=(compared,), notes=("told",))
+        return Report(subject="run x (ttt)", compared=(compared,), notes=("reported",))
 
     monkeypatch.setattr("jaxpot.verify.checks.verify_run", verify)
     code = 0 if values[0] == values[1] else 3
     assert invoke(["verify", "latest"]) == code
     text = capsys.readouterr()
-    assert text.err == "note: told\n"
+    assert text.err == "note: reported\n"
     assert invoke(["verify", "latest", "--json"]) == code
     assert (text.out, json.loads(capsys.readouterr().out)) == snapshot
 

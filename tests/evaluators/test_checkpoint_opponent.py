@@ -281,8 +281,10 @@ def test_paths_of_a_recorded_opponent_do_not_lead_out(old):
 
 def test_a_run_from_before_some_key_of_the_game_plays_the_same_game(tmp_path):
     """Its journal says less: what it leaves out has the meaning that it had."""
-    told = resolved(OPPONENT)
-    leave_run(tmp_path, OPPONENT, 10, spec={**told, "env": {"kind": "pgx", "id": "tic_tac_toe"}})
+    reported = resolved(OPPONENT)
+    leave_run(
+        tmp_path, OPPONENT, 10, spec={**reported, "env": {"kind": "pgx", "id": "tic_tac_toe"}}
+    )
     assert build(tmp_path).source["iteration"] == 10
     other = tiny_experiment(name="agent", env={"history": 2})
     assert "its env.history is None" in refusal(tmp_path, experiment=other)

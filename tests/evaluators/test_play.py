@@ -204,7 +204,7 @@ def test_a_capped_game_is_not_finished(max_steps, done):
     finished = games.state.length[games.finished]
     if done is None:
         assert 0 < given["done_rate"] < 1
-        assert given["p0/win_rate"] == 1  # nobody else can have three in a row after five moves
+        assert given["p0/win_rate"] == 1  # no other player can have three in a row after five moves
         assert set(finished.tolist()) == {5}
         done = games.finished.mean()
     assert given["done_rate"] == pytest.approx(done)

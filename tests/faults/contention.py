@@ -92,7 +92,7 @@ def contention(folder: Path, *, runs: int, readers: int, seconds: float, real: b
         folder: Where to work.
         runs: How many runs at once.
         readers: How many processes ask all the while.
-        seconds: How long the database is held, from when a reader has been told of it.
+        seconds: How long the database is held, from when a reader has been reported of it.
         real: Whether the runs train; journals alone are written otherwise.
     """
     tally = Tally()
@@ -132,10 +132,12 @@ def together(
         assert holder.stdin is not None
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n", "the database was never free"
-        told: list[str] = []
-        Store(runs_dir, notify=told.append, wait=0.1).runs()
+        reported: list[str] = []
+        Store(runs_dir, notify=reported.append, wait=0.1).runs()
         # An ingest that waits for the stranger may keep jaxpot's own lock meanwhile.
-        assert any("held by" in line or "kept by" in line for line in told), f"not said: {told}"
+        assert any("held by" in line or "kept by" in line for line in reported), (
+            f"not said: {reported}"
+        )
         time.sleep(seconds)
         holder.stdin.write("\n")
         holder.stdin.flush()

@@ -153,8 +153,8 @@ def _garbage(runs_dir: Path, run: Writer, rng: random.Random) -> None:
     lines[len(lines) // 2] = rng.randbytes(40).replace(b"\n", b"") + b"\n"
     run.path.write_bytes(b"".join(lines))
     assert invoke_quietly(runs_dir, "rebuild") == 0
-    told: list[str] = []
-    Store(runs_dir, notify=told.append).runs()
+    reported: list[str] = []
+    Store(runs_dir, notify=reported.append).runs()
     skipped = Store(runs_dir).sql("SELECT count(*) FROM events WHERE kind = 'journal_skip'")[1]
     assert skipped == [(1,)], "the damaged line is not named"
 
@@ -163,9 +163,9 @@ def _future(runs_dir: Path, run: Writer, rng: random.Random) -> None:
     del rng
     later = Writer(runs_dir, "20261122-101530-cccccc")
     later.header(journal_version=2)
-    told: list[str] = []
-    assert len(Store(runs_dir, notify=told.append).runs()) == 3
-    assert any("version 2" in line and "upgrade" in line for line in told), told
+    reported: list[str] = []
+    assert len(Store(runs_dir, notify=reported.append).runs()) == 3
+    assert any("version 2" in line and "upgrade" in line for line in reported), reported
     before = later.path.read_bytes()
     code, _, err = quietly("--runs-dir", str(runs_dir), "resume", later.uid)
     assert code == 2, err

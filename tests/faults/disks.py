@@ -56,7 +56,7 @@ def _others_may_run() -> bool:
 
 
 def can_mount(folder: Path) -> bool:
-    """Says whether this process may mount a disk of its own."""
+    """Says whether this process may mount its own disk."""
     folder.mkdir(parents=True, exist_ok=True)
     command = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", str(folder)]
     try:

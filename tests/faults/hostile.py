@@ -63,9 +63,9 @@ class Outside:
         """Holds what lies around to what it was.
 
         Raises:
-            AssertionError: Something was written, or code ran that nobody named.
+            AssertionError: Something was written, or code ran that was not named.
         """
-        assert not (self.folder / "ran").exists(), "code was run that nobody named"
+        assert not (self.folder / "ran").exists(), "code was run that was not named"
         assert self.listing() == self._before, "something was written outside"
 
 
@@ -184,7 +184,7 @@ def _journals(outside: Outside, work: Path) -> tuple[Any, Callable[[Any], None],
 
     def case(data: bytes) -> None:
         nonlocal number
-        # A new database each time costs most; one is made anew every so often.
+        # A new database each time costs most; one is made again every so often.
         if number % 50 == 0:
             shutil.rmtree(outside.runs_dir, ignore_errors=True)
         uid = lines[0]["uid"]

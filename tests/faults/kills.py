@@ -18,7 +18,7 @@ from tests.faults.processes import ROOT, children, count, end, finished, start, 
 from tests.faults.specs import LEAGUE_ITERATIONS, PLAIN_ITERATIONS, write_specs
 from tests.faults.tally import Tally
 
-# How long a step takes, about; the kill falls somewhere in it, or just behind it.
+# How long a step takes, about; the kill falls somewhere in it, or just after it.
 SPANS = {
     "copy": 0.002,
     "arrays": 0.06,
@@ -63,8 +63,8 @@ def trials(number: int, seed: int, folder: Path, *, jobs: int = 1, first: int = 
 
     def attempt(index: int, phase: str, name: str) -> None:
         runs_dir = folder / f"{index:03d}"
-        told = f"(trial {index}, seed {seed}, {name})"
-        with tally.case(f"{phase}, {name}", told):
+        reported = f"(trial {index}, seed {seed}, {name})"
+        with tally.case(f"{phase}, {name}", reported):
             trial(phase, specs[name], runs_dir, name, whole[name], random.Random(f"{seed} {index}"))
             shutil.rmtree(runs_dir)
 
@@ -126,10 +126,10 @@ def killed_run(
     was_killed(process, fault)
 
 
-def was_killed(process: subprocess.Popen[str], told: object) -> None:
+def was_killed(process: subprocess.Popen[str], reported: object) -> None:
     """Waits for a process that is to be killed."""
     err = process.communicate(timeout=300)[1]
-    assert process.returncode == -signal.SIGKILL, f"{told}: was not killed, but ended: {err}"
+    assert process.returncode == -signal.SIGKILL, f"{reported}: was not killed, but ended: {err}"
 
 
 def killed_from_outside(
@@ -176,7 +176,7 @@ def killed_ingest(runs_dir: Path, spec: Path, name: str, rng: random.Random, pha
 
 
 def killed_resume(runs_dir: Path, name: str, rng: random.Random, step: str) -> None:
-    """Kills a resume: at any moment, or in a step of its own."""
+    """Kills a resume: at any moment, or in one of its steps."""
     if step:
         fault = {
             "journal": {"step": "journal", "at": rng.randint(1, 20), "part": rng.random()},

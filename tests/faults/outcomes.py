@@ -1,4 +1,4 @@
-"""Everything that a run left behind and that an unstopped run of its spec leaves, too."""
+"""Everything that a run left over and that an unstopped run of its spec leaves, too."""
 
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ def outcome_of(runs_dir: Path) -> Outcome:
     infos = list_checkpoints(folder)
     sums = {(i.place, i.iteration): verify(i.path).content_sha256 for i in infos}
     left = [path.name for path in (folder / "checkpoints").rglob(".*")]
-    assert not left, f"left behind: {left}"
+    assert not left, f"left over: {left}"
     wall_clock = {
         key["name"]
         for record in records(file.path, kinds=("keys",))

@@ -82,7 +82,7 @@ def resumes(runs_dir: Path, whole: Outcome) -> None:
 
 
 def on_a_terminal(spec: Path, runs_dir: Path) -> None:
-    """Ctrl-C, typed: exit status 130, and the terminal is as it was."""
+    """Ctrl-C, typed: exit status 130, and the terminal is unchanged."""
     ours, theirs = pty.openpty()
     before = termios.tcgetattr(theirs)
     process = start(

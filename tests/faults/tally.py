@@ -22,13 +22,13 @@ class Tally:
     untried: dict[str, str] = attrs.field(factory=dict)
 
     @contextmanager
-    def case(self, kind: str, told: str = "") -> Iterator[None]:
+    def case(self, kind: str, reported: str = "") -> Iterator[None]:
         """Counts a case, and notes the assertion that fails in it."""
         self.cases[kind] += 1
         try:
             yield
         except AssertionError as error:
-            self.failures.append(f"{kind} {told}: {error}".strip())
+            self.failures.append(f"{kind} {reported}: {error}".strip())
 
     @property
     def total(self) -> int:

@@ -45,10 +45,10 @@ def test_a_milestone_that_was_still_to_be_linked_is_linked_by_the_next_attempt(t
     whole = places(tmp_path)
     for place in ("milestones", "best"):
         shutil.rmtree(tmp_path / "checkpoints" / place / "000002")
-    told = []
-    CheckpointWriter(tmp_path, tmp_path.parent, POLICY, told.append).close()
+    reported = []
+    CheckpointWriter(tmp_path, tmp_path.parent, POLICY, reported.append).close()
     assert places(tmp_path) == whole
-    committed = [(r["type"], r["iteration"]) for r in told if r["state"] == "committed"]
+    committed = [(r["type"], r["iteration"]) for r in reported if r["state"] == "committed"]
     assert sorted(committed) == [("best", 2), ("milestone", 2)]
 
 

@@ -1,6 +1,6 @@
 """A user's own game, as small as a game can be: Nim with one heap.
 
-Two players take one, two or three counters in turn; whoever takes the last one wins. Its states
+Two players take one, two or three counters in turn; taking the last one wins. Its states
 keep no count of the moves, so different lines of play meet again, at different depths.
 """
 

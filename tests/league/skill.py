@@ -91,7 +91,7 @@ class LevelNetwork(Memoryless):
 
 
 def network(level: int, salt: int = 0) -> Variables:
-    """Returns a network of some level; `salt` makes it one of its own."""
+    """Returns a network of some level; `salt` makes it a different one."""
     rng = np.random.default_rng((level, salt))
     return Variables(
         {"level": np.int32(level), "rest": rng.standard_normal(3).astype(np.float32)},

@@ -101,7 +101,7 @@ NEW = {
 
 
 @pytest.mark.parametrize(
-    ("archived", "dropped", "told"),
+    ("archived", "dropped", "reported"),
     [
         (-1, -1, []),
         (0, -1, [("league_archive", "iter_000500")]),
@@ -110,10 +110,10 @@ NEW = {
         (5, 5, [("league_archive", "iter_2000000"), ("league_drop", "iter_2000000")]),
     ],
 )
-def test_an_add_is_told_by_name(archived, dropped, told):
+def test_an_add_is_told_by_name(archived, dropped, reported):
     first, *rest = add_events(TABLE, frozen(archived, dropped), 2_000_000)
     assert first == ("league_add", NEW)
-    assert [(event, payload["name"]) for event, payload in rest] == told
+    assert [(event, payload["name"]) for event, payload in rest] == reported
     known = {e.name: e for e in entries(TABLE)}
     for _, payload in rest:
         assert set(payload) == {"name", "score", "rollouts", "digest"}
@@ -131,8 +131,8 @@ def test_an_evaluation_tells_who_was_recalled_and_released():
         score=np.array([0.25, 0, 0.5, -0.25, -0.75], np.float32),
         rollouts=np.array([9, 0, 13, 10, 0], np.uint32),
     )
-    told = dict(activity_events(TABLE, after))
-    assert told == {
+    reported = dict(activity_events(TABLE, after))
+    assert reported == {
         "league_recall": {
             "name": "iter_000001",
             "score": -0.25,

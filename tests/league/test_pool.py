@@ -109,8 +109,8 @@ def test_sequences_keep_to_the_rules_and_entries_never_change(size, archive_size
             before = kept(table)
             pool, table, frozen = freezer(size, archive_size)(pool, table, network, born)
             np.testing.assert_array_equal(frozen.digest, digest)
-            told = list(add_events(before, jax.device_get(frozen), born))
-            assert [(event, payload["name"]) for event, payload in told] == happened
+            reported = list(add_events(before, jax.device_get(frozen), born))
+            assert [(event, payload["name"]) for event, payload in reported] == happened
         network = learn(network)
         assert held(kept(table)) == expected(rules)
         by_born = {x.born: x.params for x in rules.league + rules.archive}

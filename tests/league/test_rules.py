@@ -226,8 +226,8 @@ def test_a_league_is_played_scored_and_pruned_by_the_rules(name, deeds):
         if deed == "add":
             born += 1
             before, frozen = league.table, league.add()
-            told = [(event, x["name"]) for event, x in add_events(before, frozen, born)]
-            assert told == rules.add(born, kept(network_variables(league.state)))
+            reported = [(event, x["name"]) for event, x in add_events(before, frozen, born)]
+            assert reported == rules.add(born, kept(network_variables(league.state)))
         elif deed == "iterate":
             for place, groups in (("league", setup.groups), ("archive", setup.archive_groups)):
                 if rules.opponents(place):
@@ -240,8 +240,8 @@ def test_a_league_is_played_scored_and_pruned_by_the_rules(name, deeds):
             means = [reward(level, entry) for entry in rules.archive]
             for entry in rules.archive:
                 rules.played(entry, GAMES * reward(level, entry), GAMES)
-            told = [(event, x["name"]) for event, x in activity_events(before, league.table)]
-            assert told == rules.decide_activity()
+            reported = [(event, x["name"]) for event, x in activity_events(before, league.table)]
+            assert reported == rules.decide_activity()
             average = emitted[f"{league.evaluator}/avg_reward"]
             expected = float(np.mean(means)) if means else float("nan")
             assert average == pytest.approx(expected, rel=1e-6, abs=1e-7, nan_ok=True)

@@ -1,4 +1,4 @@
-"""What the loop's tests share: runs in this process, and what they left behind."""
+"""What the loop's tests share: runs in this process, and what they left over."""
 
 from pathlib import Path
 from typing import Any

@@ -57,10 +57,10 @@ VARIANTS = {
         }
     },
 }
-"""What the shipped specs do not say themselves, and what a state may hold besides."""
+"""What the shipped specs do not say themselves, and what else a state may hold."""
 
 STEPPED = ("gru", "ttt_alphazero")
-"""Cases whose iterations are timed, each phase as a program of its own, which costs compiles."""
+"""Cases whose iterations are timed, each phase as a separate program, which costs compiles."""
 
 
 def experiment(case, profile_every):

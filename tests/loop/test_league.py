@@ -61,8 +61,8 @@ def test_events_and_standings_tell_one_story(run):
         for name, entry in now:
             if name in ("league_recall", "league_release"):
                 active[entry] = name == "league_recall"
-        told = {each["name"]: (each["place"], each["active"]) for each in recorded[t]}
-        assert told == {e: (p, p == "league" or active.get(e, False)) for e, p in place.items()}
+        reported = {each["name"]: (each["place"], each["active"]) for each in recorded[t]}
+        assert reported == {e: (p, p == "league" or active.get(e, False)) for e, p in place.items()}
         for name, entry in now:
             match name:
                 case "league_add":

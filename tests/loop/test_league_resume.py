@@ -31,7 +31,7 @@ def same(result, whole):
     assert final_content(result) == final_content(whole)
 
 
-# 3: an add is due behind it; 6: an archive move; 12: a recall and an add; 16: a release; 20: best.
+# 3: an add is due after it; 6: an archive move; 12: a recall and an add; 16: a release; 20: best.
 @pytest.mark.parametrize("stops", [(1,), (3,), (4,), (6,), (12,), (16,), (20,), (3, 6, 7, 12, 24)])
 def test_stops_change_no_bit_and_double_no_event(whole, tmp_path, stops):
     result = train(league_experiment(), tmp_path, iterations=stops[0])

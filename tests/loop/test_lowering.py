@@ -27,7 +27,7 @@ KEYS = (
 
 
 def build_extra(context, phase):
-    """An outsider's phase: counts its calls in a field of its own and draws from its stream."""
+    """An outsider's phase: counts its calls in its own field and draws from its stream."""
     del context, phase
 
     def run(values):
@@ -69,7 +69,7 @@ def test_a_phase_from_outside_is_traced_timed_keyed_and_planned(tmp_path):
     drawn = plan.render_json(graph, {"state": {}, "values": {}, "memory": {}, "parameters": 0})
     assert next(p for p in drawn["phases"] if p["name"] == "extra")["streams"] == ["extra"]
 
-    # Its stream shifts nobody: training goes on as without it.
+    # Its stream changes no other stream: training goes on as without it.
     without = train(experiment, tmp_path)
     ours = ("noise", "visits")
     stripped = [

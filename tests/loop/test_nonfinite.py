@@ -1,4 +1,4 @@
-"""An update that is not finite is undone on the device, told on the host, and saved before."""
+"""An update that is not finite is undone on the device, reported on the host, and saved before."""
 
 import jax.numpy as jnp
 import pytest

@@ -91,8 +91,8 @@ def test_check_and_plan_look_the_opponent_up(old, tmp_path, capsys):
     fault = f"eval.old.run: there is no run in {empty}; allowed: another run [opponent-missing]"
     for command in (["check", str(spec), "--shapes"], ["plan", str(spec)], ["run", str(spec)]):
         assert invoke([*command, "--runs-dir", str(empty)]) == 2
-        (told,) = [text for text in capsys.readouterr().err.splitlines() if fault in text]
-        place, _, _ = told.partition(": ")
+        (reported,) = [text for text in capsys.readouterr().err.splitlines() if fault in text]
+        place, _, _ = reported.partition(": ")
         assert int(place.rpartition(":")[2]) > line
     assert not empty.exists() or list(empty.iterdir()) == []
 

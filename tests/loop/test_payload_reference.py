@@ -29,7 +29,7 @@ def test_the_shipped_file_is_the_reference():
 
 
 LEAGUE = {
-    "auxiliary": {"told": {"kind": "game_progress"}},
+    "auxiliary": {"reported": {"kind": "game_progress"}},
     "league": {"size": 2, "add_every": 3, "base_unit": 2},
     "target": {"tau": 0.5},
     "collect": {"league": {"num_envs": 4}, "archive": {"num_envs": 2}},
@@ -46,7 +46,7 @@ def test_every_key_of_a_run_is_there_with_its_type_and_unit(profile_every):
     keys = payload_keys(tiny_experiment(overrides=LEAGUE, runtime=runtime))
     names = re.compile(r"eval_(vs_random|tree|old|rival)")
     emitted = {(names.sub("eval_<name>", key.name), key.dtype, key.unit or "-") for key in keys}
-    emitted = {("<name>" if name == "told" else name, *rest) for name, *rest in emitted}
+    emitted = {("<name>" if name == "reported" else name, *rest) for name, *rest in emitted}
     assert emitted <= ROWS
     if profile_every:
         assert emitted == ROWS

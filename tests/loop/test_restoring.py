@@ -1,4 +1,4 @@
-"""Where a run starts from: a chosen checkpoint of its own, or the network of another run."""
+"""Where a run starts from: one of its checkpoints, or the network of another run."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def saving_often(**changes):
 
 @pytest.fixture(scope="module")
 def unstopped(tmp_path_factory):
-    """A run of 8 iterations that nobody stopped."""
+    """A run of 8 iterations without a stop."""
     return train(saving_often(), tmp_path_factory.mktemp("unstopped"))
 
 
@@ -404,7 +404,7 @@ def test_a_parent_that_is_gone_or_another_is_told(done):
     shutil.copytree(parent, done / "kept")
     shutil.rmtree(parent)
     shutil.copytree(done / "checkpoints" / "000004", parent)
-    text = f"run {run.uid} has no checkpoint of its own and started from {done.name}/.*000008, "
+    text = f"run {run.uid} has no checkpoint and started from {done.name}/.*000008, "
     with pytest.raises(UserError, match=f"{text}which holds other arrays by now; put it back, or"):
         resumed(run.run_dir)
     shutil.rmtree(parent)

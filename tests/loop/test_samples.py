@@ -139,7 +139,7 @@ def test_advantages_and_returns_are_the_oracles(result):
 
 
 def test_they_are_the_rows_that_training_was_given(tmp_path):
-    """A phase of its own in the iteration's program tells of the batch; the dump has all of it."""
+    """A separate phase in the iteration's program tells of the batch; the dump has all of it."""
     names = ("log_prob", "value", "advantage", "target")
 
     def spy(context, phase):
@@ -170,13 +170,13 @@ def test_they_are_the_rows_that_training_was_given(tmp_path):
     )
     graph = compile_graph(experiment).with_phase(phase, after="concatenate_batches")
     result = train_graph(experiment, graph, tmp_path)
-    told = rows(result)[1]
+    reported = rows(result)[1]
     valid = [row for row in dump_of(result)["samples"] if row["trained"] and row["valid"]]
-    assert len(valid) == told["iteration/num_valid_samples"]
+    assert len(valid) == reported["iteration/num_valid_samples"]
     for name in names:
         lowest = min(row["return" if name == "target" else name] for row in valid)
-        assert np.float32(lowest) == np.float32(told[f"spy/{name}"])
-    assert sum(np.any(row["observation"]) for row in valid) == told["spy/seen"]
+        assert np.float32(lowest) == np.float32(reported[f"spy/{name}"])
+    assert sum(np.any(row["observation"]) for row in valid) == reported["spy/seen"]
 
 
 def test_a_resumed_run_writes_the_same_samples(result, tmp_path):
@@ -211,9 +211,9 @@ def test_a_full_disk_warns_once_and_training_goes_on(tmp_path, monkeypatch, plai
 
 def test_numbers_read_back_as_they_were():
     values = np.array([0.1, 1 / 3, np.nan, np.inf], np.float32)
-    told = samples._plain(values)
-    assert told[:1] == [0.1]
-    assert np.array_equal(np.array(told, np.float32), values, equal_nan=True)
+    reported = samples._plain(values)
+    assert reported[:1] == [0.1]
+    assert np.array_equal(np.array(reported, np.float32), values, equal_nan=True)
     assert json.dumps(samples._plain(np.array([True, False]))) == "[1, 0]"
     assert samples._plain(np.bool_(True)) is True
 
@@ -221,11 +221,11 @@ def test_numbers_read_back_as_they_were():
 def test_the_page_says_what_a_row_has(result):
     table = page("docs/samples.md").partition("| of a row | |")[2].partition("\n\n")[0]
     lines = [line for line in table.splitlines()[2:] if "| AlphaZero" not in line]
-    told = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in lines))
+    reported = re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in lines))
     rows = dump_of(result)["samples"]
-    assert {key for row in rows for key in row} == set(told)
+    assert {key for row in rows for key in row} == set(reported)
     whole = [row for row in rows if row["trained"]]
-    assert [sorted(row) for row in whole] == [sorted(told)] * len(whole)
+    assert [sorted(row) for row in whole] == [sorted(reported)] * len(whole)
 
 
 def test_a_description_that_fails_costs_a_warning():

@@ -138,11 +138,11 @@ def test_a_save_whose_end_was_not_recorded_is_settled_by_the_next_attempt(tmp_pa
     if not whole:
         (tmp_path / stopped.checkpoint / "metadata.json").unlink()
     result = resume(tmp_path, stopped.uid, ingest=False)
-    told = [
+    reported = [
         record
         for record in records(journal(result), kinds=("checkpoint",))
         if (record["type"], record["iteration"], record["attempt"]) == ("periodic", 4, 2)
     ]
-    assert told[0]["state"] == ending
-    assert [record["state"] for record in told].count(ending) == 1
-    assert (told[0]["bytes"] is not None) == whole
+    assert reported[0]["state"] == ending
+    assert [record["state"] for record in reported].count(ending) == 1
+    assert (reported[0]["bytes"] is not None) == whole

@@ -1,4 +1,4 @@
-"""The keys below the stream `search` are the documented ones, whoever decides by them."""
+"""The keys below the stream `search` are the documented ones, for every use."""
 
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class Spy:
     def act(self, variables, view, key):
         del variables
         action = uniform_legal_action(view.legal_action_mask, key)
-        told = jnp.tile(jax.random.key_data(jax.random.clone(key)), (len(action), 1))
-        return Decision(action, {"key": told}, view.carry)
+        reported = jnp.tile(jax.random.key_data(jax.random.clone(key)), (len(action), 1))
+        return Decision(action, {"key": reported}, view.carry)
 
     act_as_opponent = act
 

@@ -55,5 +55,5 @@ def test_a_group_is_a_rollout_of_its_own_against_its_opponent():
             rows.extras["weights"][:, mine], alone.extras["weights"], rtol=1e-4, atol=1e-5
         )
         assert (standing.reward[g], standing.games[g]) == (its.reward, its.games)
-    assert not rows.trained.all(), "an opponent's search is nobody's lesson"
+    assert not rows.trained.all(), "an opponent's search is not trained on"
     assert standing.games.shape == (GROUPS,)

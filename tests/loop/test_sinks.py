@@ -61,16 +61,16 @@ def test_re_runs_that_verify_send_nothing(sinks, tmp_path):
 
 def test_what_is_not_delivered_is_said_once(sinks, tmp_path, monkeypatch):
     class Listener(Observers):
-        told: ClassVar[list[str]] = []
+        reported: ClassVar[list[str]] = []
 
         def warning(self, text):
-            self.told.append(text)
+            self.reported.append(text)
 
     left = [SinkState(sink="lines", state="failed", done=3, error="OSError: full")]
     monkeypatch.setattr(SideProcess, "finish_sinks", lambda _: left)
     result = run(sinks, tmp_path, iterations=1, observer=(listener := Listener()))
     assert result.status == "stopped"
-    assert listener.told == [
+    assert listener.reported == [
         "sink lines: it has 3 iterations and failed: OSError: full; "
         f"try again with `jaxpot sync {result.uid}`"
     ]

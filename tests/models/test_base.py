@@ -23,7 +23,7 @@ class Linear(nnx.Module):
 
 
 class Keeper(nnx.Module):
-    """Has a variable of its own, and changes it in a call if asked to."""
+    """Has its own variable, and changes it in a call if asked to."""
 
     def __init__(self, rngs: nnx.Rngs, changes: bool) -> None:
         self.changes = changes

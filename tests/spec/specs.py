@@ -259,7 +259,7 @@ def experiments(draw):
     if draw(st.booleans()) or collect["selfplay"].get("opponent"):
         tau = draw(numbers(0, 1, exclude_min=True))
         sections["target"] = {"tau": tau, **some(draw, every=counts)}
-    # A league is played from the second iteration behind the warm-up on.
+    # A league is played from the second iteration after the warm-up on.
     until = collect.get("random", {}).get("until", "none")
     least = (0 if until == "none" else until) + 2 if "league" in sections["collect"] else 1
     data = {

@@ -34,7 +34,7 @@ def schedule(kind, **values):
 
 ADAMW = {"kind": "adamw"}
 LOST = {
-    # A number of its own.
+    # A separate number.
     "zero": ("optimizer", {**ADAMW, "learning_rate": 1e-46}, "learning_rate"),
     "flushed": ("optimizer", {**ADAMW, "learning_rate": 1e-40}, "learning_rate"),
     "infinite": ("optimizer", {**ADAMW, "learning_rate": 1e39}, "learning_rate"),

@@ -78,7 +78,7 @@ CHANGES = {
         ("collect",),
         {"num_steps": 9, "league": {"num_envs": 64}},
     ),
-    "the league behind a warm-up": (
+    "the league after a warm-up": (
         LEAGUE,
         ("collect",),
         {"num_steps": 9, "league": {"num_envs": 64}, "random": {"num_envs": 2, "until": 9}},

@@ -22,7 +22,7 @@ START = 1_795_000_000.0
 
 
 class Writer:
-    """Writes a journal's records as the loop does, with a clock of its own."""
+    """Writes a journal's records as the loop does, with its own clock."""
 
     def __init__(
         self, runs_dir: Path, uid: str, *, name: str = "ttt", start: float = START

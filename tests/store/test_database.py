@@ -47,16 +47,16 @@ def held(path, how="writing"):
 
 
 @pytest.fixture
-def told():
+def reported():
     """Returns the lines that the store tells."""
     return []
 
 
 @pytest.fixture
-def store(runs_dir, run, told):
+def store(runs_dir, run, reported):
     """Returns a store whose database has 4 points, while the journal has 8."""
     run.payload(0)
-    store = Store(runs_dir, notify=told.append, wait=0.1)
+    store = Store(runs_dir, notify=reported.append, wait=0.1)
     store.ingest()
     run.payload(1)
     return store
@@ -66,14 +66,16 @@ COUNT = "SELECT count(*) FROM metric"
 
 
 @pytest.mark.parametrize("how", ["writing", "reading"])
-def test_a_held_database_still_answers_and_names_the_holder(store, told, how):
+def test_a_held_database_still_answers_and_names_the_holder(store, reported, how):
     with held(store.path, how) as pid:
         report = store.ingest(wait=0.1)
         assert report.holder == pid
         assert store.sql(COUNT)[1] == [(4,)]
-        assert f"{store.path} is held by process {pid} (" in told[0]
-        assert told[0].endswith("what was recorded last is not in the database yet")
-        assert told[1:] == ([f"answering from a copy of {store.path}"] if how == "writing" else [])
+        assert f"{store.path} is held by process {pid} (" in reported[0]
+        assert reported[0].endswith("what was recorded last is not in the database yet")
+        assert reported[1:] == (
+            [f"answering from a copy of {store.path}"] if how == "writing" else []
+        )
         (row,) = store.runs()
         assert row.lag_bytes > 0
         assert row.iterations == 1
@@ -95,11 +97,11 @@ def test_a_holder_that_lets_go_in_time_is_waited_for(store):
     assert store.ingest(wait=0.05).problem is None
 
 
-def test_the_holder_can_be_this_process(store, told):
+def test_the_holder_can_be_this_process(store, reported):
     """Then closing a copied file would drop the holder's lock: it must not."""
     with duckdb.connect(store.path) as connection:
         assert store.sql(COUNT)[1] == [(4,)]
-        assert f"held by process {os.getpid()} (this one)" in told[0]
+        assert f"held by process {os.getpid()} (this one)" in reported[0]
         with pytest.raises(subprocess.CalledProcessError):
             command = [sys.executable, "-c", HOLD, str(store.path), "writing"]
             subprocess.run(command, check=True, input=b"", capture_output=True)

@@ -23,7 +23,7 @@ TABLES = (
 
 
 def everything(runs_dir):
-    """Give every row of every table, in an order of its own, wherever its points are."""
+    """Give every row of every table, in its own order, wherever its points are."""
     rows = {"metrics": "SELECT * EXCLUDE (part) FROM metrics"}
     with Store(runs_dir).reading() as connection:
         return {

@@ -132,10 +132,10 @@ def files(runs_dir):
 
 def test_the_first_command_rebuilds_an_older_file_and_says_so(older):
     store, rows = older
-    told = []
-    (row,) = Store(store.runs_dir, notify=told.append).runs()
+    reported = []
+    (row,) = Store(store.runs_dir, notify=reported.append).runs()
     assert "good" in row.tags
-    assert told == [
+    assert reported == [
         f"{store.path} was an older jaxpot's (schema {OLDER}, now {database.SCHEMA_VERSION}) "
         "and was rebuilt from the journals"
     ]
@@ -166,12 +166,12 @@ def test_a_journal_that_cannot_be_taken_in_is_named_by_it_too(older, runs_dir):
 
 def test_a_held_older_file_is_answered_for_from_a_rebuilt_copy(older):
     store, rows = older
-    told = []
-    reader = Store(store.runs_dir, notify=told.append, wait=0.1)
+    reported = []
+    reader = Store(store.runs_dir, notify=reported.append, wait=0.1)
     with held(store.path) as pid:
         assert len(reader.runs()) == 1
-        assert f"is held by process {pid}" in told[0]
-        assert told[1] == f"answering from a copy of {store.path}"
+        assert f"is held by process {pid}" in reported[0]
+        assert reported[1] == f"answering from a copy of {store.path}"
     with pytest.raises(errors.OldSchemaError):
         database.connect(store.path, read_only=True)
     assert everything(store.runs_dir) == rows

@@ -16,7 +16,7 @@ from jaxpot.store.tables import columns_of, table_names
 from tests.store.journals import complete_run
 from tests.store.lab import lab
 
-# The shell of the previous release, which a package of its own brings.
+# The shell of the previous release, which a separate package brings.
 SHELL = Path(duckdb_cli.__file__).with_name("duckdb")
 QUESTIONS = (
     "SELECT count(*) AS n FROM metric",
@@ -98,7 +98,7 @@ def test_only_the_rows_of_its_runs(bench, tmp_path):
 
 
 def test_it_is_consistent_while_runs_write(bench, tmp_path):
-    """A write-ahead log that an ingest left behind is part of what is copied."""
+    """A write-ahead log that an ingest left over is part of what is copied."""
     _, store = bench
     target = tmp_path / "new.duckdb"
     with database.connect(store.path, read_only=False) as writer:

@@ -17,7 +17,7 @@ class BrokenError(Exception):
 
 
 class Flaky:
-    """Keeps what counts in a list of the test's, and fails when it is told to."""
+    """Keeps what counts in a list of the test's, and fails when it is reported to."""
 
     def __init__(self, rows, *, from_start=False):
         self.rows = rows

@@ -1,4 +1,4 @@
-"""Verification with real re-runs, each a process of its own."""
+"""Verification with real re-runs, each in a separate process."""
 
 import hashlib
 import json

@@ -68,7 +68,7 @@ def test_every_chart_is_drawn(shown):
     lines = re.findall(r'<g class="mark-line[^>]*>.*?</g>', dom, flags=re.DOTALL)
     assert len(lines) >= 3
     assert all(re.search(r'd="M[^"]{20,}"', line) for line in lines)
-    # A path begins anew behind each gap.
+    # A path starts again after each gap.
     assert any(line.count("M") > 5 for line in lines)
     assert re.search(r'<g class="mark-area[^>]*>.*?d="M', dom, flags=re.DOTALL)
     assert dom.count('aria-roledescription="bar"') > 5
@@ -81,9 +81,9 @@ def test_what_strangers_wrote_made_no_element(shown):
 
 
 def test_the_policy_was_not_in_the_way(shown):
-    _, told, _ = shown
-    assert "Content Security Policy" not in told
-    assert "Uncaught" not in told
+    _, reported, _ = shown
+    assert "Content Security Policy" not in reported
+    assert "Uncaught" not in reported
 
 
 def test_the_picture_is_not_blank(shown):

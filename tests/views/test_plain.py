@@ -55,8 +55,8 @@ def test_only_warnings(stream, clock):
 def test_the_league_s_news_are_lines(stream, clock):
     plain = Plain(stream, clock=clock)
     play(plain, clock, until=230, league=True)
-    told = [line for line in stream.getvalue().splitlines() if line.startswith("league")]
-    assert told == [
+    reported = [line for line in stream.getvalue().splitlines() if line.startswith("league")]
+    assert reported == [
         "league at 25: iter_000025 joined; 1 entry",
         "league at 50: iter_000050 joined; 2 entries",
         "league at 75: iter_000075 joined; 3 entries",

@@ -149,7 +149,7 @@ def test_news_are_told_once(before, after):
         Standings(0, [entry(name, *place) for name, place in each.items()])
         for each in (before, after)
     )
-    told = set(filter(None, second.news(first).split(", ")))
+    reported = set(filter(None, second.news(first).split(", ")))
     told_of = {"league": "joined", "archive": "archived"}
     joined = {f"{name} {told_of[after[name][0]]}" for name in after if name not in before}
     recalled = {
@@ -157,5 +157,5 @@ def test_news_are_told_once(before, after):
         for name, place in after.items()
         if place == ("archive", True) and before.get(name) != ("archive", True)
     }
-    assert told == joined | recalled
+    assert reported == joined | recalled
     assert second.news(second) == ""

@@ -14,7 +14,7 @@ from tests.views.runs import write_rows
 UID = "20261122-101530-aaaaaa"
 
 
-class Told:
+class Reported:
     """Keeps every call."""
 
     def __init__(self, clock):
@@ -37,22 +37,22 @@ def clock():
 
 
 @pytest.fixture
-def told(clock):
-    return Told(clock)
+def reported(clock):
+    return Reported(clock)
 
 
-def test_a_whole_run_is_told_in_its_order(tmp_path, clock, told):
+def test_a_whole_run_is_told_in_its_order(tmp_path, clock, reported):
     run = complete_run(tmp_path, UID)
-    replay = Replay(run.folder, told, clock)
+    replay = Replay(run.folder, reported, clock)
     assert replay.begin()
-    names = [call[0] for call in told.calls]
+    names = [call[0] for call in reported.calls]
     assert names[:3] == ["started", "compiled", "payload"]
     assert names[-2:] == ["standings", "finished"]
-    (info,) = told.named("started")[0]
+    (info,) = reported.named("started")[0]
     assert (info.uid, info.name, info.attempt, info.target_iterations) == (UID, "ttt", 1, 20)
     assert [key.name for key in info.keys][:2] == ["iter", "total_loss"]
-    assert [values["iter"] for (values,) in told.named("payload")] == list(range(20))
-    assert [record["state"] for (record,) in told.named("checkpoint")] == ["begun", "committed"]
+    assert [values["iter"] for (values,) in reported.named("payload")] == list(range(20))
+    assert [record["state"] for (record,) in reported.named("checkpoint")] == ["begun", "committed"]
     result = replay.result
     assert (result.status, result.iterations, result.exit_code) == ("completed", 20, 0)
     assert result.checkpoint == f"{UID}/checkpoints/000010"
@@ -61,14 +61,14 @@ def test_a_whole_run_is_told_in_its_order(tmp_path, clock, told):
     assert result.metrics["iter"] == 19
 
 
-def test_the_clock_shows_the_journal_s_time_and_then_the_present(tmp_path, clock, told):
+def test_the_clock_shows_the_journal_s_time_and_then_the_present(tmp_path, clock, reported):
     run = complete_run(tmp_path, UID)
-    Replay(run.folder, told, clock).begin()
-    assert all(START < moment < START + 1000 for moment in told.times)
+    Replay(run.folder, reported, clock).begin()
+    assert all(START < moment < START + 1000 for moment in reported.times)
     assert clock() > START + 1000 or clock.moment is None
 
 
-def test_of_a_resumed_run_what_counts_is_told_once(tmp_path, clock, told):
+def test_of_a_resumed_run_what_counts_is_told_once(tmp_path, clock, reported):
     run = Writer(tmp_path, UID)
     run.header()
     run.start()
@@ -76,20 +76,20 @@ def test_of_a_resumed_run_what_counts_is_told_once(tmp_path, clock, told):
     run.end("interrupted")
     run.start(5)
     write_rows(run, range(5, 7), lambda i: {"total_loss": 10.0 * i})
-    replay = Replay(run.folder, told, clock)
+    replay = Replay(run.folder, reported, clock)
     assert replay.begin()
     assert replay.result is None
-    losses = [values["total_loss"] for (values,) in told.named("payload")]
+    losses = [values["total_loss"] for (values,) in reported.named("payload")]
     assert losses == [0, 1, 2, 3, 4, 50, 60]
-    assert told.named("finished") == []
-    assert told.named("started")[0][0].start_iter == 5
+    assert reported.named("finished") == []
+    assert reported.named("started")[0][0].start_iter == 5
 
 
-def test_a_further_attempt_ends_the_replay(tmp_path, clock, told):
+def test_a_further_attempt_ends_the_replay(tmp_path, clock, reported):
     run = Writer(tmp_path, UID)
     run.header()
     run.start()
-    replay = Replay(run.folder, told, clock)
+    replay = Replay(run.folder, reported, clock)
     replay.begin()
     run.payload(0)
     assert replay.follow()
@@ -97,20 +97,20 @@ def test_a_further_attempt_ends_the_replay(tmp_path, clock, told):
     assert not replay.follow()
 
 
-def test_before_an_attempt_there_is_nothing_to_tell(tmp_path, clock, told):
+def test_before_an_attempt_there_is_nothing_to_tell(tmp_path, clock, reported):
     run = Writer(tmp_path, UID)
     run.header()
-    assert not Replay(run.folder, told, clock).begin()
-    assert told.calls == []
+    assert not Replay(run.folder, reported, clock).begin()
+    assert reported.calls == []
 
 
-def test_values_that_json_lacks_are_numbers(tmp_path, clock, told):
+def test_values_that_json_lacks_are_numbers(tmp_path, clock, reported):
     run = Writer(tmp_path, UID)
     run.header()
     run.start()
     run.payload(0, {"total_loss": "Infinity"})
-    Replay(run.folder, told, clock).begin()
-    assert told.named("payload")[0][0]["total_loss"] == float("inf")
+    Replay(run.folder, reported, clock).begin()
+    assert reported.named("payload")[0][0]["total_loss"] == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_damaged_record_is_passed_over(tmp_path, clock, record):
     run.raw(json.dumps({"time": START, **record}).encode() + b"\n")
     progress = Progress(clock=clock)
 
-    class Shown(Told):
+    class Shown(Reported):
         def __getattr__(self, name):
             return getattr(progress, name)
 
@@ -150,7 +150,7 @@ def test_the_picture_of_a_replay_is_that_of_the_run(tmp_path, clock, snapshot):
     run = complete_run(tmp_path, UID)
     progress = Progress(clock=clock)
 
-    class Shown(Told):
+    class Shown(Reported):
         def standings(self, iteration, standings):
             progress.standings(standings)
 
@@ -162,11 +162,11 @@ def test_the_picture_of_a_replay_is_that_of_the_run(tmp_path, clock, snapshot):
     assert "\n".join(line.plain.rstrip() for line in frame(progress, Size(80, 24))) == snapshot
 
 
-def test_of_a_long_journal_the_end_is_told(tmp_path, clock, told, monkeypatch):
+def test_of_a_long_journal_the_end_is_told(tmp_path, clock, reported, monkeypatch):
     monkeypatch.setattr("jaxpot.views.replay._SHOWN_BYTES", 2000)
     run = complete_run(tmp_path, UID)
-    replay = Replay(run.folder, told, clock)
+    replay = Replay(run.folder, reported, clock)
     assert replay.begin()
     assert replay.result.status == "completed"
-    assert len(told.named("started")) == 1
-    assert len(told.named("payload")) < 20
+    assert len(reported.named("started")) == 1
+    assert len(reported.named("payload")) < 20

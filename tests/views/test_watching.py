@@ -21,7 +21,7 @@ def _impatient(monkeypatch):
 
 
 class Watcher(threading.Thread):
-    """Watches in a thread of its own, as another process would."""
+    """Watches in another thread, as another process would."""
 
     def __init__(self, folder, **options):
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""Heads beside the policy and the value: what they add, and what they leave as it was."""
+"""Heads beside the policy and the value: what they add, and what they leave unchanged."""
 
 import jax
 import jax.numpy as jnp
@@ -91,8 +91,8 @@ def test_the_outputs_are_those_without_heads_and_the_heads(plain, headed, variab
     }
     for name, output in outputs.auxiliary.items():
         layer = jax.device_get(variables.params["auxiliary"][name])
-        told = np.asarray(expected.features) @ layer["kernel"] + layer["bias"]
-        np.testing.assert_allclose(output, told, atol=1e-6)
+        reported = np.asarray(expected.features) @ layer["kernel"] + layer["bias"]
+        np.testing.assert_allclose(output, reported, atol=1e-6)
 
 
 def test_in_play_the_heads_are_dead_code(plain, headed, variables):

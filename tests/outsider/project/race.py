@@ -1,4 +1,4 @@
-"""A race to a line: add one, two or three in turn; whoever reaches the line wins."""
+"""A race to a line: add one, two or three in turn; the player who reaches the line wins."""
 
 import dataclasses
 
