@@ -46,7 +46,9 @@ def one_regime(**optimizer):
     return tiny_experiment(overrides={**without, "optimizer": optimizer})
 
 
-@pytest.mark.parametrize(("iteration", "what"), [(0, "loss"), (5, "params")])
+@pytest.mark.parametrize(
+    ("iteration", "what"), [(0, "loss"), pytest.param(5, "params", marks=pytest.mark.slow)]
+)
 def test_the_state_before_the_bad_update_is_kept_and_named(tmp_path, what, iteration):
     """Once the cause is gone, the run goes on to the bits that it would have had."""
     experiment = one_regime()

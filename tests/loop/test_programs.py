@@ -16,7 +16,7 @@ from tests.loop.running import events, rows, train
 from tests.tiny import tiny_experiment
 
 
-@pytest.mark.parametrize("profile_every", [0, 2])
+@pytest.mark.parametrize("profile_every", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_plans_programs_compile_once_and_nothing_else_does(tmp_path, compiles, profile_every):
     experiment = tiny_experiment(runtime={"profile_every": profile_every})
     jax.clear_caches()

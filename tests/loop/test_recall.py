@@ -6,6 +6,8 @@ import pytest
 from jaxpot.spec import from_resolved
 from tests.loop.running import rows, train
 
+pytestmark = pytest.mark.slow
+
 LSTM = {"kind": "lstm", "hidden_size": 16}
 MLP = {"kind": "mlp", "hidden_dims": [16]}
 MODELS = {

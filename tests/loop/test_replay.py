@@ -23,7 +23,6 @@ from jaxpot.models.base import Variables
 from tests.games.bits import NUM_VIEWS, Bits
 from tests.loop.running import rows, trace, train
 from tests.loop.test_games import RandomMoves, Table
-from tests.marks import slow_except
 from tests.tiny import tiny_experiment
 
 KEPT, STEPS, SELFPLAY, RANDOM = 3, 5, 4, 2
@@ -168,7 +167,8 @@ def plain_outcome(played, name, born, step, lane):
     return total, False
 
 
-@pytest.mark.parametrize("num_steps", slow_except([1, 3], 3))
+@pytest.mark.slow
+@pytest.mark.parametrize("num_steps", [1, 3])
 def test_outcomes_reach_every_kept_row_whose_game_ends_later(num_steps):
     experiment, game = late_experiment(num_steps), Uneven()
     context = attrs.evolve(
@@ -269,6 +269,7 @@ def test_most_rows_of_games_that_rollouts_cut_learn_their_outcome(whole, tmp_pat
     assert min(known[4:]) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_programs")
 @pytest.mark.parametrize("stop", [3, 5])
 def test_what_kept_rows_wait_for_is_resumed_to_the_bit(whole, tmp_path, stop):

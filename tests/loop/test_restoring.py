@@ -330,6 +330,7 @@ def test_the_digest_of_the_start_is_the_states(done, monkeypatch):
     assert digests[0][0] == digests[0][1] != ""
 
 
+@pytest.mark.slow
 def test_the_target_starts_as_the_network_that_is_taken_over(done, monkeypatch):
     selfplay = {"selfplay": {"num_envs": 16, "opponent": "target"}, "random": None}
     experiment = tiny_experiment(target={"tau": 0.5, "every": 1}, overrides={"collect": selfplay})

@@ -53,7 +53,10 @@ def test_many_stops_change_no_bit(plain, tmp_path):
             {"optimizer": {"accumulate_steps": 3}, "algorithm": {"shuffle": "epoch"}},
             marks=pytest.mark.slow,
         ),
-        {"optimizer": {"kind": "sgd", "momentum": 0.9, "max_grad_norm": None}},
+        pytest.param(
+            {"optimizer": {"kind": "sgd", "momentum": 0.9, "max_grad_norm": None}},
+            marks=pytest.mark.slow,
+        ),
         pytest.param({"runtime": {"profile_every": 2}}, marks=pytest.mark.slow),
     ],
     ids=str,

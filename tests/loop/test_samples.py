@@ -62,6 +62,7 @@ def test_no_bit_of_training_changes(result, plain):
     assert sorted(dumps(result.run_dir)) == [2, 4]
 
 
+@pytest.mark.slow
 def test_they_compile_what_the_plan_says(compiles, tmp_path):
     result = sampled(tmp_path)
     planned = programs(
@@ -138,6 +139,7 @@ def test_advantages_and_returns_are_the_oracles(result):
     assert checked > 20
 
 
+@pytest.mark.slow
 def test_they_are_the_rows_that_training_was_given(tmp_path):
     """A separate phase in the iteration's program tells of the batch; the dump has all of it."""
     names = ("log_prob", "value", "advantage", "target")

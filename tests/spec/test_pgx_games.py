@@ -35,6 +35,7 @@ def test_the_others_are_not_for_two(name):
     assert pgx.make(name).num_players == OTHER_PLAYERS[name] != 2
 
 
+@pytest.mark.slow
 def test_longest_games_are_pgxs_own_limits():
     from pgx import animal_shogi, gardner_chess
     from pgx._src.games import chess, shogi

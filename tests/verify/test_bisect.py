@@ -14,6 +14,8 @@ from tests.loop.leagues import LEAGUE
 from tests.loop.running import train
 from tests.tiny import tiny_experiment
 
+pytestmark = pytest.mark.slow
+
 PARTED = 2
 SMALL = {
     "iterations": 6,
@@ -63,7 +65,6 @@ def other_digest(record):
         record["digest"] = "0" * 16
 
 
-@pytest.mark.slow
 def test_two_runs_part_where_they_do(runs, capsys):
     code = bisect(runs[0].run_dir.parent, "longer", "shorter", "--json")
     out, err = capsys.readouterr()
