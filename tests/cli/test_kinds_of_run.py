@@ -14,6 +14,8 @@ from jaxpot.store.runs import RunLock
 from tests.marks import slow_except
 from tests.store.journals import START, Writer, complete_run
 
+pytestmark = pytest.mark.optimised
+
 UID = "20261122-101530-aaaaaa"
 OTHER = "20261122-111530-bbbbbb"
 

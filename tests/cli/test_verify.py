@@ -8,6 +8,8 @@ from jaxpot.verify.compare import Row, compare
 from jaxpot.verify.report import Compared, Report
 from tests.cli.runs import two_runs
 
+pytestmark = pytest.mark.optimised
+
 SPEC = "specs/smoke.toml"
 
 

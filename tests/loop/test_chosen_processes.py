@@ -22,7 +22,7 @@ from tests.loop.test_processes import (
     written,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.optimised, pytest.mark.slow]
 
 LOSSES = "select iter, key, value from metric where uid = '{}' and key like '%loss' order by all"
 

@@ -22,7 +22,7 @@ from jaxpot.store import Store
 from tests.journal.reading import records
 from tests.loop.running import train
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.optimised, pytest.mark.slow]
 
 ITERATIONS = 600
 SPEC = f"""

@@ -17,7 +17,7 @@ from jaxpot.store.gates import judge_recorded
 from tests.loop.running import events, trace, train
 from tests.tiny import tiny_experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.optimised, pytest.mark.slow]
 
 WIDE = {"metric": "total_loss", "seeds": 3, "min": -1e9, "max": 1e9}
 TINY = {"iterations": 4, "eval": {}, "checkpoint": {"every": None}}

@@ -13,6 +13,8 @@ import pytest
 from jaxpot.cli.main import COMMANDS, cli
 from tests.docs.pages import files, page
 
+pytestmark = pytest.mark.optimised
+
 PROJECT = Path(__file__).with_name("project")
 PAGE = page("docs/ci.md")
 

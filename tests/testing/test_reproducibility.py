@@ -17,6 +17,8 @@ from jaxpot.testing import (
 from tests.loop.running import train
 from tests.tiny import tiny_experiment
 
+pytestmark = pytest.mark.optimised
+
 ONLY = {"eval": {"vs_random": None, "tree": None}, "collect": {"random": None}}
 TINY = tiny_experiment(iterations=3, overrides=ONLY)
 

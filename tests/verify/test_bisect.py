@@ -14,7 +14,7 @@ from tests.loop.leagues import LEAGUE
 from tests.loop.running import train
 from tests.tiny import tiny_experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.optimised, pytest.mark.slow]
 
 PARTED = 2
 SMALL = {

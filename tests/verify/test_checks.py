@@ -21,6 +21,8 @@ from tests.loop.running import train
 from tests.store.journals import Writer
 from tests.tiny import tiny_experiment
 
+pytestmark = pytest.mark.optimised
+
 TINY = {
     "collect": {"random": None},
     "eval": {"vs_random": None, "tree": None},

@@ -8,6 +8,8 @@ from jaxpot.verify import rerun
 from jaxpot.verify.golden import check_golden, update_golden
 from tests.tiny import tiny_experiment
 
+pytestmark = pytest.mark.optimised
+
 
 def quiet(text):
     del text
