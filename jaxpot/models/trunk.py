@@ -10,7 +10,7 @@ Axis letters: B batch, A actions, E features of the trunk, F features that the h
 """
 
 from abc import abstractmethod
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol
 
 import jax.numpy as jnp
 from flax import nnx
@@ -26,10 +26,31 @@ from jaxpot.models.base import (
 )
 from jaxpot.models.layers import dense, drop, orthogonal
 from jaxpot.models.memory import Carry
-from jaxpot.spec.configs.models import MLP, AZNet, Conv, Memory, ResidualMLP, ResNet, Transformer
+from jaxpot.spec.configs.models import Memory
 
-Options: TypeAlias = AZNet | Conv | MLP | ResidualMLP | ResNet | Transformer
-"""The configs of the built-in networks."""
+
+class Options(Protocol):
+    """The options that every built-in network has."""
+
+    @property
+    def value_head(self) -> str:
+        """`plain` or `tanh`."""
+        ...
+
+    @property
+    def dropout(self) -> float:
+        """The share of the trunk's features that training drops."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that the trunk computes in."""
+        ...
+
+    @property
+    def memory(self) -> Memory | None:
+        """The cell between trunk and heads."""
+        ...
 
 
 def _options(dtype: str, rngs: nnx.Rngs) -> dict[str, Any]:

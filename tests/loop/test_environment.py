@@ -20,6 +20,8 @@ from jaxpot.spec import Runtime, load
 from jaxpot.verify.rerun import Settings
 from tests.loop.running import train
 
+pytestmark = pytest.mark.optimised
+
 SPEC = """
 name = "tiny"
 iterations = 2

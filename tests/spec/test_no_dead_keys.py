@@ -39,8 +39,8 @@ READ_IN_SPEC = {
     "Best.every": "rules/metrics.py",
     "League.add_every": "configs/league.py",
     "League.fill_every": "configs/league.py",
-    "RandomCollector.until": "windows.py",
-    "Runtime.devices": "digest.py",
+    "RandomCollector.until": "payload.py",
+    "Runtime.devices": "resolve.py",
 }
 """Fields that only `jaxpot/spec` reads, and the module that does so: others use its result."""
 
