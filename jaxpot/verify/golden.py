@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxpot.errors import UserError
-from jaxpot.journal import encode
+from jaxpot.journal import Payload, encode
 from jaxpot.paths import write_output
 from jaxpot.spec import Loaded, spec_digest
 from jaxpot.verify import trials
@@ -68,7 +68,7 @@ def check_golden(
                     ),
                     notes=("--golden FILE --update adds an entry for this machine",),
                 )
-            pinned = [row_of(row, frozenset()) for row in entry["rows"]]
+            pinned = [row_of(Payload(attempt=1, **row), frozenset()) for row in entry["rows"]]
             if iterations is not None and iterations > len(pinned):
                 raise UserError(f"{file}: pins {len(pinned)} iterations, not {iterations}")
             comparison = compare(pinned[:iterations], child.rows())
