@@ -71,7 +71,7 @@ def score(num_simulations, num_games=128):
     )
     evaluator = random_opponent.build(config, name="x", env=TIC_TAC_TOE, network=Opinion())
     with jax.debug_key_reuse(True):
-        games = jax.jit(evaluator.play)(jnp.zeros(9), jnp.float32(0), jax.random.key(0))
+        games = jax.jit(evaluator.play)(Variables(jnp.zeros(9), jnp.float32(0)), jax.random.key(0))
     return float(games.returns.mean()), float(games.returns.std()) / num_games**0.5
 
 

@@ -79,7 +79,7 @@ def test_a_greedy_agent_never_samples():
     """A slight preference is always followed; a sampling agent follows it now and then."""
     histograms = {
         greedy: jax.jit(build(Nim(), TakesOne(), num_games=64, greedy=greedy).run)(
-            {}, {}, jax.random.key(0)
+            Variables({}, {}), jax.random.key(0)
         ).histograms["actions"]
         for greedy in (True, False)
     }
