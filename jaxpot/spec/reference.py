@@ -164,10 +164,6 @@ def _meaning(rules: Rules) -> str:
     return f"{rules.doc} ({rules.unit})" if rules.unit else rules.doc
 
 
-if __name__ == "__main__":
-    sys.stdout.write(reference())
-
-
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; a `|` within a cell is escaped."""
     lines = [_row(columns), "|" + "---|" * len(columns), *map(_row, rows)]
@@ -177,3 +173,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _row(cells: Sequence[str]) -> str:
     escaped = (cell.replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -35,8 +35,8 @@ _GZIP = b"\x1f\x8b"
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (
     *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError),
-    NotImplementedError,  # zipfile, for a compression that it does not know
-    ValueError,  # zipfile and tarfile, for a header whose fields make no sense
+    NotImplementedError,  # raised by zipfile for a compression method that it does not support
+    ValueError,  # raised by zipfile and tarfile for a header whose fields make no sense
 )
 
 
